@@ -1,0 +1,1 @@
+"""Pictures on disk, as tensors to learn from: reading, pairing, augmenting, writing."""

@@ -1,0 +1,84 @@
+"""Random crops, flips and colour changes for training; the only file that knows albumentations."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from datasets.contract import Settings
+from datasets.pixels import Floats, Pixels, as_floats, with_shorter_side
+
+# albumentations would otherwise ask the network for updates whenever it is imported.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+import albumentations as A
+
+
+class CropConfig(Settings):
+    """How pictures of any size become squares to learn from.
+
+    The shorter side is scaled to `load` pixels, keeping the aspect, and a square of `size` pixels is
+    cut out at random; with `load` null pictures keep their own scale. A picture smaller than the
+    square is enlarged until it fits. Validation scales the shorter side to `size` where training
+    scales at all, and cuts out the centre.
+    """
+
+    load: int | None = Field(286, ge=1)
+    size: int = Field(256, ge=1)
+    flip: bool = True  # mirror half of the pictures, both of a pair alike
+    jitter: float = Field(0.0, ge=0, le=1)  # how far colours move, those of a source and its target apart
+
+
+class Cropper:
+    """Cuts the same square out of pictures of one size; safe to use from several threads."""
+
+    def __init__(self, config: CropConfig, *, training: bool) -> None:
+        self.config = config
+        self.training = training
+        self._local = threading.local()  # a pipeline keeps its random state, so every thread has its own
+
+    def crop(self, source: Pixels, target: Pixels, seed: int) -> tuple[Floats, Floats]:
+        """Two (H, W, C) pictures of one size to two (size, size, C) in [0, 1], by the draws of `seed`."""
+        pipeline = self._pipeline("geometry", self._geometry)
+        pipeline.set_random_seed(seed)
+        cut = pipeline(image=self._scaled(source), target=self._scaled(target))
+        return as_floats(_with_channel(cut["image"])), as_floats(_with_channel(cut["target"]))
+
+    def recolour(self, pixels: Floats, seed: int) -> Floats:
+        """(H, W, 1 or 3) floats in [0, 1] with brightness, contrast, saturation and hue moved, in training."""
+        if not self.training or not self.config.jitter:
+            return pixels
+        pipeline = self._pipeline("photometry", self._photometry)
+        pipeline.set_random_seed(seed)
+        moved: Floats = np.clip(_with_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)
+        return moved
+
+    def _scaled(self, pixels: Pixels) -> Pixels:
+        height, width = pixels.shape[:2]
+        load, size = self.config.load, self.config.size
+        if load is None:
+            return with_shorter_side(pixels, max(size, min(height, width)))
+        return with_shorter_side(pixels, max(load, size) if self.training else size)
+
+    def _pipeline(self, name: str, build: Callable[[], Any]) -> Any:
+        pipelines: dict[str, Any] = self._local.__dict__
+        if name not in pipelines:
+            pipelines[name] = build()
+        return pipelines[name]
+
+    def _geometry(self) -> Any:
+        size = self.config.size
+        if not self.training:
+            return A.Compose([A.CenterCrop(size, size)], additional_targets={"target": "image"})
+        flip = A.HorizontalFlip(p=0.5 if self.config.flip else 0.0)
+        return A.Compose([A.RandomCrop(size, size), flip], additional_targets={"target": "image"})
+
+    def _photometry(self) -> Any:
+        amount = self.config.jitter
+        return A.Compose([A.ColorJitter(amount, amount, amount, amount / 8, p=1.0)])
+
+
+def _with_channel(pixels: Any) -> Any:
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]

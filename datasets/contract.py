@@ -1,0 +1,106 @@
+"""What the rest of the house expects of data: batch types, settings, seeds."""
+
+import difflib
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
+from pydantic_core import PydanticCustomError
+from torch import Tensor
+
+from datasets.errors import DataError as DataError  # temporary
+from datasets.errors import UserError as UserError
+
+
+class Settings(BaseModel):
+    """Base of every configuration class: immutable, and a typo is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        """A key that does not exist is answered with the one that was probably meant."""
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
+                known = f"did you mean {near[0]}?" if near else f"known are {', '.join(cls.model_fields)}"
+                raise PydanticCustomError("unknown_key", "{key}: unknown; {known}", {"key": key, "known": known})
+        return values
+
+
+def chosen_by(key: str, default: str) -> Discriminator:
+    """Which member of a union of settings is meant: the one tagged with what stands at `key`, or `default`."""
+
+    def tag(value: Any) -> str:
+        return str(value.get(key, default) if isinstance(value, dict) else getattr(value, key))
+
+    return Discriminator(tag)
+
+
+class Paired(NamedTuple):
+    """Pictures of the same scenes in two looks, (B, C, H, W) float32 in [-1, 1]."""
+
+    source: Tensor
+    target: Tensor
+
+
+B = TypeVar("B", bound=tuple[Tensor, ...])
+S_co = TypeVar("S_co", bound=tuple[Tensor, ...], covariant=True)
+
+
+class Samples(Protocol[S_co]):
+    """Training or validation data, open and checked.
+
+    A sample is a batch type without its batch dimension; `sample(index, seed)` gives the same
+    tensors for the same arguments, whoever asks and from whichever thread.
+    """
+
+    def __len__(self) -> int: ...
+
+    def sample(self, index: int, seed: int) -> S_co:
+        """The sample at `index`; `seed` decides what augmentation draws."""
+        ...
+
+    def name(self, index: int) -> str:
+        """What a person calls the sample: its file's name within the folder."""
+        ...
+
+
+class Opened(NamedTuple):
+    """What a data configuration finds in a folder."""
+
+    training: Samples[tuple[Tensor, ...]]
+    validation: Samples[tuple[Tensor, ...]]
+    fingerprint: str  # of names and sizes: two folders with one fingerprint hold the same data
+    skipped: tuple[str, ...]  # a sentence for each sample left out
+
+
+class Source(Protocol):
+    """A data configuration: it can open a folder."""
+
+    batch_type: ClassVar[type[tuple[Tensor, ...]]]
+
+    def open(self, root: Path) -> Opened:
+        """Find and check all samples under `root`; raise DataError with what is wrong."""
+        ...
+
+
+def stack(samples: list[B]) -> B:
+    """Samples as one batch: every field gains a batch dimension."""
+    kind = type(samples[0])
+    return kind(*(torch.stack(field) for field in zip(*samples, strict=True)))
+
+
+def to_device(batch: B, device: torch.device) -> B:
+    """The batch on `device`; the copy overlaps with computing where the batch is pinned."""
+    kind = type(batch)
+    return kind(*(field.to(device, non_blocking=True) for field in batch))
+
+
+def seed_of(*numbers: int) -> int:
+    """One 63-bit seed from several non-negative numbers; near numbers give unrelated seeds."""
+    low, high = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
+    return (int(high) << 32 | int(low)) >> 1

@@ -1,0 +1,69 @@
+"""Which pictures a folder holds."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.errors import DataError
+from datasets.images import SUFFIXES, UNSUPPORTED
+
+JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "manifest.jsonl"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files under a folder, as paths within it, in natural order.
+
+    Attributes:
+        pictures: Files whose suffix says that they can be read.
+        unsupported: Pictures of a kind that cannot be read, each with what it is ("HEIC").
+        others: How many files are no pictures at all; hidden files and system junk are not counted.
+    """
+
+    pictures: tuple[Path, ...]
+    unsupported: tuple[tuple[Path, str], ...]
+    others: int
+
+
+def find(root: Path, *, recurse: bool = True) -> Found:
+    """Look through `root`; links to folders are not followed, so no loop can form.
+
+    Raises:
+        DataError: `root` is missing or no folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
+    pictures: list[Path] = []
+    unsupported: list[tuple[Path, str]] = []
+    others = 0
+    for folder, subfolders, files in os.walk(root, onerror=_refuse):
+        subfolders[:] = [name for name in subfolders if recurse and not _is_junk(name)]
+        for name in files:
+            path = Path(folder, name).relative_to(root)
+            suffix = path.suffix.lower()
+            if _is_junk(name):
+                continue
+            if suffix in SUFFIXES:
+                pictures.append(path)
+            elif suffix in UNSUPPORTED:
+                unsupported.append((path, UNSUPPORTED[suffix]))
+            else:
+                others += 1
+    return Found(
+        tuple(sorted(pictures, key=natural)), tuple(sorted(unsupported, key=lambda item: natural(item[0]))), others
+    )
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """A sort key by which `2.png` stands before `10.png`."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed: {error.strerror}")

@@ -1,0 +1,251 @@
+"""Pairs of pictures: two folders, files with both halves side by side, or pairs derived from photographs."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, Tag
+from torch import Tensor
+
+from datasets.augment import CropConfig, Cropper
+from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
+from datasets.degrade import DEGRADATIONS, DegradationName, checked_strength, degrade
+from datasets.errors import DataError, UserError
+from datasets.folder import Found, find, natural
+from datasets.images import read, read_header
+from datasets.pixels import Floats, Pixels, as_tensor, opaque, with_channels
+from datasets.threads import ordered_map
+
+Channels = Literal[1, 3]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Where the two pictures of a pair lie; both paths are one where a single file holds both."""
+
+    name: str
+    source: Path
+    target: Path
+
+
+class Folders(Settings):
+    """Two folders; pictures whose paths within them are equal up to the suffix belong together."""
+
+    kind: Literal["folders"] = "folders"
+    source: str = "A"
+    target: str = "B"
+
+    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+        """The pairs under `root`, and a sentence about each file that has no partner."""
+        sources, problems = self._by_stem(root, self.source)
+        targets, more = self._by_stem(root, self.target)
+        problems += more
+        for mine, others, folder in ((sources, targets, self.target), (targets, sources, self.source)):
+            problems += [f"{mine[stem]}: has no partner in {folder}" for stem in mine if stem not in others]
+        both = [stem for stem in sources if stem in targets]
+        return [Pair(stem, sources[stem], targets[stem]) for stem in both], problems
+
+    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+        """Both pictures' pixels."""
+        return opaque(read(pair.source)), opaque(read(pair.target))
+
+    def problem(self, pair: Pair) -> str | None:
+        """A sentence about why the pair cannot be used, from the files' heads alone."""
+        source, target = read_header(pair.source), read_header(pair.target)
+        if (source.width, source.height) == (target.width, target.height):
+            return None
+        sizes = f"{source.width}x{source.height} and {target.width}x{target.height}"
+        return f"{pair.name}: source and target differ in size, {sizes}"
+
+    def _by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
+        if not (root / folder).is_dir():
+            there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+            seen = f"the folders {', '.join(there)}" if there else "no folders"
+            raise DataError(
+                f"{root}: expected the folders {self.source} and {self.target}, found {seen}; name yours with "
+                "--set data.pairs.source=… --set data.pairs.target=…"
+            )
+        files: dict[str, Path] = {}
+        found = find(root / folder)
+        problems = _unsupported(root / folder, found)
+        for path in found.pictures:
+            stem = path.with_suffix("").as_posix()
+            if stem in files:
+                problems.append(f"{root / folder / path}: {files[stem].name} has the same stem")
+            else:
+                files[stem] = root / folder / path
+        return files, problems
+
+
+class SideBySide(Settings):
+    """One file a pair, the two pictures next to each other in halves of one width."""
+
+    kind: Literal["side-by-side"] = "side-by-side"
+    source: Literal["left", "right"] = "left"
+
+    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+        """The pairs under `root`: every picture is one."""
+        return _each_picture(root)
+
+    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+        """Both halves' pixels."""
+        pixels = opaque(read(pair.source))
+        middle = pixels.shape[1] // 2
+        left, right = pixels[:, :middle], pixels[:, middle:]
+        return (left, right) if self.source == "left" else (right, left)
+
+    def problem(self, pair: Pair) -> str | None:
+        """A sentence about why the file cannot be cut into two equal halves."""
+        width = read_header(pair.source).width
+        return f"{pair.name}: {width} pixels wide, which are no two equal halves" if width % 2 else None
+
+
+class Derived(Settings):
+    """Any folder of pictures: each is a target, and its source is the target degraded."""
+
+    kind: Literal["derived"] = "derived"
+    degradation: DegradationName = "gray"
+    strength: float | None = None  # null: the degradation's own default
+
+    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+        """The pairs under `root`: every picture makes one."""
+        checked_strength(self.degradation, self.strength)
+        return _each_picture(root)
+
+    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+        """The target twice; its degradation waits until the square is cut out."""
+        pixels = opaque(read(pair.target))
+        return pixels, pixels
+
+    def problem(self, pair: Pair) -> str | None:
+        """Reads the head, and so finds a file that is no picture."""
+        read_header(pair.target)
+        return None
+
+
+PairsConfig = Annotated[
+    Annotated[Folders, Tag("folders")]
+    | Annotated[SideBySide, Tag("side-by-side")]
+    | Annotated[Derived, Tag("derived")],
+    chosen_by("kind", "folders"),
+]
+
+
+class PairedConfig(Settings):
+    """Pairs to learn a translation from source to target."""
+
+    batch_type: ClassVar[type[Paired]] = Paired
+    kind: Literal["paired"] = "paired"
+    pairs: PairsConfig = Folders()
+    source_channels: Channels | None = None  # null: as the target, or what the degradation makes
+    target_channels: Channels = 3
+    crop: CropConfig = CropConfig()
+    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
+    skip_bad: bool = False  # leave out pairs that cannot be used, instead of refusing the folder
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Of source and target."""
+        made = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, Derived) else None
+        return self.source_channels or made or self.target_channels, self.target_channels
+
+    def open(self, root: Path) -> Opened:
+        """Find and check every pair under `root`.
+
+        Raises:
+            DataError: A pair cannot be used and `skip_bad` is off, or too few are left.
+        """
+        pairs, problems = self.pairs.find(root)
+        verdicts = list(ordered_map(self._verdict, pairs, threads=4, ahead=64))
+        good = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict is None]
+        problems += [verdict for verdict in verdicts if verdict is not None]
+        if problems and not self.skip_bad:
+            raise DataError(_listed(root, problems))
+        training, validation = held_out(good, self.validation_share)
+        if not training:
+            raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
+        return Opened(
+            Pairs(self, training, training=True),
+            Pairs(self, validation, training=False),
+            _fingerprint(good),
+            tuple(problems),
+        )
+
+    def _verdict(self, pair: Pair) -> str | None:
+        try:
+            return self.pairs.problem(pair)
+        except UserError as error:
+            return str(error)
+
+
+class Pairs:
+    """Pairs as samples, (C, size, size) tensors in [-1, 1]."""
+
+    def __init__(self, config: PairedConfig, pairs: Sequence[Pair], *, training: bool) -> None:
+        self.config = config
+        self.pairs = pairs
+        self.cropper = Cropper(config.crop, training=training)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def name(self, index: int) -> str:
+        """The pair's path within the folder."""
+        return self.pairs[index].name
+
+    def sample(self, index: int, seed: int) -> Paired:
+        """The pair at `index`, cut, turned into colours or grays, and degraded where it is derived."""
+        source, target = self.cropper.crop(*self.config.pairs.read(self.pairs[index]), seed=seed)
+        target = self.cropper.recolour(target, seed_of(seed, 0))
+        derivation = self.config.pairs
+        if isinstance(derivation, Derived):
+            source = degrade(target, derivation.degradation, derivation.strength, seed_of(seed, 1))
+        else:
+            source = self.cropper.recolour(source, seed_of(seed, 1))
+        source_channels, target_channels = self.config.channels
+        return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
+
+
+def _tensor(pixels: Floats, channels: int) -> Tensor:
+    return as_tensor(with_channels(pixels, channels))
+
+
+def held_out(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation pairs; a pair stays on its side when other pairs come or go, nearly always.
+
+    The `share` with the smallest hashes of their names is held out, at least one where there are two.
+    """
+    ranked = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
+    count = round(share * len(ranked))
+    if share and len(ranked) > 1:
+        count = min(max(count, 1), len(ranked) - 1)
+    by_name = [sorted(part, key=lambda pair: natural(Path(pair.name))) for part in (ranked[count:], ranked[:count])]
+    return by_name[0], by_name[1]
+
+
+def _each_picture(root: Path) -> tuple[list[Pair], list[str]]:
+    found = find(root)
+    pairs = [Pair(path.as_posix(), root / path, root / path) for path in found.pictures]
+    return pairs, _unsupported(root, found)
+
+
+def _unsupported(root: Path, found: Found) -> list[str]:
+    return [f"{root / path}: {kind} cannot be read" for path, kind in found.unsupported]
+
+
+def _fingerprint(pairs: Sequence[Pair]) -> str:
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(f"{pair.name}\0{pair.source.stat().st_size}\0{pair.target.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _listed(root: Path, problems: Sequence[str]) -> str:
+    shown = "".join(f"\n  {problem}" for problem in problems[:20])
+    more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
+    return (
+        f"{root}: {len(problems)} of its pictures cannot be used; mend them, or leave them out with "
+        f"--set data.skip_bad=true:{shown}{more}"
+    )

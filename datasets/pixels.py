@@ -1,0 +1,78 @@
+"""Pixels as arrays and as tensors: channels, range, depth, what lies under transparency."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.images import Picture
+
+Pixels = NDArray[np.uint8 | np.uint16]
+Floats = NDArray[np.float32]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, as everybody's "gray" is
+
+
+def with_channels(pixels: Floats, channels: int) -> Floats:
+    """(H, W, 1 or 3) floats as (H, W, channels): gray repeated, or colour weighed into gray."""
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    if channels == 1:
+        gray: Floats = (pixels @ LUMA)[:, :, np.newaxis]
+        return gray
+    raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
+
+
+def as_floats(pixels: Pixels) -> Floats:
+    """(H, W, C) uint8 or uint16 as float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def as_tensor(pixels: Floats) -> Tensor:
+    """(H, W, C) floats in [0, 1] as a (C, H, W) tensor in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))) * 2 - 1
+
+
+def as_pixels(image: Tensor, depth: int) -> Pixels:
+    """A (C, H, W) tensor in [-1, 1] as (H, W, C) uint8 or uint16, for `depth` 8 or 16."""
+    highest = 2**depth - 1
+    levels = ((image.detach().float().cpu() + 1) * (highest / 2)).round().clamp(0, highest)
+    return np.asarray(levels.permute(1, 2, 0).contiguous().numpy(), np.uint8 if depth == 8 else np.uint16)
+
+
+def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    """(H, W, C) pixels at another size: averaged where they shrink, bicubic where they grow."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    result = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(result, pixels.dtype).reshape(height, width, pixels.shape[2])
+
+
+def with_shorter_side(pixels: Pixels, shorter: int) -> Pixels:
+    """The pixels scaled, at their aspect, so that the shorter side has `shorter` pixels."""
+    height, width = pixels.shape[:2]
+    factor = shorter / min(height, width)
+    return resized(pixels, max(shorter, round(width * factor)), max(shorter, round(height * factor)))
+
+
+def opaque(picture: Picture) -> Pixels:
+    """The picture's pixels with colours bled from the nearest visible ones into the invisible.
+
+    What a file holds under full transparency is arbitrary, often black; a network would smear it over
+    the visible edge, and enlarging would too.
+    """
+    alpha = picture.alpha
+    if alpha is None or alpha.min() > 0 or alpha.max() == 0:
+        return picture.pixels
+    hidden = (alpha == 0).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    # Each visible pixel has a label of its own; a hidden one carries its nearest neighbour's.
+    colours = np.empty((int(labels.max()) + 1, picture.channels), picture.pixels.dtype)
+    visible = hidden == 0
+    colours[labels[visible]] = picture.pixels[visible]
+    bled: Pixels = np.where(visible[:, :, np.newaxis], picture.pixels, colours[labels])
+    return bled

@@ -1,0 +1,1 @@
+"""Translators between kinds of pictures, one file each, on shared backbones and objectives."""

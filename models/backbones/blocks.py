@@ -1,0 +1,101 @@
+"""What image networks share: norms, up-sampling, initialisation, spectral normalisation.
+
+Instance norm: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
+Up-sampling by resizing: Odena, Dumoulin, Olah 2016, doi:10.23915/distill.00003.
+Initialisation: Radford, Metz, Chintala 2015, arXiv:1511.06434.
+Spectral normalisation: Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957.
+
+Differs from the paper:
+- Instance norm neither learns a scale and a shift nor keeps running statistics: `eval()` computes what `train()` does.
+- Resizing is followed by one 3x3 convolution whose border is zeros, as the transposed convolution's is.
+"""
+
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm
+
+Norm = Literal["instance", "batch", "none"]
+Upsampling = Literal["transposed", "resize"]
+
+
+def normalisation(norm: Norm, channels: int) -> nn.Module:
+    """The norm of (B, channels, H, W); "none" is the identity, so that a layer's place does not depend on it."""
+    match norm:
+        case "instance":
+            return nn.InstanceNorm2d(channels)
+        case "batch":
+            return nn.BatchNorm2d(channels)
+        case "none":
+            return nn.Identity()
+
+
+def needs_bias(norm: Norm) -> bool:
+    """Whether a convolution before `norm` has a bias.
+
+    Batch norm brings its own. Instance norm subtracts any, yet published weights have one.
+    """
+    return norm != "batch"
+
+
+def upsample(
+    channels_in: int, channels_out: int, *, kernel: Literal[3, 4], upsampling: Upsampling, bias: bool
+) -> nn.Module:
+    """(B, channels_in, H, W) to (B, channels_out, 2H, 2W).
+
+    Args:
+        channels_in: Channels it takes.
+        channels_out: Channels it makes.
+        kernel: Of the transposed convolution: 4 in pix2pix and DCGAN, 3 in CycleGAN.
+        upsampling: "transposed", as the papers have it; "resize" doubles by nearest neighbour and convolves 3x3,
+            which leaves no checkerboard, at 2.25 times the multiplications of kernel 4 and 4 times those of kernel 3.
+        bias: Whether the convolution has a bias.
+    """
+    if upsampling == "transposed":
+        # 2H = (H - 1) * 2 - 2 * padding + kernel + output_padding
+        return nn.ConvTranspose2d(
+            channels_in, channels_out, kernel, stride=2, padding=1, output_padding=4 - kernel, bias=bias
+        )
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2, mode="nearest"),
+        nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=bias),
+    )
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, gain: float = 0.02) -> None:
+    """Draw the first weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.
+
+    | tensor                                         | values       |
+    |------------------------------------------------|--------------|
+    | weight of (transposed) convolutions and linear | N(0, gain²)  |
+    | their bias                                     | 0            |
+    | weight of batch norms                          | N(1, gain²)  |
+    | their bias                                     | 0            |
+    | anything else                                  | left alone   |
+
+    Raises:
+        ValueError: A weight is already spectrally normalised; it could not be written.
+    """
+    for layer in network.modules():
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ValueError("initialise a network before its weights are normalised")
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, gain)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, gain)
+            nn.init.zeros_(layer.bias)
+
+
+def normalise_spectrally(network: nn.Module) -> None:
+    """Divide every convolution's and linear layer's weight by its largest singular value, from now on.
+
+    One power iteration a forward in training, none in `eval()`.
+    """
+    for layer in list(network.modules()):  # a list, since normalising adds modules
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            spectral_norm(layer)

@@ -1,0 +1,117 @@
+"""The U-Net of pix2pix: down to a single pixel and back up, with a shortcut at every size.
+
+Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004, after Ronneberger, Fischer, Brox 2015, arXiv:1505.04597.
+`depth` 8 is the paper's network for pictures of 256², `depth` 7 that for 128².
+
+Differs from the paper:
+- Instance norm by default. The paper tests its batch norm with the statistics of the one test picture, which is
+  instance norm with a learned scale and shift; here `eval()` computes what training saw.
+- Dropout sits in the three decoder levels above the innermost one, as in the authors' PyTorch code; their Torch
+  code has it in the innermost three. Below depth 6 there are no such levels, hence no dropout.
+- `upsampling="resize"` replaces transposed convolutions.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.backbones.blocks import Norm, Upsampling, initialise, needs_bias, normalisation, upsample
+
+
+class UNet(nn.Module):
+    """An image-to-image U-Net: (B, channels_in, H, W) to (B, channels_out, H, W) in [-1, 1].
+
+    Level l, from 0, halves the picture and has width * min(2**l, 8) channels; its decoder doubles it again.
+
+    Args:
+        channels_in: Channels of the pictures it takes.
+        channels_out: Channels of the pictures it makes.
+        depth: How often the picture is halved; at least 2.
+        width: Channels of the outermost level.
+        norm: On every level but the outermost, and not on the way into the innermost, where one pixel may be left.
+        dropout: Chance of a zero, see `noisy`.
+        upsampling: How decoders double the size.
+
+    Attributes:
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels.
+        margin: How many pixels away, on each side, an output pixel can still see, norms aside.
+        global_norm: Its norms take their statistics over the whole picture.
+        noisy: Dropout stays on in `eval()`: it is pix2pix's only noise.
+    """
+
+    def __init__(
+        self,
+        channels_in: int = 3,
+        channels_out: int = 3,
+        *,
+        depth: int = 8,
+        width: int = 64,
+        norm: Norm = "instance",
+        dropout: float = 0.5,
+        upsampling: Upsampling = "transposed",
+    ) -> None:
+        super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth must be at least 2, not {depth}")
+        self.multiple = self.minimum = 2**depth
+        # A level up sees [(a - 1) // 2, (b + 1) // 2] where its output is [a, b], whichever the up-sampling; a level
+        # down sees [2a - 1, 2b + 2]. Of 2**depth places, the worst on each side sees this far.
+        self.margin = 3 * (2**depth - 1)
+        self.global_norm = norm == "instance"
+        self.noisy = False
+        widths = [width * min(2**level, 8) for level in range(depth)]
+        innermost = depth - 1
+        self.encoder = nn.ModuleList(
+            _down(
+                channels,
+                widths[level],
+                norm=norm if 0 < level < innermost else "none",
+                bias=needs_bias(norm),
+                activation=level > 0,
+            )
+            for level, channels in enumerate([channels_in, *widths[:-1]])
+        )
+        self.decoder = nn.ModuleList(  # the innermost first, as they run
+            _up(
+                widths[level] if level == innermost else 2 * widths[level],
+                widths[level - 1] if level else channels_out,
+                norm=norm if level else "none",
+                bias=needs_bias(norm) or level == 0,
+                upsampling=upsampling,
+            )
+            for level in reversed(range(depth))
+        )
+        dropping = range(max(4, innermost - 3), innermost)
+        self.dropout_rates = [dropout if level in dropping else 0.0 for level in reversed(range(depth))]
+        initialise(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Translate (B, channels_in, H, W), H and W multiples of `multiple`."""
+        levels: list[Tensor] = []
+        for down in self.encoder:
+            image = down(image)
+            levels.append(image)
+        image = levels.pop()
+        for up, rate in zip(self.decoder, self.dropout_rates, strict=True):
+            image = F.dropout(up(image), rate, self.training or self.noisy)
+            if levels:
+                image = torch.cat([levels.pop(), image], dim=1)
+        return torch.tanh(image)
+
+
+def _down(channels_in: int, channels_out: int, *, norm: Norm, bias: bool, activation: bool) -> nn.Module:
+    """(B, channels_in, H, W) to (B, channels_out, H / 2, W / 2)."""
+    # Not in place: what it activates is the level above, which its decoder will need as it is.
+    before = [nn.LeakyReLU(0.2)] if activation else []
+    convolution = nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=bias)
+    return nn.Sequential(*before, convolution, normalisation(norm, channels_out))
+
+
+def _up(channels_in: int, channels_out: int, *, norm: Norm, bias: bool, upsampling: Upsampling) -> nn.Module:
+    """(B, channels_in, H, W) to (B, channels_out, 2H, 2W)."""
+    return nn.Sequential(
+        nn.ReLU(inplace=True),  # on a fresh concatenation, or on the innermost level, which nobody else reads
+        upsample(channels_in, channels_out, kernel=4, upsampling=upsampling, bias=bias),
+        normalisation(norm, channels_out),
+    )

@@ -1,0 +1,145 @@
+"""The contracts between models, the training loop and the application."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from datasets.contract import B, Settings
+
+
+class Translator(nn.Module, ABC):
+    """An image-to-image network, ready to use; what a model file ships and what inference sees.
+
+    Called with (B, channels_in, H, W) float pictures in [-1, 1], RGB where there are three channels,
+    it returns (B, channels_out, scale * H, scale * W) in the same range.
+
+    Attributes:
+        channels_in: Channels of the pictures it takes.
+        channels_out: Channels of the pictures it makes.
+        scale: How many times larger the output is on each side.
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels.
+        margin: How many input pixels away, on each side, an output pixel can still see, norms aside;
+            None where there is no such bound.
+        global_norm: Its norms take their statistics over the whole picture.
+        domains: Names a user may aim for; empty where there is nothing to choose.
+        draws: It draws random numbers at inference, so one seed gives one picture.
+    """
+
+    channels_in: int = 3
+    channels_out: int = 3
+    scale: int = 1
+    multiple: int = 1
+    minimum: int = 1
+    margin: int | None = None
+    global_norm: bool = False
+    domains: tuple[str, ...] = ()
+    draws: bool = False
+
+    @abstractmethod
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        """Translate (B, channels_in, H, W) pictures toward `domains[domain]`."""
+
+
+class Sampler(nn.Module, ABC):
+    """A network that makes pictures from noise."""
+
+    @abstractmethod
+    def sample(self, count: int) -> Tensor:
+        """`count` pictures, (count, C, H, W) in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One optimizer step: `player` moves so as to lower the sum of `losses`.
+
+    Attributes:
+        player: Key into `Recipe.optimizers()`.
+        losses: Scalar terms, already weighted.
+        metrics: Scalars to log that nobody optimizes.
+    """
+
+    player: str
+    losses: dict[str, Tensor]
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+
+
+M = TypeVar("M", bound=Translator | Sampler)
+
+
+class Recipe(nn.Module, ABC, Generic[B, M]):
+    """How one model learns: its opponents, its losses and the order of its updates.
+
+    `model` is what a model file ships; everything else exists only during training.
+    """
+
+    model: M
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One optimizer a player; every parameter that learns belongs to exactly one."""
+
+    @abstractmethod
+    def updates(self, batch: B, step: int) -> Iterator[Update]:
+        """Yield the updates of one step, in order.
+
+        The caller applies each update before asking for the next, so code after a `yield` sees the
+        moved player: build a loss after the moves it depends on. Never yield inside a `with` block:
+        it would leak to the caller.
+        """
+
+    @abstractmethod
+    def preview(self, model: M, batch: B) -> Tensor:
+        """A (B, 3, H, n * W) strip for each example, for human eyes, made by `model` as it would be shipped."""
+
+    @abstractmethod
+    def validate(self, model: M, batch: B) -> dict[str, Tensor]:
+        """Named figures of each example, (B,) each, of `model` as it would be shipped."""
+
+    figure: ClassVar[str]  # the validation figure by which the best model is kept
+    figure_rises: ClassVar[bool]  # whether more of it is better
+
+
+class ModelConfig(Protocol):
+    """A model's configuration; it builds what it describes.
+
+    A module-level constant of the union in `translate.experiment` lists every one of them.
+    """
+
+    batch_type: ClassVar[type[tuple[Tensor, ...]]]
+
+    def translator(self) -> Translator | Sampler:
+        """The network alone, as a model file rebuilds it."""
+        ...
+
+    def recipe(self) -> Recipe[tuple[Tensor, ...], Translator | Sampler]:
+        """The network with all that its training needs."""
+        ...
+
+
+class Adam(Settings):
+    """Adam (Kingma, Ba 2014, arXiv:1412.6980); the defaults are those of Isola et al. 2017."""
+
+    lr: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+
+    def of(self, *modules: nn.Module) -> Optimizer:
+        """An optimizer of all parameters of `modules` that learn; fused, which saves a fifth of a step."""
+        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), fused=True)
+
+
+def side_by_side(*images: Tensor) -> Tensor:
+    """Pictures (B, 1 or 3, H, W) next to each other: (B, 3, H, n * W)."""
+    return torch.cat([image.expand(-1, 3, -1, -1) for image in images], dim=3)
+
+
+def due(step: int, every: int) -> bool:
+    """Whether what happens every `every` steps happens at `step`."""
+    return step % every == 0

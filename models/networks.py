@@ -1,0 +1,77 @@
+"""Configurations of the backbones that several translators share; each builds its network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from datasets.contract import Settings, chosen_by
+from models.backbones.blocks import Norm, Upsampling
+from models.backbones.patch import PatchDiscriminator
+from models.backbones.resnet import ResNetGenerator
+from models.backbones.unet import UNet
+
+
+class UNetConfig(Settings):
+    """The U-Net of Pix2Pix; depth 7 is known as `unet_128`, depth 8 as `unet_256`."""
+
+    name: Literal["unet"] = "unet"
+    depth: int = Field(8, ge=2)  # times the picture is halved; sides are padded to multiples of 2 ** depth
+    width: int = Field(64, ge=1)
+    norm: Norm = "instance"
+    dropout: float = Field(0.5, ge=0, lt=1)
+    upsampling: Upsampling = "transposed"
+
+    def build(self, channels_in: int, channels_out: int) -> UNet:
+        """The network, freshly drawn."""
+        return UNet(
+            channels_in,
+            channels_out,
+            depth=self.depth,
+            width=self.width,
+            norm=self.norm,
+            dropout=self.dropout,
+            upsampling=self.upsampling,
+        )
+
+
+class ResNetConfig(Settings):
+    """The residual generator of Johnson et al. and CycleGAN: 6 blocks to 128 pixels, 9 above."""
+
+    name: Literal["resnet"] = "resnet"
+    blocks: int = Field(9, ge=0)
+    width: int = Field(64, ge=1)
+    norm: Norm = "instance"
+    dropout: float = Field(0.0, ge=0, lt=1)
+    upsampling: Upsampling = "transposed"
+
+    def build(self, channels_in: int, channels_out: int) -> ResNetGenerator:
+        """The network, freshly drawn."""
+        return ResNetGenerator(
+            channels_in,
+            channels_out,
+            blocks=self.blocks,
+            width=self.width,
+            norm=self.norm,
+            dropout=self.dropout,
+            upsampling=self.upsampling,
+        )
+
+
+GeneratorConfig = Annotated[
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], chosen_by("name", "unet")
+]
+
+
+class PatchConfig(Settings):
+    """The patch discriminator: 3 layers see 70 pixels, 0 layers judge every pixel by itself."""
+
+    layers: int = Field(3, ge=0)
+    width: int = Field(64, ge=1)
+    norm: Norm = "instance"
+    spectral: bool = False
+
+    def build(self, channels: int) -> PatchDiscriminator:
+        """The network, freshly drawn."""
+        return PatchDiscriminator(
+            channels, layers=self.layers, width=self.width, norm=self.norm, spectral=self.spectral
+        )

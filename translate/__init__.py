@@ -1,0 +1,27 @@
+"""Translate between kinds of pictures: train translators, run them over folders.
+
+>>> import translate
+>>> picture = translate.load_model("run/best.safetensors")(picture)  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from translate.folder import RunOptions, translate_folder
+    from translate.model import LoadedModel, load_model
+
+__version__ = "0.1.0"
+__all__ = ["LoadedModel", "RunOptions", "__version__", "load_model", "translate_folder"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to import; `translate --help` must not wait for it.
+    if name in ("load_model", "LoadedModel"):
+        from translate import model
+
+        return getattr(model, name)
+    if name in ("translate_folder", "RunOptions"):
+        from translate import folder
+
+        return getattr(folder, name)
+    raise AttributeError(f"module 'translate' has no attribute {name!r}")

@@ -1,0 +1,74 @@
+"""The command line: parse, call, print. torch is imported only inside commands, so that help is instant."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translate import __version__
+from translate.cli import data, demo, model, recipes, run, train
+
+app = typer.Typer(
+    help="Train and run translators between kinds of pictures, from folder to folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("run")(run.run)
+app.command("demo")(demo.demo)
+app.add_typer(data.app, name="data")
+app.add_typer(recipes.app, name="recipes")
+app.add_typer(model.app, name="model")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"translate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the program; what a person can fix ends in one sentence and the exit code of its kind."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    stranger = _stranger()
+    if stranger is not None:
+        typer.echo(f"error: {stranger}", err=True)
+        sys.exit(2)
+    from datasets.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has had enough; Python would complain on closing
+        sys.exit(1)
+
+
+def _stranger() -> str | None:
+    """A sentence about a package of somebody else's that stands where one of ours should."""
+    home = Path(__file__).resolve().parents[2]
+    for name in ("models", "datasets"):
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        if found != home / name or not (found / "contract.py").is_file():
+            return (
+                f"the package {name} that Python finds is {found or 'nothing'}, not translate's own in {home / name}; "
+                "install translate-images into an environment of its own, and start it from another folder"
+            )
+    return None

@@ -1,0 +1,5 @@
+"""`translate demo`."""
+
+
+def demo() -> None:
+    """Demo."""

@@ -1,0 +1,131 @@
+"""`translate run`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from translate.cli.common import (
+    INTERRUPTED,
+    SOME_FAILED,
+    Device,
+    Json,
+    Precision,
+    absolute,
+    console,
+    print_json,
+    stop_on_signals,
+)
+
+if TYPE_CHECKING:
+    from translate.folder import Outcome
+    from translate.model import LoadedModel
+    from translate.plan import Plan, RunOptions
+
+
+def run(
+    model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
+    destination: Annotated[Path, typer.Argument(metavar="OUT", help="Where the translations go.")],
+    to: Annotated[str | None, typer.Option(help="The domain to aim for, of a model that has several.")] = None,
+    work_size: Annotated[
+        str, typer.Option(metavar="N|native", help="Scale the shorter side to N pixels for the model, and back.")
+    ] = "native",
+    on_exists: Annotated[str, typer.Option(help="error, skip (what is up to date) or overwrite.")] = "error",
+    batch: Annotated[str, typer.Option(metavar="N|auto", help="Pictures of one size the model gets at once.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    recurse: Annotated[bool, typer.Option(help="Also translate what lies in subfolders.")] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many pictures.")] = None,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Do every N-th picture, from the I-th on.")] = "1/1",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Translate a picture or a folder of pictures; each comes back as it went in, in size, depth and format."""
+    from translate.model import load_model
+    from translate.plan import make_plan
+
+    options = _options(
+        to=to,
+        work_size=None if work_size == "native" else work_size,
+        on_exists=on_exists,
+        batch=None if batch == "auto" else batch,
+        recurse=recurse,
+        limit=limit,
+        shard=tuple(shard.split("/")),
+    )
+    loaded = load_model(model, device=device, precision=precision)
+    plan = make_plan(loaded.translator, loaded.card.trained_size, source, destination, options)
+    screen = console()
+    for note in plan.notes:
+        screen.print(f"note: {note}", markup=False)
+    if dry_run:
+        _tell_plan(plan, loaded, as_json=json)
+        return
+    outcomes, interrupted = _carry_out(loaded, plan, options)
+    counts = {status: sum(o.status == status for o in outcomes) for status in ("ok", "skipped", "failed")}
+    if json:
+        files = [_described(outcome) for outcome in outcomes]
+        print_json({"out": absolute(destination), "counts": counts, "notes": list(plan.notes), "files": files})
+    tally = ", ".join(f"{count} {status}" for status, count in counts.items())
+    screen.print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if counts["failed"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _options(**values: Any) -> "RunOptions":
+    from pydantic import ValidationError
+
+    from datasets.errors import UserError
+    from translate.plan import RunOptions
+
+    try:
+        return RunOptions.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "shard"
+        raise UserError(f"--{name}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def _carry_out(model: "LoadedModel", plan: "Plan", options: "RunOptions") -> tuple[list["Outcome"], bool]:
+    """Run under a bar; every failure is a line at once. Returns the outcomes, and whether it was interrupted."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from translate.folder import run_plan
+
+    screen = console()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    outcomes: list[Outcome] = []
+    with stop_on_signals() as stop, Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=len(plan.jobs))
+        stream = run_plan(model, plan, options)
+        for outcome in stream:
+            outcomes.append(outcome)
+            bar.advance(task)
+            if outcome.status == "failed":
+                bar.console.print(f"failed: {outcome.reason}", style="red", markup=False)
+            for note in outcome.notes:
+                bar.console.print(f"note: {outcome.name}: {note}", markup=False)
+            if stop():
+                stream.close()
+                break
+    return outcomes, stop() and len(outcomes) < len(plan.jobs)
+
+
+def _described(outcome: "Outcome") -> dict[str, Any]:
+    told = {"name": outcome.name.as_posix(), "out": absolute(outcome.output), "status": outcome.status}
+    return {**told, "reason": outcome.reason, "notes": list(outcome.notes), **outcome.record}
+
+
+def _tell_plan(plan: "Plan", model: "LoadedModel", *, as_json: bool) -> None:
+    jobs = [{"name": job.name.as_posix(), "out": absolute(job.output)} for job in plan.jobs]
+    if as_json:
+        print_json({"out": absolute(plan.destination), "files": jobs, "notes": list(plan.notes)})
+        return
+    for job in jobs:
+        typer.echo(f"{job['name']} → {job['out']}")
+    scale = model.translator.scale
+    size = "their own size" if scale == 1 else f"{scale} times their size"
+    console().print(f"would translate {len(jobs)} pictures at {size} → {absolute(plan.destination)}", markup=False)

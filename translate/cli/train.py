@@ -1,0 +1,115 @@
+"""`translate train`."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translate.cli.common import INTERRUPTED, Device, Json, absolute, console, print_json, stop_on_signals
+
+if TYPE_CHECKING:
+    from translate.training import Progress, Training
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name (see `translate recipes list`) or a YAML file.")],
+    data: Annotated[Path, typer.Option(help="The folder to learn from.")],
+    out: Annotated[Path, typer.Option(help="The run folder; the same command again resumes it.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set training.steps=1000."),
+    ] = None,
+    device: Device = "auto",
+    init_from: Annotated[
+        str | None, typer.Option(help="Start from the weights of a model file or run folder, where they fit.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a translator on a folder, or go on where its training stopped.
+
+    Ctrl-C and SIGTERM save before they end the training, with exit code 130. Several processes train
+    together with `torchrun --nproc-per-node N -m translate train …`.
+    """
+    from translate.experiment import load_experiment
+    from translate.training import Training
+
+    experiment = load_experiment(recipe, settings or [])
+    with stop_on_signals() as stop:
+        training = Training(experiment, data, out, device=device, init_from=init_from)
+        last = _show(training, stop)
+    if training.world.leads:
+        if json:
+            best = {**training.best, "name": training.trainer.recipe.figure}
+            print_json({"run": absolute(out), "step": last.step, "figures": training.figures, "best": best})
+        console().print(f"done at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
+    if last.stopped == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
+    """Run the training under a bar, or with plain lines where there is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from translate.training import opened_summary
+
+    screen = console()
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    if training.world.leads:
+        world = training.world
+        config = training.experiment.training
+        batch = config.batch_size * config.accumulate * world.size
+        screen.print(
+            f"{opened_summary(training.data)}; batches of {batch}"
+            + (f" over {world.size} processes" if world.size > 1 else "")
+            + f"; {world.device}, {config.precision}, {config.layout}, {config.threads} threads",
+            markup=False,
+        )
+    speed = _Speed()
+    hidden = not screen.is_terminal or not training.world.leads
+    with Progress(*columns, console=screen, disable=hidden, speed_estimate_period=120) as bar:
+        task = bar.add_task("training", total=None, told="")
+        for progress in training.run(stop):
+            speed.add(progress.images)
+            told = f"{speed} img/s, {progress.waited:.0%} waiting"
+            bar.update(task, completed=progress.step, total=progress.steps, told=told)
+            if training.world.leads:
+                for line in _lines(progress, told):
+                    bar.console.print(line, markup=False)
+    return progress
+
+
+def _lines(progress: "Progress", told: str) -> list[str]:
+    lines = list(progress.notes)
+    step = f"step {progress.step}/{progress.steps}"
+    if progress.losses is not None:
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
+        lines.append(f"{step}: {parts}; {told}")
+    if progress.figures is not None:
+        lines.append(f"{step}: held out " + ", ".join(f"{name} {v:.4g}" for name, v in progress.figures.items()))
+    if progress.stopped is not None:
+        lines.append(f"{step}: stopped, {progress.stopped}; the same command goes on from here")
+    return lines
+
+
+class _Speed:
+    """Pictures a second over the last steps."""
+
+    def __init__(self) -> None:
+        self.times: deque[tuple[float, int]] = deque(maxlen=50)
+
+    def add(self, images: int) -> None:
+        self.times.append((time.monotonic(), images))
+
+    def __str__(self) -> str:
+        elapsed = self.times[-1][0] - self.times[0][0]
+        images = sum(count for _, count in list(self.times)[1:])
+        return f"{images / elapsed:.2f}" if elapsed > 0 else "…"

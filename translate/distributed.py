@@ -1,0 +1,95 @@
+"""Several processes that train one model, started by `torchrun`; a single one is the same with size 1."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from datasets.errors import UserError
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of this training, seen from one of them."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 -- immutable
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over all processes, in place, in one exchange."""
+        held = list(tensors)
+        if self.size == 1 or not held:
+            return
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in held])
+        dist.all_reduce(flat)
+        flat /= self.size
+        for tensor, mean in zip(held, torch.split(flat, [tensor.numel() for tensor in held]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def total(self, numbers: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.size > 1:
+            dist.all_reduce(numbers)
+        return numbers
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so; every process gets the same answer."""
+        if self.size == 1:
+            return flag
+        answer = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(answer, op=dist.ReduceOp.MAX)
+        return bool(answer)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        self.any(False)
+
+
+def join_world(device: torch.device) -> World:
+    """The world that `torchrun` describes in the environment, or a world of one.
+
+    Raises:
+        UserError: There are more processes on this machine than GPUs to give them.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World(device=device)
+    rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    if device.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise UserError(f"{local + 1} processes were started here, and there are {torch.cuda.device_count()} GPUs")
+        device = torch.device("cuda", local)
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return World(rank, size, device)
+
+
+def leave_world() -> None:
+    """Say good-bye to the other processes, if there are any."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def share_batch_norm(recipe: nn.Module, world: World) -> nn.Module:
+    """Make batch norms take their statistics over all processes.
+
+    Raises:
+        UserError: They would have to on CPUs, where torch cannot.
+    """
+    has_batch_norm = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in recipe.modules())
+    if world.size == 1 or not has_batch_norm:
+        return recipe
+    if world.device.type != "cuda":
+        raise UserError("norm batch needs GPUs when several processes train together; choose norm instance")
+    convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+    return convert(recipe)

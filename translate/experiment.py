@@ -1,0 +1,152 @@
+"""An experiment: what to learn, from what, and how long. The one schema of all configurations."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from datasets.contract import Settings
+from datasets.errors import UserError
+from datasets.paired import PairedConfig
+from models.pix2pix import Pix2PixConfig
+from translate.recipes import recipe_path
+
+Precision = Literal["auto", "fp32", "bf16"]
+Layout = Literal["auto", "contiguous", "channels_last"]
+
+
+class TrainingConfig(Settings):
+    """How long and how carefully to train; the same for every recipe."""
+
+    steps: int = Field(200_000, ge=1)
+    batch_size: int = Field(1, ge=1)  # of one process
+    accumulate: int = Field(1, ge=1)  # batches whose gradients are averaged before a player moves
+    decay_from: float = Field(1.0, ge=0, le=1)  # share of the steps after which learning rates fall linearly to 0
+    ema_decay: float | None = Field(None, gt=0, lt=1)  # ship an exponential moving average of the weights
+    clip_norm: float | None = Field(None, gt=0)  # scale a player's gradient down to this norm
+    seed: int = Field(0, ge=0)
+    precision: Precision = "auto"
+    layout: Layout = "auto"
+    threads: int | Literal["auto"] = "auto"  # that compute, on a CPU
+    compile: bool = False  # costs a minute at the start; pays in long trainings
+
+    max_minutes: float | None = Field(None, gt=0)  # stop, saved, after this long
+    workers: int = Field(2, ge=1)  # threads that read pictures
+    log_every: int = Field(50, ge=1)
+    sample_every: int = Field(500, ge=1)
+    validate_every: int = Field(1000, ge=1)
+    validation_limit: int = Field(100, ge=1)  # pictures
+    checkpoint_minutes: float = Field(10.0, gt=0)
+
+    def rate_factor(self, step: int) -> float:
+        """What the learning rates are multiplied with at `step`."""
+        progress = min(step / self.steps, 1.0)
+        if progress <= self.decay_from or self.decay_from == 1:
+            return 1.0
+        return (1 - progress) / (1 - self.decay_from)
+
+
+# What may differ when a run is continued; a change of anything else would make it another run.
+MAY_CHANGE = (
+    "steps",
+    "max_minutes",
+    "workers",
+    "log_every",
+    "sample_every",
+    "validate_every",
+    "validation_limit",
+    "checkpoint_minutes",
+)
+
+
+class Experiment(Settings):
+    """A model, the data it learns from, and its training."""
+
+    model: Pix2PixConfig
+    data: PairedConfig
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _data_fits_model(self) -> Self:
+        # Today's types make the two batch types equal; every further kind of data is checked here.
+        if self.model.batch_type is not self.data.batch_type:
+            raise ValueError(
+                f"model {self.model.name} learns from {self.model.batch_type.__name__.lower()} pictures, "
+                f"data {self.data.kind} gives {self.data.batch_type.__name__.lower()} ones; choose another data.kind"
+            )
+        for name, expected, given in zip(
+            ("channels_in", "channels_out"),
+            (self.model.channels_in, self.model.channels_out),
+            self.data.channels,
+            strict=True,
+        ):
+            if expected != given:
+                raise ValueError(
+                    f"model.{name} is {expected}, and the data's pictures have {given}; set model.{name}={given}"
+                )
+        return self
+
+
+def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment that a recipe's name or YAML file describes, with `section.key=value` overrides.
+
+    Raises:
+        UserError: There is no such recipe, or something in it cannot be.
+    """
+    path = recipe_path(recipe)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is no readable YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
+    for override in overrides:
+        _override(tree, override)
+    return parse_experiment(tree, str(path))
+
+
+def parse_experiment(tree: Any, where: str) -> Experiment:
+    """An experiment from plain data; `where` opens the sentence about what is wrong in it."""
+    try:
+        return Experiment.model_validate(tree)
+    except ValidationError as error:
+        raise UserError("; ".join(f"{where}: {_sentence(problem, tree)}" for problem in error.errors())) from None
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override}: expected section.key=value, such as training.steps=1000")
+    *sections, last = key.split(".")
+    place = tree
+    for section in sections:
+        if not isinstance(place.setdefault(section, {}), dict):
+            raise UserError(f"--set {override}: {section} is a value and has no parts")
+        place = place[section]
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    if last in ("name", "kind") and place.get(last, value) != value:
+        place.clear()  # another kind of thing: the parts of the old one mean nothing to it
+    place[last] = value
+
+
+def _sentence(problem: Any, tree: Any) -> str:
+    path = []
+    place = tree
+    for part in problem["loc"]:
+        # pydantic names the member of a union on the way; the reader's file has no such level.
+        if isinstance(place, dict) and part not in place and problem["loc"][-1] != part:
+            continue
+        path.append(str(part))
+        place = place.get(part) if isinstance(place, dict) else None
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "unknown_key":
+        return ".".join([*path, message]) if not path or path[-1] != problem["ctx"]["key"] else ".".join(path)
+    if problem["type"] == "union_tag_invalid":
+        return f"{'.'.join(path)}: there is no {problem['ctx']['tag']}; there are {problem['ctx']['expected_tags']}"
+    given = problem["input"]
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{'.'.join(path)}: {message}{shown}" if path else message

@@ -1,0 +1,74 @@
+"""Batches for every step, as a function of the seed and the step."""
+
+import functools
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+
+from datasets.contract import B, Samples, seed_of, stack
+from datasets.threads import ordered_map
+
+ORDER, SAMPLE = 2, 3  # what a seed is for, beside the trainer's draws
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which samples a step sees: every one once an epoch, in an order of that epoch's own.
+
+    Position p counts samples over the whole training and all processes, so where a training stops,
+    how many threads read, and how far ahead they are, changes nothing.
+    """
+
+    samples: int
+    seed: int
+    rollbacks: int
+    batch_size: int
+    accumulate: int
+    rank: int
+    processes: int
+
+    def positions(self, step: int) -> list[int]:
+        """The positions of this process's samples at `step`, micro-batch after micro-batch."""
+        first = step * self.accumulate * self.processes * self.batch_size
+        mine = (first + (micro * self.processes + self.rank) * self.batch_size for micro in range(self.accumulate))
+        return [start + offset for start in mine for offset in range(self.batch_size)]
+
+    def index(self, position: int) -> int:
+        """Which sample stands at a position."""
+        epoch, place = divmod(position, self.samples)
+        return _shuffled(self.samples, seed_of(self.seed, ORDER, self.rollbacks, epoch))[place]
+
+    def draw(self, position: int) -> int:
+        """The seed of what augmentation draws there."""
+        return seed_of(self.seed, SAMPLE, self.rollbacks, position)
+
+
+@functools.lru_cache(maxsize=4)
+def _shuffled(count: int, seed: int) -> list[int]:
+    order: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+    return order
+
+
+def feed(
+    samples: Samples[B], order: Order, start: int, workers: int, *, pin: bool = False
+) -> Generator[list[B], None, None]:
+    """The micro-batches of step `start` and of every step after it, read ahead by threads."""
+    count = order.batch_size * order.accumulate
+    steps = iter(range(start, 2**63))
+    positions = (position for step in steps for position in order.positions(step))
+    read = ordered_map(
+        lambda position: samples.sample(order.index(position), order.draw(position)),
+        positions,
+        threads=workers,
+        ahead=max(2 * count, 2 * workers),
+    )
+    while True:
+        step_samples = [next(read) for _ in range(count)]
+        batches = [stack(step_samples[first : first + order.batch_size]) for first in range(0, count, order.batch_size)]
+        yield [_pinned(batch) for batch in batches] if pin else batches
+
+
+def _pinned(batch: B) -> B:
+    kind = type(batch)
+    return kind(*(field.pin_memory() for field in batch))  # so that copying to a GPU does not wait

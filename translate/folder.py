@@ -1,0 +1,186 @@
+"""The folder pipeline: decode, translate, encode, all three at once, one outcome a picture."""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from datasets.contract import seed_of
+from datasets.errors import UserError
+from datasets.images import Picture, read, write
+from datasets.threads import ordered_map
+from translate.files import digest_of
+from translate.manifest import Manifest
+from translate.model import LoadedModel
+from translate.pictures import as_input, as_output, memory_ran_out, run_batch
+from translate.plan import Job, Plan, RunOptions, make_plan
+
+__all__ = ["Outcome", "RunOptions", "run_plan", "translate_folder"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture."""
+
+    name: Path
+    output: Path
+    status: Literal["ok", "skipped", "failed"]
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A picture on its way: read, or with the outcome it already has."""
+
+    job: Job
+    digest: str = ""
+    picture: Picture | None = None
+    image: Tensor | None = None
+    outcome: Outcome | None = None
+    began: float = 0.0
+
+
+def translate_folder(
+    model: LoadedModel, source: Path | str, destination: Path | str, options: RunOptions | None = None
+) -> Generator[Outcome, None, None]:
+    """Translate a picture or a tree of pictures; yield an outcome for each, in order.
+
+    Nothing is written before the whole plan is found good. A picture that fails is an outcome and
+    not the end. Every file written is whole, and stands at the same path within `destination`.
+
+    Raises:
+        NothingFoundError: There are no pictures.
+        UserError: The plan cannot be carried out without harm.
+    """
+    chosen = options or RunOptions()
+    plan = make_plan(model.translator, model.card.trained_size, Path(source), Path(destination), chosen)
+    return run_plan(model, plan, chosen)
+
+
+def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
+    """Carry out a plan."""
+    identity = {"model": model.digest, "options": _digest(options, model)}
+    manifest = Manifest(plan.manifest, identity)
+    batch = 1 if model.translator.draws else options.batch or 1
+
+    def read_one(job: Job) -> _Item:
+        return _read(job, model, manifest, options)
+
+    items = ordered_map(read_one, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * batch))
+    writing: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(options.threads) as pool:
+        for group in _equal_groups(items, batch):
+            for item, output in zip(group, _translate(model, group, plan.domain), strict=True):
+                writing.append(pool.submit(_finish, item, output, model, options, manifest))
+            while len(writing) > 2 * options.threads + batch or (writing and writing[0].done()):
+                yield manifest.keep(writing.popleft().result())
+        while writing:
+            yield manifest.keep(writing.popleft().result())
+
+
+def _digest(options: RunOptions, model: LoadedModel) -> str:
+    # Only what changes a picture counts: with another batch or limit a file is still up to date.
+    told = {"to": options.to, "work_size": options.work_size, "save": options.save.model_dump()}
+    text = json.dumps({**told, "precision": model.numerics.precision}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions) -> _Item:
+    began = time.monotonic()
+    try:
+        if job.unreadable:
+            raise UserError(f"{job.name}: {job.unreadable} cannot be read; convert it to PNG, TIFF or JPEG first")
+        digest = digest_of(job.source)
+        if options.on_exists == "skip" and job.output.exists():
+            if manifest.is_current(job, digest):
+                return _Item(job, outcome=Outcome(job.name, job.output, "skipped", "is up to date"))
+            raise UserError(f"{job.output}: exists and was not made from this file, model and options; overwrite it?")
+        picture = read(job.source)
+        image = as_input(picture, model.translator.channels_in, options.work_size)
+        return _Item(job, digest, picture, image, began=began)
+    except OSError as error:
+        return _failed(job, f"{job.name}: cannot be read: {error.strerror or error}")
+    except UserError as error:
+        return _failed(job, str(error))
+
+
+def _failed(job: Job, reason: str) -> _Item:
+    return _Item(job, outcome=Outcome(job.name, job.output, "failed", reason))
+
+
+def _equal_groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Neighbours of equal size, up to `size` of them; what has an outcome already goes alone."""
+    group: list[_Item] = []
+    for item in items:
+        shape = None if item.image is None else item.image.shape
+        if group and (len(group) == size or shape is None or group[0].image is None or group[0].image.shape != shape):
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
+
+
+def _translate(model: LoadedModel, group: Sequence[_Item], domain: int) -> list[Tensor | str]:
+    """The group's translations, or a sentence in place of each that could not be made."""
+    images = [item.image for item in group if item.image is not None]
+    if not images:
+        return [""] * len(group)
+    if model.translator.draws:
+        torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
+    try:
+        return list(run_batch(model, torch.stack(images), domain))
+    except (RuntimeError, MemoryError) as error:
+        if not memory_ran_out(error):
+            raise
+    if len(group) > 1:
+        return [result for item in group for result in _translate(model, [item], domain)]
+    height, width = images[0].shape[-2:]
+    return [f"{group[0].job.name}: memory is not enough for {width}x{height} pixels at once; try a --work-size"]
+
+
+def _finish(item: _Item, output: Tensor | str, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:
+    job, picture = item.job, item.picture
+    if item.outcome is not None or picture is None:
+        return item.outcome or Outcome(job.name, job.output, "failed", "was not read")
+    if isinstance(output, str):
+        return Outcome(job.name, job.output, "failed", output)
+    if not output.isfinite().all():
+        return Outcome(job.name, job.output, "failed", f"{job.name}: the model gave values that are no numbers")
+    try:
+        made = as_output(output, picture, model, options.work_size)
+        job.output.parent.mkdir(parents=True, exist_ok=True)
+        manifest.begin(job, item.digest)
+        notes = write(made, job.output, options.save)
+    except OSError as error:
+        return Outcome(job.name, job.output, "failed", f"{job.output}: cannot be written: {error.strerror or error}")
+    except UserError as error:
+        return Outcome(job.name, job.output, "failed", str(error))
+    record = {
+        "source": item.digest,
+        "in": _described(picture),
+        "out": _described(made),
+        "precision": model.numerics.precision,
+        "ms": round(1000 * (time.monotonic() - item.began)),
+    }
+    return Outcome(job.name, job.output, "ok", notes=notes, record=record)
+
+
+def _described(picture: Picture) -> dict[str, Any]:
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "channels": picture.channels,
+        "depth": picture.depth,
+        "alpha": picture.alpha is not None,
+    }

@@ -1,0 +1,80 @@
+"""A run's record: one line of JSON a picture, beside the pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from translate.plan import Job
+
+if TYPE_CHECKING:
+    from translate.folder import Outcome
+
+VERSION = 1
+
+
+class Manifest:
+    """The manifest of a destination folder, or nothing where a single file was asked for."""
+
+    def __init__(self, path: Path | None, identity: dict[str, str]) -> None:
+        self.path = path
+        self.identity = identity
+        self._lock = threading.Lock()  # pictures are written by several threads
+        self._known = _read(path) if path is not None and path.is_file() else {}
+
+    def is_current(self, job: Job, source_digest: str) -> bool:
+        """Whether a job's output, which exists, was made from its very source, by this model, with these options."""
+        record = self._known.get(job.name.as_posix(), {})
+        expected = {**self.identity, "source": source_digest}
+        whole = record.get("status") == "ok" or (record.get("status") == "writing" and not record.get("replaces"))
+        return whole and all(record.get(key) == value for key, value in expected.items())
+
+    def begin(self, job: Job, source_digest: str) -> None:
+        """Write down that an output is about to be put in place.
+
+        Should the process be killed before `keep`, an output that exists is still known to be whole,
+        unless it may be the older one that was to be replaced.
+        """
+        record = {"name": job.name.as_posix(), "status": "writing", "source": source_digest, **self.identity}
+        self._append({**record, "replaces": job.output.exists()})
+
+    def keep(self, outcome: Outcome) -> Outcome:
+        """Write an outcome down; skipped pictures keep the line they have."""
+        if outcome.status == "skipped":
+            return outcome
+        record = {
+            "name": outcome.name.as_posix(),
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "notes": list(outcome.notes),
+            **self.identity,
+            **outcome.record,
+        }
+        try:
+            self._append(record)
+        except OSError as error:
+            note = f"{self.path}: cannot be written: {error.strerror or error}"
+            return dataclasses.replace(outcome, notes=(*outcome.notes, note))
+        return outcome
+
+    def _append(self, record: dict[str, Any]) -> None:
+        if self.path is None:
+            return
+        with self._lock:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"v": VERSION, **record}, ensure_ascii=False) + "\n")
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    records: dict[str, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+            records[record["name"]] = record  # the latest line about a picture counts
+        except (ValueError, KeyError, TypeError):
+            continue  # the half line of a process that was killed
+    return records

@@ -1,0 +1,168 @@
+"""Model files: one `.safetensors` with the weights and everything needed to rebuild and use them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from datasets.contract import Settings
+from datasets.errors import UserError
+from datasets.images import Picture
+from models.contract import Translator
+from translate.experiment import Experiment
+from translate.files import digest_of, replacing
+from translate.hardware import Numerics, choose_device, choose_numerics
+
+METADATA_KEY = "translate"
+FORMAT = 1
+
+
+class ModelError(UserError):
+    """A model file is missing, damaged, or not what was asked for."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class Card(Settings):
+    """What a model file says about itself; no path, person or host is in it."""
+
+    format: int = FORMAT
+    experiment: Experiment
+    step: int
+    domains: tuple[str, ...] = ()
+    trained_size: int  # pixels on a side of the squares it learned from
+    figures: dict[str, float] = Field({})  # validation figures at that step
+    data_fingerprint: str = ""
+    data_samples: int = 0
+    licence: str = ""
+    written_by: str = ""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A translator ready to use, with its card. Call it with a Picture to get a Picture."""
+
+    translator: Translator
+    card: Card
+    digest: str
+    device: torch.device
+    numerics: Numerics
+
+    def __call__(self, picture: Picture, domain: int = 0) -> Picture:
+        """Translate one picture as `translate run` does: same size, depth, gray or colour, and alpha."""
+        from translate.pictures import translate_picture
+
+        return translate_picture(self, picture, domain)
+
+
+def save_model(path: Path, model: nn.Module, card: Card) -> None:
+    """Write a model file in one piece."""
+    # Copies: shared or strided storage would be refused, and each name shall stand for itself.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata={METADATA_KEY: text})
+
+
+def model_path(model: str | Path) -> Path:
+    """The file that MODEL means: itself, or a run folder's last model.
+
+    Raises:
+        ModelError: There is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        path = path / "last.safetensors"
+        if not path.is_file():
+            raise ModelError(f"{model}: expected a run folder with last.safetensors in it, found none")
+    if not path.is_file():
+        raise ModelError(f"{model}: there is no such model file")
+    return path
+
+
+def read_card(path: Path) -> Card:
+    """What a model file says about itself, its weights unread.
+
+    Raises:
+        ModelError: It is damaged, or was not written by this program.
+    """
+    card, _ = _read(path, weights=False)
+    return card
+
+
+def load_model(
+    model: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | str = "auto"
+) -> LoadedModel:
+    """Rebuild the translator of a model file or run folder.
+
+    Raises:
+        ModelError: It is missing, damaged, or was not written by this program.
+        UserError: There is no such device.
+    """
+    path = model_path(model)
+    card, tensors = _read(path)
+    network = card.experiment.model.translator()
+    if not isinstance(network, Translator):
+        raise ModelError(f"{path}: makes pictures from noise and translates none")
+    _fill(network, tensors, path)
+    chosen = choose_device(device)
+    numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
+    network = numerics.settle(network, chosen).eval().requires_grad_(False)
+    return LoadedModel(network, card, digest_of(path), chosen, numerics)
+
+
+def start_from(network: nn.Module, path: Path) -> str:
+    """Take over the weights of a model file wherever name and shape agree; say how many did.
+
+    Raises:
+        ModelError: None did.
+    """
+    _, tensors = _read(path)
+    own = network.state_dict()
+    fitting = {name: tensor for name, tensor in tensors.items() if name in own and own[name].shape == tensor.shape}
+    if not fitting:
+        raise ModelError(f"{path}: none of its {len(tensors)} tensors fits this experiment's model")
+    network.load_state_dict(fitting, strict=False)
+    taken, known = sum(t.numel() for t in fitting.values()), sum(t.numel() for t in own.values())
+    left = ", ".join([name for name in own if name not in fitting][:5])
+    return f"{taken / known:.0%} of the weights start from {path.name}" + (f"; drawn anew: {left}, …" if left else "")
+
+
+def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, Any] = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read as a model file: {error}") from None
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: holds weights, but not what they are for; it was not written by translate")
+    try:
+        tree = json.loads(metadata[METADATA_KEY])
+        if tree["format"] > FORMAT:
+            raise ModelError(f"{path}: was written by a newer translate, which this one cannot read; update it")
+        return Card.model_validate(tree), tensors
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: its description cannot be understood: {str(error).splitlines()[0]}") from None
+
+
+def _fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    own = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    given = {name: tensor.shape for name, tensor in tensors.items()}
+    if own != given:
+        name = next(name for name in {**own, **given} if own.get(name) != given.get(name))
+        raise ModelError(
+            f"{path}: its weights do not fit its description: {name} is {_shape(given.get(name))}, "
+            f"expected {_shape(own.get(name))}"
+        )
+    network.load_state_dict(tensors)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "missing" if shape is None else "x".join(map(str, shape)) or "a number"

@@ -1,0 +1,74 @@
+"""From a picture to what a network takes, and from what it gives back to a picture."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.images import Picture
+from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from models.inference import translate_batch
+from translate.model import LoadedModel
+
+
+def translate_picture(model: LoadedModel, picture: Picture, domain: int = 0, work_size: int | None = None) -> Picture:
+    """One picture through a model, and back as it was."""
+    output = run_batch(model, as_input(picture, model.translator.channels_in, work_size)[None], domain)[0]
+    return as_output(output, picture, model, work_size)
+
+
+def as_input(picture: Picture, channels: int, work_size: int | None) -> Tensor:
+    """The picture as (channels, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given."""
+    pixels = opaque(picture)
+    if work_size is not None:
+        width, height = work_dimensions(picture.width, picture.height, work_size)
+        pixels = resized(pixels, width, height)
+    return as_tensor(with_channels(as_floats(pixels), channels))
+
+
+def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
+    """Width and height of a picture whose shorter side is scaled to `work_size`."""
+    factor = work_size / min(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def run_batch(model: LoadedModel, images: Tensor, domain: int = 0) -> Tensor:
+    """(B, C, H, W) pictures of one size through a model, (B, C', H', W') float32 on the host."""
+    placed = model.numerics.place(images, model.device)
+    with model.numerics.autocast(model.device):
+        return translate_batch(model.translator, placed, domain).float().cpu()
+
+
+def as_output(output: Tensor, picture: Picture, model: LoadedModel, work_size: int | None) -> Picture:
+    """A translation (C', H', W') in [-1, 1] as a picture of the kind that went in.
+
+    A model of colours that was given a gray picture gives back a gray one; one that makes colours
+    from grays gives colours.
+    """
+    scale = model.translator.scale
+    width, height = picture.width * scale, picture.height * scale
+    stays_gray = picture.channels == 1 and model.translator.channels_in == 3 and model.translator.channels_out == 3
+    if stays_gray:
+        colours = np.asarray((output.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
+        output = as_tensor(with_channels(colours, 1))
+    pixels = as_pixels(output, picture.depth)
+    if work_size is not None:
+        pixels = resized(pixels, width, height)
+    alpha = picture.alpha
+    if alpha is not None and scale != 1:
+        alpha = resized(alpha[:, :, np.newaxis], width, height)[:, :, 0]
+    return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def equal_sizes(images: Sequence[Tensor]) -> bool:
+    """Whether tensors can be stacked into one batch."""
+    return len({image.shape for image in images}) <= 1
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an exception says that memory, the host's or a device's, was not enough."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

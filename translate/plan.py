@@ -1,0 +1,189 @@
+"""What a run over a folder will do, settled and checked before anything is written."""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from datasets.contract import Settings
+from datasets.errors import UserError
+from datasets.folder import Found, find
+from datasets.images import SUFFIXES, UNSUPPORTED, Header, SaveOptions, output_suffix, read_header
+from models.contract import Translator
+
+HEADS_READ = 50  # of a folder, to see what sizes it holds
+
+
+class NothingFoundError(UserError):
+    """There is no picture where pictures were said to be."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class RunOptions(Settings):
+    """How to run a model over pictures.
+
+    Attributes:
+        to: The domain to aim for, of a model that has several.
+        work_size: Scale the shorter side to this many pixels for the model, and its output back.
+        batch: Pictures of one size that the model gets at once; null: as many as suits.
+        on_exists: What to do where an output exists: refuse, skip what is up to date, or overwrite.
+        shard: (i, n), counted from 1: do every n-th picture from the i-th on.
+    """
+
+    to: str | None = None
+    work_size: int | None = Field(None, ge=1)
+    batch: int | None = Field(None, ge=1)
+    on_exists: Literal["error", "skip", "overwrite"] = "error"
+    recurse: bool = True
+    limit: int | None = Field(None, ge=1)
+    shard: tuple[int, int] = (1, 1)
+    threads: int = Field(2, ge=1)  # that decode, and as many that encode
+    save: SaveOptions = SaveOptions()
+
+    @field_validator("shard")
+    @classmethod
+    def _shard_exists(cls, shard: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= shard[0] <= shard[1]:
+            raise ValueError(f"shard {shard[0]}/{shard[1]}: expected i/n with i from 1 to n")
+        return shard
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture's way: where it is, what it is called, where it goes."""
+
+    source: Path
+    name: Path
+    output: Path
+    unreadable: str | None = None  # what kind of picture it is, where that kind cannot be read
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a run, and what a person should know of them first."""
+
+    jobs: tuple[Job, ...]
+    destination: Path
+    manifest: Path | None  # None where a single file goes to a single file
+    domain: int
+    notes: tuple[str, ...]
+
+
+def make_plan(translator: Translator, trained_size: int, source: Path, destination: Path, options: RunOptions) -> Plan:
+    """Find the pictures and settle where each goes.
+
+    Raises:
+        NothingFoundError: There are none.
+        UserError: Something would be overwritten, or two outputs would be one file.
+    """
+    domain = domain_index(translator, options.to)
+    jobs, notes = find_jobs(source, destination, options)
+    if options.work_size is None and translator.scale == 1:
+        notes += _size_notes(jobs, trained_size)
+    # A single file that was given a name leaves nothing beside it.
+    manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
+    return Plan(tuple(jobs), destination, manifest, domain, tuple(notes))
+
+
+def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
+    """Every picture with the place it goes to, and notes for a person; refused as in `make_plan`."""
+    notes: list[str] = []
+    if source.is_dir():
+        found = find(source, recurse=options.recurse)
+        jobs = _folder_jobs(found, source, destination, options)
+        if found.others:
+            notes.append(f"{found.others} files that are no pictures are left alone")
+    else:
+        jobs = [_file_job(source, destination, options)]
+    first, every = options.shard
+    jobs = jobs[first - 1 :: every][: options.limit]
+    if not jobs:
+        raise NothingFoundError(f"{source}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
+    _refuse_overwriting(jobs, source, destination, options)
+    return jobs, notes
+
+
+def domain_index(translator: Translator, name: str | None) -> int:
+    """Which of a translator's domains is meant.
+
+    Raises:
+        UserError: None of that name, or none was named where there is a choice.
+    """
+    known = ", ".join(translator.domains)
+    if name is None:
+        if len(translator.domains) > 1:
+            raise UserError(f"this model aims for {known}: choose one with --to")
+        return 0
+    if name not in translator.domains:
+        raise UserError(f"--to {name}: this model " + (f"aims for {known}" if known else "has nothing to choose from"))
+    return translator.domains.index(name)
+
+
+def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOptions) -> list[Job]:
+    if destination.is_file():
+        raise UserError(f"{destination}: is a file; a folder of pictures needs a folder to go to")
+    here, there = source.resolve(), destination.resolve()
+    if there == here or here in there.parents:
+        raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")
+    readable = [
+        Job(source / name, name, destination / name.with_suffix(output_suffix(name, options.save)))
+        for name in found.pictures
+    ]
+    unreadable = [Job(source / name, name, destination / name, kind) for name, kind in found.unsupported]
+    return readable + unreadable
+
+
+def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
+    if not source.exists():
+        raise NothingFoundError(f"{source}: there is no such file or folder")
+    suffix = source.suffix.lower()
+    name = Path(source.name)
+    to_file = destination.suffix.lower() in SUFFIXES and not destination.is_dir()
+    output = destination if to_file else destination / name.with_suffix(output_suffix(name, options.save))
+    if to_file and options.save.format == "keep" and destination.suffix.lower() != suffix:
+        raise UserError(f"{destination}: is another format than {source.name}; say so with --format")
+    return Job(source, name, output, UNSUPPORTED.get(suffix))
+
+
+def _refuse_overwriting(jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions) -> None:
+    outputs = Counter(job.output for job in jobs)
+    clashing = [job.name.as_posix() for job in jobs if outputs[job.output] > 1]
+    if clashing:
+        raise UserError(f"{', '.join(clashing[:6])}: would become one file in {destination}; convert them apart")
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.output.resolve() in sources:
+            raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")
+    if options.on_exists == "error":
+        existing = [job.output for job in jobs if job.output.exists()]
+        if existing:
+            raise UserError(
+                f"{existing[0]}: exists"
+                + (f", and so do {len(existing) - 1} more outputs" if existing[1:] else "")
+                + "; choose another place, or --on-exists skip or overwrite"
+            )
+
+
+def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
+    heads = [head for job in jobs[:HEADS_READ] if (head := _head(job)) is not None]
+    if not heads:
+        return []
+    typical = round(statistics.median(min(head.width, head.height) for head in heads))
+    if trained_size / 1.5 <= typical <= trained_size * 1.5:
+        return []
+    return [
+        f"the pictures' shorter side is {typical} pixels, and the model learned from {trained_size}: "
+        f"details have another scale than it knows; --work-size {trained_size} translates at its own"
+    ]
+
+
+def _head(job: Job) -> Header | None:
+    try:
+        return None if job.unreadable else read_header(job.source)
+    except UserError:
+        return None  # the run itself will say what is wrong with it

@@ -1,0 +1,39 @@
+"""The recipes that ship: configurations by name."""
+
+from pathlib import Path
+
+from datasets.errors import UserError
+
+
+def recipes_folder() -> Path:
+    """Where the recipes lie: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes."""
+    return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
+
+
+def recipe_path(recipe: str) -> Path:
+    """The file of a recipe given by name or as a path.
+
+    Raises:
+        UserError: There is neither such a recipe nor such a file.
+    """
+    path = Path(recipe)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise UserError(f"{recipe}: there is no such file")
+    if recipe in recipe_names():
+        return recipes_folder() / f"{recipe}.yaml"
+    raise UserError(f"{recipe}: there is no such recipe; there are {', '.join(recipe_names())}, or give a YAML file")
+
+
+def recipe_summary(recipe: str) -> str:
+    """The first line of a recipe's head comment."""
+    first = recipe_path(recipe).read_text(encoding="utf-8").split("\n", 1)[0]
+    return first.lstrip("# ").rstrip()

@@ -1,0 +1,141 @@
+"""A training's folder: what it was asked to do, where it stands, and everything it has to show."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from datasets.errors import UserError
+from datasets.images import Picture, write
+from datasets.pixels import as_pixels
+from translate.experiment import MAY_CHANGE, Experiment, parse_experiment
+from translate.files import replacing, write_text
+
+
+class ResumeError(UserError):
+    """A run folder holds another run than the one asked for."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RunFolder:
+    """The files of one training; each is replaced in one piece, and the same command resumes from them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.last = path / "last.safetensors"
+        self.best = path / "best.safetensors"
+        self.state = path / "state.pt"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.curves = path / "tensorboard"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a training was begun here and got as far as its first checkpoint."""
+        return self.config.is_file() and self.state.is_file()
+
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            UserError: It holds other things, or cannot be made.
+        """
+        try:
+            held = [] if not self.path.is_dir() else [p for p in self.path.iterdir() if not p.name.startswith(".")]
+            if held and self.config not in held:
+                raise UserError(f"{self.path}: is not empty and holds no run; choose another --out")
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be made: {error.strerror}") from None
+
+    def write_config(self, experiment: Experiment, facts: Mapping[str, Any]) -> None:
+        """Write what the run is, with nothing left to `auto`, and what it runs on."""
+        tree = {**experiment.model_dump(mode="json"), "facts": dict(facts)}
+        write_text(self.config, yaml.safe_dump(tree, sort_keys=False))
+
+    def read_config(self) -> tuple[Experiment, dict[str, Any]]:
+        """What `write_config` wrote."""
+        try:
+            tree = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+            facts = tree.pop("facts")
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, OSError) as error:
+            raise ResumeError(f"{self.config}: cannot be read: {' '.join(str(error).split())}") from None
+        return parse_experiment(tree, str(self.config)), facts
+
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """Write all that a resumed training needs."""
+        with replacing(self.state) as partial:
+            torch.save(state, partial)
+
+    def read_state(self, device: torch.device) -> dict[str, Any]:
+        """What `write_state` wrote."""
+        try:
+            state: dict[str, Any] = torch.load(self.state, map_location=device, weights_only=True)
+        except (RuntimeError, OSError, EOFError, ValueError) as error:
+            raise ResumeError(f"{self.state}: cannot be read: {str(error).splitlines()[0]}") from None
+        return state
+
+    def forget_after(self, step: int) -> None:
+        """Cut metrics and samples that a killed process left beyond its last saved step."""
+        if self.metrics.is_file():
+            lines = self.metrics.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step_of(line) is not None and (_step_of(line) or 0) <= step]
+            write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+        for sample in self.samples.glob("step_*.png"):
+            if int(sample.stem.removeprefix("step_")) > step:
+                sample.unlink()
+        for leftover in self.path.glob(".*.partial"):
+            leftover.unlink()
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add a line to metrics.jsonl."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise UserError(f"{self.metrics}: cannot be written: {error.strerror}") from None
+
+    def write_sample(self, step: int, strips: Tensor) -> None:
+        """Write (B, 3, H, W) preview strips, one below the other."""
+        self.samples.mkdir(exist_ok=True)
+        pixels = np.concatenate([as_pixels(strip, 8) for strip in strips], axis=0)
+        write(Picture(pixels), self.samples / f"step_{step:07d}.png")
+
+
+def same_run(asked: Experiment, recorded: Experiment, path: Path) -> Experiment:
+    """The experiment that continues the recorded one, with what may change taken from the one asked for.
+
+    Raises:
+        ResumeError: Something differs that would make it another run; it names both values.
+    """
+    new, old = _flat(asked.model_dump(mode="json")), _flat(recorded.model_dump(mode="json"))
+    free = {f"training.{name}" for name in MAY_CHANGE}
+    for key in sorted((new.keys() | old.keys()) - free):
+        if new.get(key) != old.get(key) and new.get(key) != "auto":
+            raise ResumeError(
+                f"{path}: holds a run with {key}={old.get(key)}, and {new.get(key)} was asked for; "
+                "ask for the same, or choose another --out"
+            )
+    changed = {name: value for name, value in asked.training.model_dump().items() if name in MAY_CHANGE}
+    return recorded.model_copy(update={"training": recorded.training.model_copy(update=changed)})
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return None  # the last line of a process that was killed while it wrote
