@@ -1,10 +1,11 @@
-"""Work on threads, results in order."""
+"""Work on threads: results in order, and results that are kept."""
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,3 +28,31 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int, ah
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Kept(Generic[R]):
+    """A function of an index whose results take much memory; remembers them while there is room.
+
+    What does not fit any more is made anew each time: pictures are drawn in random order, so keeping
+    the first is as good as keeping the latest, and simpler.
+    """
+
+    def __init__(self, make: Callable[[int], R], size: Callable[[R], int], room: float) -> None:
+        """`size` tells how many of the `room` bytes a result takes."""
+        self._make = make
+        self._size = size
+        self._room = room
+        self._kept: dict[int, R] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, index: int) -> R:
+        """The result for `index`; nobody may change it."""
+        if index in self._kept:
+            return self._kept[index]
+        made = self._make(index)
+        size = self._size(made)
+        with self._lock:
+            if index not in self._kept and size <= self._room:
+                self._room -= size
+                self._kept[index] = made
+        return made

@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -69,6 +70,29 @@ class Update:
     metrics: dict[str, Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A batch before and after, for human eyes and for the check of a training's health.
+
+    Attributes:
+        source: What went in, (B, C, H, W); None where pictures come from noise.
+        made: What came out, (B, C', H', W').
+        truth: What should have come out, where that is known.
+    """
+
+    source: Tensor | None
+    made: Tensor
+    truth: Tensor | None = None
+
+    def strips(self) -> Tensor:
+        """The pictures of each example next to each other, (B, 3, H', n * W')."""
+        pictures = [picture for picture in (self.source, self.made, self.truth) if picture is not None]
+        size = self.made.shape[-2:]
+        return side_by_side(*(F.interpolate(p, size) if p.shape[-2:] != size else p for p in pictures))
+
+
+Ailment = Literal["discriminator won", "generator copies its input", "colours inverted", "diversity lost"]
+
 M = TypeVar("M", bound=Translator | Sampler)
 
 
@@ -94,13 +118,14 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         """
 
     @abstractmethod
-    def preview(self, model: M, batch: B) -> Tensor:
-        """A (B, 3, H, n * W) strip for each example, for human eyes, made by `model` as it would be shipped."""
+    def show(self, model: M, batch: B) -> list[Shown]:
+        """What `model` makes of a batch as it would be shipped; one entry for each way it translates."""
 
     @abstractmethod
     def validate(self, model: M, batch: B) -> dict[str, Tensor]:
         """Named figures of each example, (B,) each, of `model` as it would be shipped."""
 
+    remedies: ClassVar[dict[Ailment, str]]  # what to change in the configuration, naming its keys
     figure: ClassVar[str]  # the validation figure by which the best model is kept
     figure_rises: ClassVar[bool]  # whether more of it is better
 

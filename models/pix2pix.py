@@ -16,12 +16,13 @@ from typing import ClassVar, Literal, Self
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Paired, Settings
-from models.contract import Adam, Recipe, Translator, Update, side_by_side
-from models.core.adversarial import ADVERSARIAL, AdversarialName
+from datasets.errors import UserError
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
 from models.core.figures import reconstruction
 from models.core.penalties import gradient_penalty
 from models.inference import translate_batch
@@ -41,14 +42,17 @@ class Pix2PixConfig(Settings):
     adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator's opinion, plain regression
     l1_weight: float = Field(100.0, ge=0)
     gradient_penalty_weight: float = Field(0.0, ge=0)  # 10 in Gulrajani et al. 2017
+    residual: bool = False  # the generator makes what is to be added to its input; for mending pictures
     dropout_at_inference: bool = False  # the paper's way: two runs over a picture differ
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 
     @model_validator(mode="after")
-    def _wasserstein_is_bounded(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.adversarial == "wasserstein" and not self.gradient_penalty_weight:
             raise ValueError("adversarial wasserstein needs a gradient_penalty_weight above 0, such as 10")
+        if self.residual and self.channels_in != self.channels_out:
+            raise ValueError("residual needs as many channels_out as channels_in")
         return self
 
     def translator(self) -> "Pix2Pix":
@@ -66,22 +70,38 @@ class Pix2Pix(Translator):
     def __init__(self, config: Pix2PixConfig) -> None:
         super().__init__()
         self.generator = config.generator.build(config.channels_in, config.channels_out)
-        self.generator.noisy = config.dropout_at_inference
+        self.residual = config.residual
+        self.noise = [m for m in self.generator.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+        if config.dropout_at_inference and not self.noise:
+            raise UserError("model.dropout_at_inference: this generator has no dropout; set model.generator.dropout")
         self.channels_in, self.channels_out = config.channels_in, config.channels_out
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
         self.margin = self.generator.margin
         self.global_norm = config.generator.norm == "instance"
-        self.draws = config.dropout_at_inference and config.generator.dropout > 0
+        self.draws = config.dropout_at_inference
+
+    def train(self, mode: bool = True) -> Self:
+        """As always, but dropout stays on where it is asked for as noise."""
+        super().train(mode)
+        for dropout in self.noise if self.draws else []:
+            dropout.train()
+        return self
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """(B, channels_in, H, W) in [-1, 1] to (B, channels_out, H, W) in [-1, 1]."""
         output: Tensor = self.generator(image)
-        return output
+        return image + output if self.residual else output
 
 
 class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
     """How Pix2Pix learns."""
 
+    remedies: ClassVar[dict[Ailment, str]] = {
+        "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
+        "generator copies its input": "lower model.l1_weight, or check that data.pairs names source and target rightly",
+        "colours inverted": "raise model.l1_weight, or lower model.generator_adam.lr",
+        "diversity lost": "raise model.l1_weight, or lower model.discriminator_adam.lr",
+    }
     figure = "l1"
     figure_rises = False
 
@@ -114,8 +134,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
             losses = {"adversarial": 0.5 * self.adversarial.discriminator(real_scores, fake_scores)}
             if self.config.gradient_penalty_weight:
                 losses["penalty"] = self.config.gradient_penalty_weight * self.penalty(batch, fake.detach())
-            scores = {"real_score": real_scores.mean(), "fake_score": fake_scores.mean()}
-            yield Update("discriminator", losses, scores)
+            yield Update("discriminator", losses, {"right": share_right(real_scores, fake_scores)})
 
         losses = {"l1": self.config.l1_weight * F.l1_loss(fake, batch.target)}
         if self.config.adversarial_weight:
@@ -128,9 +147,9 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         real_pair, fake_pair = torch.cat([batch.source, batch.target], 1), torch.cat([batch.source, fake], 1)
         return gradient_penalty(self.discriminator, real_pair, fake_pair)
 
-    def preview(self, model: Pix2Pix, batch: Paired) -> Tensor:
-        """Source, translation and target next to each other."""
-        return side_by_side(batch.source, translate_batch(model, batch.source), batch.target)
+    def show(self, model: Pix2Pix, batch: Paired) -> list[Shown]:
+        """Sources, their translations and the targets."""
+        return [Shown(batch.source, translate_batch(model, batch.source), batch.target)]
 
     def validate(self, model: Pix2Pix, batch: Paired) -> dict[str, Tensor]:
         """How close the translations are to the targets."""

@@ -39,5 +39,7 @@ def write_text(path: Path, text: str) -> None:
 
 def digest_of(path: Path) -> str:
     """A fingerprint of a file's bytes."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is a folder, a device or a pipe, and a file was expected")  # a pipe would block
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from datasets.contract import seed_of
 from datasets.errors import UserError
 from datasets.images import Picture, read, write
 from datasets.threads import ordered_map
+from translate.auto import BatchChoice, is_flat
 from translate.files import digest_of
 from translate.manifest import Manifest
 from translate.model import LoadedModel
@@ -40,14 +41,22 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Item:
-    """A picture on its way: read, or with the outcome it already has."""
+    """A picture on its way: read, then translated, or with the outcome it already has."""
 
     job: Job
     digest: str = ""
     picture: Picture | None = None
     image: Tensor | None = None
+    precision: str = "fp32"
+    output: Tensor | None = None
+    notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
     began: float = 0.0
+
+    @property
+    def kind(self) -> tuple[object, ...] | None:
+        """What pictures must share to be translated at once; None where there is nothing to translate."""
+        return None if self.image is None else (*self.image.shape, self.precision)
 
 
 def translate_folder(
@@ -69,20 +78,19 @@ def translate_folder(
 
 def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
     """Carry out a plan."""
-    identity = {"model": model.digest, "options": _digest(options, model)}
-    manifest = Manifest(plan.manifest, identity)
-    batch = 1 if model.translator.draws else options.batch or 1
+    manifest = Manifest(plan.manifest, {"model": model.digest, "options": _digest(options, model)})
+    choice = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
 
     def read_one(job: Job) -> _Item:
         return _read(job, model, manifest, options)
 
-    items = ordered_map(read_one, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * batch))
+    items = ordered_map(read_one, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * choice.largest))
     writing: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(options.threads) as pool:
-        for group in _equal_groups(items, batch):
-            for item, output in zip(group, _translate(model, group, plan.domain), strict=True):
-                writing.append(pool.submit(_finish, item, output, model, options, manifest))
-            while len(writing) > 2 * options.threads + batch or (writing and writing[0].done()):
+        for group in _equal_groups(items, choice):
+            for item in _translate(model, group, plan.domain, choice):
+                writing.append(pool.submit(_finish, item, model, options, manifest))
+            while len(writing) > 2 * options.threads + choice.largest or (writing and writing[0].done()):
                 yield manifest.keep(writing.popleft().result())
         while writing:
             yield manifest.keep(writing.popleft().result())
@@ -104,61 +112,81 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
         if options.on_exists == "skip" and job.output.exists():
             if manifest.is_current(job, digest):
                 return _Item(job, outcome=Outcome(job.name, job.output, "skipped", "is up to date"))
-            raise UserError(f"{job.output}: exists and was not made from this file, model and options; overwrite it?")
-        picture = read(job.source)
+            raise UserError(
+                f"{job.output}: exists and was not made from this file by this model with these options; "
+                "choose another place, or --on-exists overwrite"
+            )
+        picture = read(job.source, limit=options.pixel_limit)
         image = as_input(picture, model.translator.channels_in, options.work_size)
-        return _Item(job, digest, picture, image, began=began)
     except OSError as error:
         return _failed(job, f"{job.name}: cannot be read: {error.strerror or error}")
     except UserError as error:
         return _failed(job, str(error))
+    precision, notes = model.numerics.precision, tuple[str, ...]()
+    if precision != "fp32" and (picture.depth == 16 or is_flat(image)):
+        precision = "fp32"
+        notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
+    return _Item(job, digest, picture, image, precision, notes=notes, began=began)
 
 
 def _failed(job: Job, reason: str) -> _Item:
     return _Item(job, outcome=Outcome(job.name, job.output, "failed", reason))
 
 
-def _equal_groups(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    """Neighbours of equal size, up to `size` of them; what has an outcome already goes alone."""
+def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[_Item]]:
+    """Neighbours of one kind, as many at once as was found best; what has an outcome already goes alone."""
     group: list[_Item] = []
+    size = 1
     for item in items:
-        shape = None if item.image is None else item.image.shape
-        if group and (len(group) == size or shape is None or group[0].image is None or group[0].image.shape != shape):
+        if group and (len(group) == size or item.kind is None or group[0].kind != item.kind):
             yield group
             group = []
+        if not group:
+            size = 1 if item.kind is None else choice.next(item.kind)
         group.append(item)
     if group:
         yield group
 
 
-def _translate(model: LoadedModel, group: Sequence[_Item], domain: int) -> list[Tensor | str]:
-    """The group's translations, or a sentence in place of each that could not be made."""
-    images = [item.image for item in group if item.image is not None]
-    if not images:
-        return [""] * len(group)
+def _translate(model: LoadedModel, group: Sequence[_Item], domain: int, choice: BatchChoice) -> list[_Item]:
+    """The group with its outputs, or with outcomes where there can be none."""
+    kind, images = group[0].kind, [item.image for item in group if item.image is not None]
+    if kind is None:
+        return list(group)
     if model.translator.draws:
         torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
+    began = time.perf_counter()
     try:
-        return list(run_batch(model, torch.stack(images), domain))
+        outputs = run_batch(model, torch.stack(images), domain, group[0].precision)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
-    if len(group) > 1:
-        return [result for item in group for result in _translate(model, [item], domain)]
-    height, width = images[0].shape[-2:]
-    return [f"{group[0].job.name}: memory is not enough for {width}x{height} pixels at once; try a --work-size"]
+        if len(group) > 1:
+            return [result for item in group for result in _translate(model, [item], domain, choice)]
+        height, width = images[0].shape[-2:]
+        reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels at once; try a --work-size"
+        return [_failed(group[0].job, reason)]
+    choice.learn(kind, len(group), time.perf_counter() - began)
+    return [_checked(model, replace(item, output=output), domain) for item, output in zip(group, outputs, strict=True)]
 
 
-def _finish(item: _Item, output: Tensor | str, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:
+def _checked(model: LoadedModel, item: _Item, domain: int) -> _Item:
+    """The item, computed again in fp32 where its output holds infinities or no numbers."""
+    if item.output is None or item.image is None or item.output.isfinite().all():
+        return item
+    if item.precision != "fp32":
+        output = run_batch(model, item.image[None], domain, "fp32")[0]
+        notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
+        return _checked(model, replace(item, output=output, precision="fp32", notes=notes), domain)
+    return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")
+
+
+def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:
     job, picture = item.job, item.picture
-    if item.outcome is not None or picture is None:
-        return item.outcome or Outcome(job.name, job.output, "failed", "was not read")
-    if isinstance(output, str):
-        return Outcome(job.name, job.output, "failed", output)
-    if not output.isfinite().all():
-        return Outcome(job.name, job.output, "failed", f"{job.name}: the model gave values that are no numbers")
+    if item.outcome is not None or picture is None or item.output is None:
+        return item.outcome or Outcome(job.name, job.output, "failed", "was not translated")
     try:
-        made = as_output(output, picture, model, options.work_size)
+        made = as_output(item.output, picture, model, options.work_size)
         job.output.parent.mkdir(parents=True, exist_ok=True)
         manifest.begin(job, item.digest)
         notes = write(made, job.output, options.save)
@@ -170,10 +198,10 @@ def _finish(item: _Item, output: Tensor | str, model: LoadedModel, options: RunO
         "source": item.digest,
         "in": _described(picture),
         "out": _described(made),
-        "precision": model.numerics.precision,
+        "precision": item.precision,
         "ms": round(1000 * (time.monotonic() - item.began)),
     }
-    return Outcome(job.name, job.output, "ok", notes=notes, record=record)
+    return Outcome(job.name, job.output, "ok", notes=(*item.notes, *notes), record=record)
 
 
 def _described(picture: Picture) -> dict[str, Any]:

@@ -92,6 +92,19 @@ def native_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on `device`, as far as the system tells."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # Linux; counts what caches would give back
+            facts = dict(line.split(":") for line in lines)
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 * 2**30
+
+
 def describe_machine(device: torch.device) -> dict[str, str | int]:
     """What figures of speed depend on, without names of people or hosts."""
     return {

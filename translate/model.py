@@ -1,7 +1,7 @@
 """Model files: one `.safetensors` with the weights and everything needed to rebuild and use them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.images import Picture
 from models.contract import Translator
+from translate.auto import choose_precision
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics
@@ -114,7 +115,10 @@ def load_model(
     chosen = choose_device(device)
     numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
     network = numerics.settle(network, chosen).eval().requires_grad_(False)
-    return LoadedModel(network, card, digest_of(path), chosen, numerics)
+    digest = digest_of(path)
+    if precision == "auto":
+        numerics = replace(numerics, precision=choose_precision(network, digest, numerics, chosen))
+    return LoadedModel(network, card, digest, chosen, numerics)
 
 
 def start_from(network: nn.Module, path: Path) -> str:

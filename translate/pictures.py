@@ -34,10 +34,11 @@ def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def run_batch(model: LoadedModel, images: Tensor, domain: int = 0) -> Tensor:
+def run_batch(model: LoadedModel, images: Tensor, domain: int = 0, precision: str | None = None) -> Tensor:
     """(B, C, H, W) pictures of one size through a model, (B, C', H', W') float32 on the host."""
-    placed = model.numerics.place(images, model.device)
-    with model.numerics.autocast(model.device):
+    numerics = model.numerics if precision is None else replace(model.numerics, precision=precision)
+    placed = numerics.place(images, model.device)
+    with numerics.autocast(model.device):
         return translate_batch(model.translator, placed, domain).float().cpu()
 
 

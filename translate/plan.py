@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.folder import Found, find
-from datasets.images import SUFFIXES, UNSUPPORTED, Header, SaveOptions, output_suffix, read_header
+from datasets.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOptions, output_suffix, read_header
+from datasets.kinds import FORMAT_OF
 from models.contract import Translator
 
 HEADS_READ = 50  # of a folder, to see what sizes it holds
@@ -43,6 +44,7 @@ class RunOptions(Settings):
     limit: int | None = Field(None, ge=1)
     shard: tuple[int, int] = (1, 1)
     threads: int = Field(2, ge=1)  # that decode, and as many that encode
+    pixel_limit: int = Field(PIXEL_LIMIT, ge=1)  # a larger picture is refused: it may be a bomb
     save: SaveOptions = SaveOptions()
 
     @field_validator("shard")
@@ -100,12 +102,15 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
             notes.append(f"{found.others} files that are no pictures are left alone")
     else:
         jobs = [_file_job(source, destination, options)]
-    first, every = options.shard
-    jobs = jobs[first - 1 :: every][: options.limit]
     if not jobs:
         raise NothingFoundError(f"{source}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
-    _refuse_overwriting(jobs, source, destination, options)
-    return jobs, notes
+    _refuse_clashes(jobs, destination)  # also those between shards
+    first, every = options.shard
+    mine = jobs[first - 1 :: every][: options.limit]
+    if not mine:
+        raise NothingFoundError(f"{source}: shard {first}/{every} of {len(jobs)} pictures is empty; take fewer shards")
+    _refuse_overwriting(mine, {job.source.resolve() for job in jobs}, source, options)
+    return mine, notes
 
 
 def domain_index(translator: Translator, name: str | None) -> int:
@@ -142,20 +147,28 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if not source.exists():
         raise NothingFoundError(f"{source}: there is no such file or folder")
     suffix = source.suffix.lower()
+    if suffix not in SUFFIXES | UNSUPPORTED.keys():
+        raise NothingFoundError(f"{source}: is no picture by its name; known are {', '.join(sorted(SUFFIXES))}")
     name = Path(source.name)
-    to_file = destination.suffix.lower() in SUFFIXES and not destination.is_dir()
-    output = destination if to_file else destination / name.with_suffix(output_suffix(name, options.save))
-    if to_file and options.save.format == "keep" and destination.suffix.lower() != suffix:
-        raise UserError(f"{destination}: is another format than {source.name}; say so with --format")
-    return Job(source, name, output, UNSUPPORTED.get(suffix))
+    if destination.suffix.lower() not in SUFFIXES or destination.is_dir():
+        if destination.is_file():
+            raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
+        output = destination / name.with_suffix(output_suffix(name, options.save))
+        return Job(source, name, output, UNSUPPORTED.get(suffix))
+    wanted = FORMAT_OF.get(suffix) if options.save.format == "keep" else options.save.format.upper()
+    if wanted is not None and FORMAT_OF[destination.suffix.lower()] != wanted:
+        raise UserError(f"{destination}: is another format than {wanted}; say so with --format")
+    return Job(source, name, destination, UNSUPPORTED.get(suffix))
 
 
-def _refuse_overwriting(jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions) -> None:
+def _refuse_clashes(jobs: Sequence[Job], destination: Path) -> None:
     outputs = Counter(job.output for job in jobs)
     clashing = [job.name.as_posix() for job in jobs if outputs[job.output] > 1]
     if clashing:
         raise UserError(f"{', '.join(clashing[:6])}: would become one file in {destination}; convert them apart")
-    sources = {job.source.resolve() for job in jobs}
+
+
+def _refuse_overwriting(jobs: Sequence[Job], sources: Set[Path], source: Path, options: RunOptions) -> None:
     for job in jobs:
         if job.output.resolve() in sources:
             raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")

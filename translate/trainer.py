@@ -27,6 +27,7 @@ class Trainer(Generic[B]):
         rollbacks: How often the training returned to an earlier state; it enters every seed, or the
             same failure would come again.
         skipped: Updates left out because a loss or a gradient was not finite.
+        failing: Steps in a row up to now in which that happened.
     """
 
     def __init__(self, recipe: Recipe[B, Any], config: TrainingConfig, numerics: Numerics, world: World) -> None:
@@ -39,6 +40,7 @@ class Trainer(Generic[B]):
         self.step = 0
         self.rollbacks = 0
         self.skipped = 0
+        self.failing = 0
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
@@ -61,12 +63,13 @@ class Trainer(Generic[B]):
         torch.manual_seed(seed_of(self.config.seed, DRAWS, self.rollbacks, self.world.rank, self.step))
         placed = [to_device(batch, self.world.device) for batch in batches]
         streams = [self.recipe.updates(self._laid_out(batch), self.step) for batch in placed]
-        factor = self.config.rate_factor(self.step)
+        factor, skipped = self.config.rate_factor(self.step), self.skipped
         report: dict[str, Tensor] = {}
         while (drawn := self._backward(streams, report)) is not None:
             self._move(*drawn, factor)
         if self.average is not None and self.config.ema_decay is not None:
             follow(self.average, self.recipe.model, self.config.ema_decay)
+        self.failing = self.failing + 1 if self.skipped > skipped else 0
         self.step += 1
         return report
 
@@ -131,6 +134,7 @@ class Trainer(Generic[B]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Return to a state."""
         self.step, self.rollbacks, self.skipped = state["step"], state["rollbacks"], state["skipped"]
+        self.failing = 0
         self.recipe.load_state_dict(state["recipe"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])

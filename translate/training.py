@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
-from datasets.contract import Opened, Samples, seed_of, stack, to_device
-from datasets.errors import DataError
+from datasets.contract import Opened, seed_of
+from datasets.errors import DataError, UserError
 from models.contract import due
 from translate import __version__
 from translate.distributed import World, join_world, leave_world, share_batch_norm
@@ -19,11 +18,23 @@ from translate.experiment import Experiment
 from translate.feed import Order, feed
 from translate.files import digest_of
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
+from translate.health import Health
 from translate.model import Card, model_path, save_model, start_from
+from translate.record import Record
 from translate.run_folder import ResumeError, RunFolder, same_run
 from translate.trainer import Trainer
+from translate.validation import show, validate
 
 PREVIEWS = 4  # strips in a sample picture
+PANEL = 8  # held-out samples by which health is judged
+PATIENCE = 10  # failing steps in a row before the training returns to its last good state
+ROLLBACKS = 3  # returns to one and the same state before it is given up
+
+
+class DivergedError(UserError):
+    """Losses stayed infinite or no numbers, also after returning to the last good state."""
+
+    exit_code: ClassVar[int] = 8
 
 
 @dataclass(frozen=True)
@@ -31,18 +42,20 @@ class Progress:
     """What a training tells after a step; `losses` and `figures` are there when they were computed.
 
     Attributes:
-        waited: Share of the time since the last report that was spent waiting for pictures.
+        images: Samples seen in this step, by all processes.
+        waited: Share of the time since the last line of metrics that was spent waiting for pictures.
         notes: Sentences for a person.
+        stopped: Why it ended early, if it did.
     """
 
     step: int
     steps: int
-    images: int = 0  # seen in this step, by all processes
+    images: int = 0
     losses: dict[str, float] | None = None
     figures: dict[str, float] | None = None
     waited: float = 0.0
     notes: tuple[str, ...] = ()
-    stopped: str | None = None  # why it ended early, if it did
+    stopped: str | None = None
 
 
 @dataclass
@@ -60,8 +73,12 @@ class _Interval:
         self.steps += 1
         self.waited += waited
 
+    @property
+    def elapsed(self) -> float:
+        return max(time.monotonic() - self.began, 1e-9)
+
     def means(self, world: World) -> dict[str, float]:
-        sums = torch.stack([*self.losses.values()]).clone()
+        sums = torch.stack([*self.losses.values()])
         world.average([sums])
         return {name: round(value / self.steps, 6) for name, value in zip(self.losses, sums.tolist(), strict=True)}
 
@@ -83,26 +100,31 @@ class Training:
         self.folder = RunFolder(out)
         self.resumed = self.folder.holds_run
         if self.resumed:
-            recorded, self.facts = self.folder.read_config()
+            recorded, recorded_facts = self.folder.read_config()
             experiment = same_run(experiment, recorded, out)
-        self.data = experiment.data.open(data)
-        facts = self._facts(init_from)
+        self.data: Opened = experiment.data.open(data)
+        self.facts = self._facts(init_from)
         if self.resumed:
-            self._check_facts(facts)
-        else:
-            self.facts = facts
+            _check_facts(self.facts, recorded_facts, out)
         self.experiment, self.numerics = _resolved(experiment, self.world)
-        self.notes = [f"{len(self.data.skipped)} pictures left out: {'; '.join(self.data.skipped[:3])}"] * bool(
-            self.data.skipped
-        )
+        left_out = self.data.skipped
+        self.notes = [f"{len(left_out)} pictures left out: {'; '.join(left_out[:3])}"] if left_out else []
         self.best: dict[str, Any] = {"figure": None, "step": None}
         self.figures: dict[str, float] = {}
         self.trainer = self._build(init_from)
+        self.health = Health(self.trainer.recipe.remedies)
+        self._returned: list[int] = []  # the steps to which the training returned
         if self.resumed:
             self._restore()
+            self.notes.append(f"resumed at step {self.trainer.step}")
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
-        """Train; yield after every step. Ends, saved, when the steps are done, the time is up or `stop` says so."""
+        """Train; yield after every step. Ends, saved, when the steps are done, the time is up or `stop` says so.
+
+        Raises:
+            DivergedError: Its losses are no numbers any more, whatever was tried; the last good state is kept.
+            UserError: The disk is full, or data vanished; the last saved state is kept.
+        """
         try:
             yield from self._run(stop)
         finally:
@@ -110,13 +132,10 @@ class Training:
 
     def _run(self, stop: Callable[[], bool]) -> Iterator[Progress]:
         config, trainer = self.experiment.training, self.trainer
-        writer = self._begin()
+        self._begin()
         yield Progress(trainer.step, config.steps, figures=self.figures or None, notes=tuple(self.notes))
         began = saved = time.monotonic()
-        interval = _Interval()
-        order = self._order()
-        pin = self.world.device.type == "cuda"
-        batches = feed(self.data.training, order, trainer.step, config.workers, pin=pin)
+        interval, batches = _Interval(), self._batches()
         images = config.batch_size * config.accumulate * self.world.size
         stopped = None
         while trainer.step < config.steps and stopped is None:
@@ -124,30 +143,24 @@ class Training:
             batch = next(batches)
             waited = time.monotonic() - asked
             interval.add(trainer.advance(batch), waited)
-            last = trainer.step == config.steps
-            losses = figures = None
-            share = interval.waited / max(time.monotonic() - interval.began, 1e-9)
-            if due(trainer.step, config.log_every) or last:
-                losses = interval.means(self.world)
-                self._log(writer, losses, images * interval.steps / (time.monotonic() - interval.began), share)
+            if trainer.failing >= PATIENCE:
+                batches.close()
+                yield Progress(trainer.step, config.steps, notes=(self._roll_back(),))
+                interval, batches = _Interval(), self._batches()
+                continue
+            progress = self._report(interval, images)
+            if progress.losses is not None:
                 interval = _Interval()
-            if due(trainer.step, config.sample_every) or last:
-                self._sample(writer)
-            if due(trainer.step, config.validate_every) or last:
-                figures = self._validate(writer)
-            out_of_time = config.max_minutes is not None and time.monotonic() - began > 60 * config.max_minutes
-            if self.world.any(stop()):
-                stopped = "interrupted"
-            elif self.world.any(out_of_time):
-                stopped = f"the {config.max_minutes:g} minutes are over"
-            if self.world.any(time.monotonic() - saved > 60 * config.checkpoint_minutes):
+            stopped = self._reason_to_stop(stop, began)
+            overdue = time.monotonic() - saved > 60 * config.checkpoint_minutes
+            # A state whose next step fails is not a good one to return to.
+            if self.world.any(overdue) and not trainer.failing:
                 self.save()
                 saved = time.monotonic()
-            yield Progress(trainer.step, config.steps, images, losses, figures, share, stopped=stopped)
+            yield Progress(**{**progress.__dict__, "stopped": stopped})
         batches.close()
         self.save()
-        if writer is not None:
-            writer.close()
+        self.record.close()
 
     def save(self) -> None:
         """Write the model and all that resuming needs; the state last, since it is what counts."""
@@ -155,6 +168,7 @@ class Training:
         if self.world.leads:
             save_model(self.folder.last, self.trainer.shipped, self._card())
             self.folder.write_state({**self.trainer.state_dict(), "best": self.best, "figures": self.figures})
+            self.record.report()
         self.world.wait()
 
     def _build(self, init_from: str | None) -> Trainer[Any]:
@@ -165,31 +179,46 @@ class Training:
         share_batch_norm(recipe, self.world)
         return Trainer(recipe, self.experiment.training, self.numerics, self.world)
 
+    def _begin(self) -> None:
+        """Open the record; show, judge and save where a new training starts from."""
+        if self.world.leads:
+            self.folder.prepare()
+            self.folder.write_config(self.experiment, self.facts)
+        resumed_at = self.trainer.step if self.resumed else None
+        self.record = Record(self.folder, leads=self.world.leads, resumed_at=resumed_at)
+        if not self.resumed:
+            self._sample()
+            self._validate()
+            self.save()
+
     def _restore(self) -> None:
         state = self.folder.read_state(self.world.device)
         self.best, self.figures = state.pop("best"), state.pop("figures")
         self.trainer.load_state_dict(state)
+        self.world.wait()
         if self.world.leads:
             self.folder.forget_after(self.trainer.step)
-        self.notes.append(f"resumed at step {self.trainer.step}")
 
-    def _begin(self) -> SummaryWriter | None:
-        """Open the curves; show and save where a new training starts from."""
-        if self.world.leads:
-            self.folder.prepare()
-            self.folder.write_config(self.experiment, self.facts)
-        writer = None
-        if self.world.leads:
-            writer = SummaryWriter(self.folder.curves, purge_step=self.trainer.step + 1 if self.resumed else None)
-        if not self.resumed:
-            self._sample(writer)
-            self._validate(writer)
-            self.save()
-        return writer
+    def _roll_back(self) -> str:
+        """Return to the last good state with other draws; say so."""
+        failed, rollbacks = self.trainer.step, self.trainer.rollbacks
+        self._restore()
+        self.trainer.rollbacks = rollbacks + 1
+        self._returned.append(self.trainer.step)
+        if self._returned.count(self.trainer.step) > ROLLBACKS:
+            raise DivergedError(
+                f"losses are no numbers from step {failed} on, whatever is drawn; {self.folder.path} keeps step "
+                f"{self.trainer.step}; lower the learning rates (model.generator_adam.lr) or set training.clip_norm"
+            )
+        sentence = (
+            f"losses were no numbers for {PATIENCE} steps up to {failed}: back to step {self.trainer.step}, other draws"
+        )
+        self.record.sentences(self.trainer.step, [sentence])
+        return sentence
 
-    def _order(self) -> Order:
+    def _batches(self) -> Any:
         config = self.experiment.training
-        return Order(
+        order = Order(
             len(self.data.training),
             config.seed,
             self.trainer.rollbacks,
@@ -198,61 +227,54 @@ class Training:
             self.world.rank,
             self.world.size,
         )
+        pin = self.world.device.type == "cuda"
+        return feed(self.data.training, order, self.trainer.step, config.workers, pin=pin)
 
-    def _log(self, writer: SummaryWriter | None, losses: dict[str, float], speed: float, waited: float) -> None:
-        if writer is None:
-            return
-        record = {"step": self.trainer.step, "losses": losses, "images_per_second": round(speed, 3)}
-        skipped = {"skipped": self.trainer.skipped} if self.trainer.skipped else {}
-        self.folder.append_metrics({**record, "waited": round(waited, 4), **skipped})
-        for name, value in losses.items():
-            writer.add_scalar(name, value, self.trainer.step)
+    def _report(self, interval: _Interval, images: int) -> Progress:
+        """Write down whatever is due after this step."""
+        config, step = self.experiment.training, self.trainer.step
+        last = step == config.steps
+        losses = figures = None
+        notes: list[str] = []
+        share = interval.waited / interval.elapsed
+        if due(step, config.log_every) or last:
+            losses = interval.means(self.world)
+            facts = {"images_per_second": round(images * interval.steps / interval.elapsed, 3)}
+            self.record.losses(step, losses, {**facts, "waited": round(share, 4), "skipped": self.trainer.skipped})
+            notes += self.health.after_losses(losses)
+        if due(step, config.sample_every) or last:
+            self._sample()
+        if due(step, config.validate_every) or last:
+            figures, more = self._validate()
+            notes += more
+        self.record.sentences(step, notes)
+        return Progress(step, config.steps, images, losses, figures, share, tuple(notes))
 
-    def _validate(self, writer: SummaryWriter | None) -> dict[str, float]:
-        """Figures of the shipped model on the pictures held out, each process judging its share of them."""
-        count = min(len(self.data.validation), self.experiment.training.validation_limit)
-        if not count:
-            return {}
-        sums: Tensor | None = None
-        names: list[str] = []
-        for index in range(self.world.rank, count, self.world.size):
-            batch = self._on_device(self.data.validation, [index])
-            figures = self.trainer.recipe.validate(self.trainer.shipped, batch)
-            names = list(figures)
-            values = torch.stack([value.double().sum() for value in figures.values()])
-            sums = values if sums is None else sums + values
-        if self.world.size > 1 and sums is None:  # fewer pictures than processes
-            probe = self.trainer.recipe.validate(self.trainer.shipped, self._on_device(self.data.validation, [0]))
-            names, sums = list(probe), torch.zeros(len(probe), dtype=torch.double, device=self.world.device)
-        assert sums is not None
-        means = self.world.total(sums) / count
-        self.figures = {name: round(value, 6) for name, value in zip(names, means.tolist(), strict=True)}
-        self._keep_best()
-        if writer is not None:
-            self.folder.append_metrics({"step": self.trainer.step, "figures": self.figures})
-            for name, value in self.figures.items():
-                writer.add_scalar(f"validation/{name}", value, self.trainer.step)
-        return self.figures
+    def _reason_to_stop(self, stop: Callable[[], bool], began: float) -> str | None:
+        limit = self.experiment.training.max_minutes
+        if self.world.any(stop()):
+            return "interrupted"
+        if limit is not None and self.world.any(time.monotonic() - began > 60 * limit):
+            return f"the {limit:g} minutes are over"
+        return None
 
-    def _keep_best(self) -> None:
-        recipe = self.trainer.recipe
+    def _validate(self) -> tuple[dict[str, float] | None, list[str]]:
+        recipe, model, samples = self.trainer.recipe, self.trainer.shipped, self.data.validation
+        if not len(samples):
+            return None, []
+        self.figures = validate(recipe, model, samples, self.experiment.training.validation_limit, self.world)
+        self.record.figures(self.trainer.step, self.figures)
         figure, best = self.figures[recipe.figure], self.best["figure"]
         if best is None or (figure > best if recipe.figure_rises else figure < best):
             self.best = {"figure": figure, "step": self.trainer.step}
             if self.world.leads:
-                save_model(self.folder.best, self.trainer.shipped, self._card())
+                save_model(self.folder.best, model, self._card())
+        return self.figures, self.health.after_validation(show(recipe, model, samples, PANEL, self.world))
 
-    def _sample(self, writer: SummaryWriter | None) -> None:
-        if writer is None:
-            return
+    def _sample(self) -> None:
         samples = self.data.validation if len(self.data.validation) else self.data.training
-        batch = self._on_device(samples, range(min(PREVIEWS, len(samples))))
-        strips = self.trainer.recipe.preview(self.trainer.shipped, batch).cpu()
-        self.folder.write_sample(self.trainer.step, strips)
-        writer.add_image("samples", (torch.cat([*strips], dim=1) + 1) / 2, self.trainer.step)
-
-    def _on_device(self, samples: Samples[Any], indices: Any) -> Any:
-        return to_device(stack([samples.sample(index, seed_of(index)) for index in indices]), self.world.device)
+        shown = show(self.trainer.recipe, self.trainer.shipped, samples, PREVIEWS, self.world)
+        self.record.sample(self.trainer.step, torch.cat([one.strips() for one in shown]).cpu())
 
     def _card(self) -> Card:
         return Card(
@@ -277,14 +299,15 @@ class Training:
             **describe_machine(self.world.device),
         }
 
-    def _check_facts(self, facts: dict[str, Any]) -> None:
-        for name in ("data_fingerprint", "training_samples", "processes", "init_from"):
-            if facts[name] != self.facts.get(name):
-                error = DataError if name.startswith(("data", "training")) else ResumeError
-                raise error(
-                    f"{self.folder.path}: was trained with {name}={self.facts.get(name)}, and now it is {facts[name]}; "
-                    "give it what it had, or choose another --out"
-                )
+
+def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> None:
+    for name in ("data_fingerprint", "training_samples", "processes", "init_from"):
+        if facts[name] != recorded.get(name):
+            error = DataError if name.startswith(("data", "training")) else ResumeError
+            raise error(
+                f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}; "
+                "give it what it had, or choose another --out"
+            )
 
 
 def _resolved(experiment: Experiment, world: World) -> tuple[Experiment, Numerics]:

@@ -65,7 +65,7 @@ def upsample(
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, gain: float = 0.02) -> None:
+def initialise(network: nn.Module, gain: float | None = 0.02) -> None:
     """Draw the first weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.
 
     | tensor                                         | values       |
@@ -76,6 +76,9 @@ def initialise(network: nn.Module, gain: float = 0.02) -> None:
     | their bias                                     | 0            |
     | anything else                                  | left alone   |
 
+    With `gain` None, weights are N(0, 2 / fan-in) instead (He, Zhang, Ren, Sun 2015, arXiv:1502.01852): where no norm
+    restores it, N(0, 0.02²) shrinks the signal from layer to layer until nothing is learned.
+
     Raises:
         ValueError: A weight is already spectrally normalised; it could not be written.
     """
@@ -83,11 +86,14 @@ def initialise(network: nn.Module, gain: float = 0.02) -> None:
         if parametrize.is_parametrized(layer, "weight"):
             raise ValueError("initialise a network before its weights are normalised")
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(layer.weight, 0.0, gain)
+            if gain is None:
+                nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
+            else:
+                nn.init.normal_(layer.weight, 0.0, gain)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, gain)
+            nn.init.normal_(layer.weight, 1.0, gain or 0.0)
             nn.init.zeros_(layer.bias)
 
 

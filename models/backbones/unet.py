@@ -12,7 +12,6 @@ Differs from the paper:
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones.blocks import Norm, Upsampling, initialise, needs_bias, normalisation, upsample
@@ -29,7 +28,7 @@ class UNet(nn.Module):
         depth: How often the picture is halved; at least 2.
         width: Channels of the outermost level.
         norm: On every level but the outermost, and not on the way into the innermost, where one pixel may be left.
-        dropout: Chance of a zero, see `noisy`.
+        dropout: Chance of a zero in training.
         upsampling: How decoders double the size.
 
     Attributes:
@@ -37,7 +36,6 @@ class UNet(nn.Module):
         minimum: H and W must be at least this many pixels.
         margin: How many pixels away, on each side, an output pixel can still see, norms aside.
         global_norm: Its norms take their statistics over the whole picture.
-        noisy: Dropout stays on in `eval()`: it is pix2pix's only noise.
     """
 
     def __init__(
@@ -59,9 +57,9 @@ class UNet(nn.Module):
         # down sees [2a - 1, 2b + 2]. Of 2**depth places, the worst on each side sees this far.
         self.margin = 3 * (2**depth - 1)
         self.global_norm = norm == "instance"
-        self.noisy = False
         widths = [width * min(2**level, 8) for level in range(depth)]
         innermost = depth - 1
+        dropping = range(max(4, innermost - 3), innermost)
         self.encoder = nn.ModuleList(
             _down(
                 channels,
@@ -79,12 +77,11 @@ class UNet(nn.Module):
                 norm=norm if level else "none",
                 bias=needs_bias(norm) or level == 0,
                 upsampling=upsampling,
+                dropout=dropout if level in dropping else 0.0,
             )
             for level in reversed(range(depth))
         )
-        dropping = range(max(4, innermost - 3), innermost)
-        self.dropout_rates = [dropout if level in dropping else 0.0 for level in reversed(range(depth))]
-        initialise(self)
+        initialise(self, gain=None if norm == "none" else 0.02)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (B, channels_in, H, W), H and W multiples of `multiple`."""
@@ -93,8 +90,8 @@ class UNet(nn.Module):
             image = down(image)
             levels.append(image)
         image = levels.pop()
-        for up, rate in zip(self.decoder, self.dropout_rates, strict=True):
-            image = F.dropout(up(image), rate, self.training or self.noisy)
+        for up in self.decoder:
+            image = up(image)
             if levels:
                 image = torch.cat([levels.pop(), image], dim=1)
         return torch.tanh(image)
@@ -108,10 +105,13 @@ def _down(channels_in: int, channels_out: int, *, norm: Norm, bias: bool, activa
     return nn.Sequential(*before, convolution, normalisation(norm, channels_out))
 
 
-def _up(channels_in: int, channels_out: int, *, norm: Norm, bias: bool, upsampling: Upsampling) -> nn.Module:
+def _up(
+    channels_in: int, channels_out: int, *, norm: Norm, bias: bool, upsampling: Upsampling, dropout: float
+) -> nn.Module:
     """(B, channels_in, H, W) to (B, channels_out, 2H, 2W)."""
     return nn.Sequential(
         nn.ReLU(inplace=True),  # on a fresh concatenation, or on the innermost level, which nobody else reads
         upsample(channels_in, channels_out, kernel=4, upsampling=upsampling, bias=bias),
         normalisation(norm, channels_out),
+        *([nn.Dropout(dropout)] if dropout else []),
     )

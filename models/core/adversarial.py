@@ -81,3 +81,8 @@ ADVERSARIAL: dict[AdversarialName, Adversarial] = {
     "hinge": HINGE,
     "wasserstein": WASSERSTEIN,
 }
+
+
+def share_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """How often a discriminator rates the real patch above the fake one beside it; 0.5 is chance."""
+    return (real_scores > fake_scores).float().mean()

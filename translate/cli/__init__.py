@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from translate import __version__
-from translate.cli import data, demo, model, recipes, run, train
+from translate.cli import data, demo, doctor, model, recipes, run, train
 
 app = typer.Typer(
     help="Train and run translators between kinds of pictures, from folder to folder.",
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("run")(run.run)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(model.app, name="model")

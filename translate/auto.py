@@ -1,0 +1,122 @@
+"""What `auto` means for an inference: which precision a model bears, and how many pictures go at once."""
+
+import json
+import os
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.contract import Translator
+from models.inference import translate_batch
+from translate.files import write_text
+from translate.hardware import Numerics, describe_machine, native_bfloat16
+
+AGREEMENT = 50.0  # dB between bfloat16 and float32, on each probe, for bfloat16 to be used
+FLAT = 0.02  # standard deviation, of a picture in [-1, 1], below which a norm divides by almost nothing
+PROBE = 256  # pixels on a side
+BATCHES = (1, 2, 4, 8)  # tried with the first pictures of a size
+
+
+def is_flat(image: Tensor) -> bool:
+    """Whether a (C, H, W) picture in [-1, 1] has so little contrast that bfloat16 cannot be trusted with it."""
+    return float(image.std()) < FLAT
+
+
+def probes(channels: int) -> dict[str, Tensor]:
+    """Pictures (1, channels, 256, 256) that a precision is judged by: the same on every machine.
+
+    A photograph's statistics (contrast falling with frequency, some hard edges), the same at night,
+    a gradient, and a picture that is nearly flat.
+    """
+    draws = np.random.default_rng(0)
+    frequencies = np.hypot(np.fft.fftfreq(PROBE)[:, None], np.fft.rfftfreq(PROBE)[None])
+    spectrum = np.fft.rfft2(draws.standard_normal((channels, PROBE, PROBE))) / np.maximum(frequencies, 1 / PROBE)
+    photograph = np.fft.irfft2(spectrum, (PROBE, PROBE))
+    photograph /= np.abs(photograph).max()
+    photograph[:, 64:160, 80:200] *= -0.7  # an object with edges
+    ramp = np.linspace(-1, 1, PROBE)[None, None] * np.ones((channels, PROBE, 1))
+    pictures = {
+        "photograph": photograph,
+        "night": photograph * 0.1 - 0.9,
+        "gradient": ramp,
+        "near-flat": photograph * 0.005,
+    }
+    return {name: torch.from_numpy(picture.astype(np.float32))[None] for name, picture in pictures.items()}
+
+
+def bears_bfloat16(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
+    """Agreement in dB between bfloat16 and float32 on each probe."""
+    agreement = {}
+    for name, picture in probes(translator.channels_in).items():
+        outputs = [
+            _run(translator, replace(numerics, precision=precision), device, picture) for precision in ("fp32", "bf16")
+        ]
+        error = float((outputs[0] - outputs[1]).square().mean()) / 4
+        agreement[name] = float("-inf") if error != error else 100.0 if error == 0 else -10 * float(np.log10(error))
+    return agreement
+
+
+def choose_precision(translator: Translator, digest: str, numerics: Numerics, device: torch.device) -> str:
+    """The fastest precision that changes nothing a person could see; measured once a model and machine, then known.
+
+    The near-flat probe does not count: flat pictures are always computed in float32.
+    """
+    if not native_bfloat16(device):
+        return "fp32"
+    machine = "-".join(str(value) for value in describe_machine(device).values()).replace(" ", "_").replace("/", "_")
+    remembered = _cache_folder() / f"{digest}-{machine}.json"
+    try:
+        agreement = json.loads(remembered.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        agreement = bears_bfloat16(translator, numerics, device)
+        try:
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            write_text(remembered, json.dumps(agreement))
+        except Exception:
+            pass
+    bears = all(value >= AGREEMENT for name, value in agreement.items() if name != "near-flat")
+    return "bf16" if bears else "fp32"
+
+
+class BatchChoice:
+    """Finds how many pictures at once are fastest, for each size, on the pictures themselves."""
+
+    def __init__(self, fixed: int | None, pictures: int) -> None:
+        self.fixed = fixed
+        # Where there is little to gain, there is nothing to try.
+        self.candidates = BATCHES if fixed is None and pictures >= 4 * sum(BATCHES) else (1,)
+        self._times: dict[tuple[object, ...], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    @property
+    def largest(self) -> int:
+        """The most that may be asked for."""
+        return self.fixed or max(self.candidates)
+
+    def next(self, shape: tuple[object, ...]) -> int:
+        """How many pictures of a shape to take now."""
+        if self.fixed is not None:
+            return self.fixed
+        times = self._times[shape]
+        for size in self.candidates:
+            if len(times[size]) < 2:  # the first of each warms up
+                return size
+        return min(self.candidates, key=lambda size: min(times[size]))
+
+    def learn(self, shape: tuple[object, ...], size: int, seconds: float) -> None:
+        """Note how long a batch took."""
+        if len(self._times[shape][size]) < 2:
+            self._times[shape][size].append(seconds / size)
+
+
+def _run(translator: Translator, numerics: Numerics, device: torch.device, picture: Tensor) -> Tensor:
+    with numerics.autocast(device):
+        return translate_batch(translator, numerics.place(picture, device)).float().cpu()
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    return Path(base) / "translate"

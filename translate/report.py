@@ -1,0 +1,104 @@
+"""A training's report: one static page with curves, previews, figures, configuration and environment."""
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from translate.files import write_text
+from translate.run_folder import RunFolder
+
+WIDTH, HEIGHT = 420, 160  # of a curve, in pixels
+PREVIEWS = 6  # sample pictures shown, spread over the training
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; color: #222; }
+figure { display: inline-block; margin: 0 1em 1em 0; } figcaption { font-size: 13px; color: #555; }
+img { max-width: 100%; } pre { background: #f5f5f5; padding: 1em; overflow-x: auto; }
+table { border-collapse: collapse; } td { padding: 0 1em 0 0; } .health { color: #a33; }
+polyline { fill: none; stroke: #2660a4; stroke-width: 1.5; } text { font-size: 11px; fill: #777; }
+"""
+
+
+def write_report(folder: RunFolder) -> None:
+    """Replace the report of a run by one of all that its folder holds now; it needs no network."""
+    experiment, facts = folder.read_config()
+    lines = _metrics(folder.metrics)
+    parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _figures(lines), _health(lines)]
+    parts += ["<h2>Held out</h2>", *_curves(lines, "figures"), "<h2>Losses</h2>", *_curves(lines, "losses")]
+    parts += ["<h2>Pictures over time</h2>", *_previews(folder.samples)]
+    settings = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+    parts += ["<h2>Configuration</h2>", f"<pre>{html.escape(settings)}</pre>"]
+    parts += ["<h2>Environment</h2>", _table(facts)]
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Training</title><style>{STYLE}</style>'
+    write_text(folder.path / "report.html", page + "\n".join(parts) + "</html>\n")
+
+
+def _metrics(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def _figures(lines: Sequence[dict[str, Any]]) -> str:
+    judged = [line for line in lines if "figures" in line]
+    if not judged:
+        return "<p>No samples were held out.</p>"
+    first, last = judged[0], judged[-1]
+    rows = {
+        name: f"{value:.4f} (step {first['step']}: {first['figures'].get(name, float('nan')):.4f})"
+        for name, value in last["figures"].items()
+    }
+    return f"<h2>Step {last['step']}</h2>{_table(rows)}"
+
+
+def _health(lines: Sequence[dict[str, Any]]) -> str:
+    told = [f"<li>step {line['step']}: {html.escape(line['health'])}</li>" for line in lines if "health" in line]
+    return f'<ul class="health">{"".join(told)}</ul>' if told else ""
+
+
+def _curves(lines: Sequence[dict[str, Any]], kind: str) -> list[str]:
+    series: dict[str, list[tuple[int, float]]] = {}
+    for line in lines:
+        for name, value in line.get(kind, {}).items():
+            series.setdefault(name, []).append((line["step"], value))
+    return [_curve(name, points) for name, points in series.items()]
+
+
+def _curve(name: str, points: Sequence[tuple[int, float]]) -> str:
+    finite = [(step, value) for step, value in points if value == value and abs(value) != float("inf")]
+    if not finite:
+        return f"<p>{html.escape(name)}: no finite value</p>"
+    steps, values = [step for step, _ in finite], [value for _, value in finite]
+    low, high = min(values), max(values)
+    across, up = max(steps[-1] - steps[0], 1), (high - low) or 1.0
+    line = " ".join(
+        f"{(step - steps[0]) / across * WIDTH:.1f},{(high - value) / up * (HEIGHT - 24) + 12:.1f}"
+        for step, value in finite
+    )
+    return (
+        f'<figure><svg width="{WIDTH}" height="{HEIGHT}"><polyline points="{line}"/>'
+        f'<text x="0" y="10">{high:.4g}</text><text x="0" y="{HEIGHT - 2}">{low:.4g}</text></svg>'
+        f"<figcaption>{html.escape(name)}, steps {steps[0]} to {steps[-1]}, last {values[-1]:.4g}</figcaption></figure>"
+    )
+
+
+def _previews(folder: Path) -> list[str]:
+    pictures = sorted(folder.glob("step_*.png"))
+    last = len(pictures) - 1
+    chosen = sorted({round(last * index / (PREVIEWS - 1)) for index in range(PREVIEWS)}) if pictures else []
+    return [_preview(pictures[index]) for index in chosen]
+
+
+def _preview(picture: Path) -> str:
+    # Within the page, so that it can be sent to somebody as one file.
+    data = base64.b64encode(picture.read_bytes()).decode()
+    step = int(picture.stem.removeprefix("step_"))
+    return f'<p>step {step}<br><img alt="step {step}" src="data:image/png;base64,{data}"></p>'
+
+
+def _table(rows: dict[str, Any]) -> str:
+    cells = (f"<tr><td>{html.escape(str(k))}</td><td>{html.escape(str(v))}</td></tr>" for k, v in rows.items())
+    return f"<table>{''.join(cells)}</table>"
