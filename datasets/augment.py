@@ -40,10 +40,10 @@ class Cropper:
         self._local = threading.local()  # a pipeline keeps its random state, so every thread has its own
 
     def crop(self, source: Pixels, target: Pixels, seed: int) -> tuple[Floats, Floats]:
-        """Two (H, W, C) pictures of one size to two (size, size, C) in [0, 1], by the draws of `seed`."""
+        """Two `scaled` pictures of one size to two (size, size, C) in [0, 1], by the draws of `seed`."""
         pipeline = self._pipeline("geometry", self._geometry)
         pipeline.set_random_seed(seed)
-        cut = pipeline(image=self._scaled(source), target=self._scaled(target))
+        cut = pipeline(image=source, target=target)
         return as_floats(_with_channel(cut["image"])), as_floats(_with_channel(cut["target"]))
 
     def recolour(self, pixels: Floats, seed: int) -> Floats:
@@ -55,7 +55,8 @@ class Cropper:
         moved: Floats = np.clip(_with_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)
         return moved
 
-    def _scaled(self, pixels: Pixels) -> Pixels:
+    def scaled(self, pixels: Pixels) -> Pixels:
+        """(H, W, C) pixels at the scale that squares are cut out at; nothing is drawn."""
         height, width = pixels.shape[:2]
         load, size = self.config.load, self.config.size
         if load is None:

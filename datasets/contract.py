@@ -35,7 +35,7 @@ def chosen_by(key: str, default: str) -> Discriminator:
     """Which member of a union of settings is meant: the one tagged with what stands at `key`, or `default`."""
 
     def tag(value: Any) -> str:
-        return str(value.get(key, default) if isinstance(value, dict) else getattr(value, key))
+        return str(value.get(key, default) if isinstance(value, dict) else getattr(value, key, default))
 
     return Discriminator(tag)
 

@@ -9,6 +9,7 @@ import io
 import logging
 import os
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8 | np.uint16]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA"})  # Pillow's, where a file has 16 bits
+_MODES = _DEEP_MODES | {"1", "L", "LA", "P", "PA", "CMYK", "YCbCr"}
 
 # Our own limit on pixels is checked before anything is decoded; Pillow's two would come in between.
 Image.MAX_IMAGE_PIXELS = None
@@ -45,7 +48,10 @@ def guard(format: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's fault, not the picture's
-        raise PictureError(f"is a damaged or cut-off {format} picture ({error}): restore it from its source") from error
+        reason = " ".join(str(error).split())
+        raise PictureError(
+            f"is a damaged or cut-off {format} picture ({reason}): restore it from its source"
+        ) from error
 
 
 def open_picture(stream: BinaryIO) -> Image.Image:
@@ -62,12 +68,10 @@ def refuse_unfaithful(image: Image.Image) -> None:
     if frames > 1 and format != "JPEG":
         raise PictureError(f"is animated ({frames} frames), and only still pictures are read: save its frames first")
     bits = _bits(image)
-    if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"} and not image.mode.startswith(
-        "I;16"
-    ):
+    if image.mode not in _MODES:
         kind = {"F": "floating-point", "I": "32-bit or signed", "LAB": "Lab"}.get(image.mode, image.mode)
         raise PictureError(f"has {kind} pixels, which are not read: save it as 8 or 16 bits a channel, gray or RGB")
-    if bits > 8 and (bits != 16 or not (image.mode in {"RGB", "RGBA"} or image.mode.startswith("I;16"))):
+    if bits > 8 and (bits != 16 or image.mode not in _DEEP_MODES):
         raise PictureError(
             f"has {bits}-bit {image.mode} pixels, which are not read: save it as gray or RGB of 8 or 16 bits"
         )
@@ -138,6 +142,8 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
         orientation = turned if format == "TIFF" else orientation_of(image, stream)
         rawmode = _rawmode(image)
         with guard(format):
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                _check_strips(image.tag_v2, data)
             if depth == 8 or (image.mode.startswith("I;16") and format == "PNG"):
                 pixels, alpha, notes = _decode_pillow(image, channels, rawmode)
             else:
@@ -146,6 +152,21 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
         if image.mode == "CMYK":
             origin = replace(origin, icc=None)  # the pixels are no longer in its colours
         return pixels, alpha, replace(origin, notes=(*notes, *origin.notes)), orientation
+
+
+def _check_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) -> None:
+    """Raise where compressed strips or tiles are cut off or, for deflate, do not match their checksums.
+
+    libtiff within Pillow would write to the terminal, and the one within OpenCV would take wrong pixels for right.
+    """
+    compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
+    starts = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
+    counts = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
+    for start, count in zip(starts, counts, strict=False) if compression != 1 else ():
+        if start + count > len(data):
+            raise ValueError(f"{start + count - len(data)} bytes are missing")
+        if compression in {8, 32946}:
+            zlib.decompress(data[start : start + count])
 
 
 def _decode_pillow(image: Image.Image, channels: int, rawmode: str) -> tuple[Pixels, Pixels | None, list[str]]:

@@ -36,7 +36,8 @@ NAMES = {
     "comment": "JPEG comment",
     "text": "PNG text",
 }
-JPEG_SEGMENT = 65533 - 29  # what is left of a JPEG segment beside its length and the longest of our headings
+# Bytes that a JPEG segment has room for beside its length and its heading.
+JPEG_ROOM = {"exif": 65533, "xmp": 65533 - 29, "iptc": 65533 - 27, "comment": 65533}
 
 _TIFF_COMPRESSION_TAGS = {"none": 1, "lzw": 5, "deflate": 8, "packbits": 32773}
 
@@ -57,8 +58,7 @@ def encode(
     elif format == "PNG":
         data, more = _encode_pillow(pixels, alpha, "PNG", _png_options(origin)), []
     elif format == "JPEG":
-        options, more = _jpeg_options(origin, quality, pixels.shape[2])
-        data = _encode_pillow(pixels, None, "JPEG", options)
+        data, more = _encode_jpeg(pixels, origin, quality)
     elif format == "WEBP":
         data, more = _encode_pillow(pixels, alpha, "WEBP", _webp_options(origin, quality)), []
     else:
@@ -87,19 +87,31 @@ def _headed(exif: bytes | None) -> bytes | None:
     return None if exif is None else b"Exif\0\0" + exif
 
 
+def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[bytes, list[str]]:
+    options, notes = _jpeg_options(origin, quality, pixels.shape[2])
+    data = _encode_pillow(pixels, None, "JPEG", options)
+    if origin.jpeg_progressive:
+        # Pillow's buffer for a progressive file has, beside metadata, a byte a pixel or 64 kB; past its end it fails.
+        metadata = sum(len(value) for value in options.values() if isinstance(value, bytes))
+        if len(data) - metadata < 0.8 * max(2**16, pixels.shape[0] * pixels.shape[1]):
+            data = _encode_pillow(pixels, None, "JPEG", {**options, "progressive": True})
+        else:
+            notes.append("progressive JPEG became baseline")
+    return data, notes
+
+
 def _jpeg_options(origin: Origin, quality: int | None, channels: int) -> tuple[dict[str, Any], list[str]]:
     notes = []
     held: dict[str, bytes | None] = {"exif": _headed(origin.exif)} | {
         key: getattr(origin, key) for key in ("xmp", "iptc", "comment")
     }
     for key, value in held.items():
-        if value is not None and len(value) > JPEG_SEGMENT:
+        if value is not None and len(value) > JPEG_ROOM[key]:
             held[key] = None
             notes.append(f"{NAMES[key]} was dropped: {len(value)} bytes are more than a JPEG segment holds")
     iptc = held.pop("iptc")
     options: dict[str, Any] = {**held, "icc_profile": origin.icc, "dpi": origin.dpi}
     options["extra"] = b"" if iptc is None else _photoshop_segment(iptc)
-    options["progressive"] = origin.jpeg_progressive
     options["subsampling"] = (origin.jpeg_subsampling or 0) if channels == 3 else None
     if quality is None and origin.jpeg_tables:
         options["qtables"] = [list(table) for table in origin.jpeg_tables]
@@ -172,7 +184,7 @@ def _encode_bmp(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
 
 
 def _encode_tiff(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> tuple[bytes, list[str]]:
-    """TIFF of either depth: Pillow compresses the rows as plain bytes, the directory that says what they are is ours."""
+    """TIFF of either depth: Pillow compresses the rows as plain bytes, the directory that explains them is ours."""
     notes: list[str] = []
     if alpha is not None and pixels.shape[2] == 1 and pixels.dtype == np.uint16:
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # no library opens 16-bit gray TIFF with alpha

@@ -33,7 +33,6 @@ _BEGINNINGS = {
     containers.PNG_SIGNATURE: "damaged or cut-off PNG",
     b"II*\0": "damaged, cut-off or rarely coded TIFF",
     b"MM\0*": "damaged, cut-off or rarely coded TIFF",
-    b"RIFF": "damaged or cut-off WebP",
     b"BM": "damaged or cut-off BMP",
     b"GIF8": "GIF",
     b"8BPS": "Photoshop",
@@ -50,6 +49,7 @@ def what_it_is(beginning: bytes) -> str:
     if not beginning:
         return "is empty (0 bytes): restore it from its source"
     kind = _BRANDS.get(beginning[8:12]) if beginning[4:8] == b"ftyp" else None
+    kind = "damaged or cut-off WebP" if beginning[8:12] == b"WEBP" else kind
     kind = kind or next((name for start, name in _BEGINNINGS.items() if beginning.startswith(start)), None)
     if kind is None:
         return "is not a picture, whatever its name says: remove or rename it"

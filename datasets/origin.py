@@ -11,12 +11,8 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTag
 from datasets import containers
 from datasets.contract import UserError
 
-TIFF_COMPRESSIONS = {
-    "none": "raw",
-    "lzw": "tiff_lzw",
-    "deflate": "tiff_adobe_deflate",
-    "packbits": "packbits",
-}  # Pillow's
+# Our names, and Pillow's.
+TIFF_COMPRESSIONS = {"none": "raw", "lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "packbits": "packbits"}
 TIFF_HEAD = b"II*\0\x08\0\0\0"
 # Tags that describe a TIFF's picture: names, makers, dates, words, ratings, IPTC, and the Exif and GPS directories.
 _TIFF_DESCRIPTIVE = frozenset(
@@ -24,6 +20,7 @@ _TIFF_DESCRIPTIVE = frozenset(
 )
 _TIFF_LOST = {33550: "geographic tags", 34264: "geographic tags", 34735: "geographic tags", 37724: "Photoshop layers"}
 _PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP"})
+_INTEROPERABILITY = 0xA005  # points to yet another directory, which tells nothing of the picture
 _LEGACY_EXIF = "Raw profile type exif"  # how ImageMagick kept EXIF in PNG text before there was eXIf
 DAMAGED_TAGS = (ValueError, TypeError, KeyError, AttributeError, OSError, struct.error)  # what Pillow raises at them
 
@@ -40,9 +37,7 @@ class Origin:
 
     format: str  # "JPEG", "PNG", "WEBP", "TIFF" or "BMP"
     icc: bytes | None = None
-    exif: bytes | None = (
-        None  # a TIFF block without the "Exif" heading, its orientation neutral, its thumbnail unlinked
-    )
+    exif: bytes | None = None  # a TIFF block, bare of "Exif\0\0": its orientation neutral, its thumbnail unlinked
     xmp: bytes | None = None
     iptc: bytes | None = None  # JPEG
     comment: bytes | None = None  # JPEG
@@ -114,7 +109,7 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 def _jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile) -> Origin:
     photoshop = image.info.get("photoshop")
     iptc = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
-    behind = getattr(image, "n_frames", 1) > 1
+    behind = "mp" in image.info
     sampling = JpegImagePlugin.get_sampling(image)
     components = [layer[3] for layer in image.layer[:2]]  # of each: which table it uses
     tables = [tuple(image.quantization[key]) for key in components if key in image.quantization]
@@ -140,11 +135,11 @@ def _png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes)
 def _tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile) -> Origin:
     tags = image.tag_v2
     notes = [f"{name} were dropped" for name in dict.fromkeys(_TIFF_LOST[tag] for tag in _TIFF_LOST if tag in tags)]
-    compression = {"raw": "none", "tiff_deflate": "deflate"}.get(str(image.info.get("compression")))
-    known = {theirs: ours for ours, theirs in TIFF_COMPRESSIONS.items()}
-    compression = compression or known.get(str(image.info.get("compression")))
+    known = {theirs: ours for ours, theirs in TIFF_COMPRESSIONS.items()} | {"tiff_deflate": "deflate"}
+    found = str(image.info.get("compression"))
+    compression = known.get(found)
     if compression is None:
-        notes.append(f"compression {image.info.get('compression')} within TIFF became deflate")
+        notes.append(f"compression {found} within TIFF became deflate")
     directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
     try:
         copy_tags(image.getexif(), directory)
@@ -158,4 +153,8 @@ def _tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile) -> Origin
 def copy_tags(source: Image.Exif, target: TiffImagePlugin.ImageFileDirectory_v2) -> None:
     """What describes a picture, from one TIFF directory into another, each directory within as a mapping."""
     for tag in sorted(_TIFF_DESCRIPTIVE & set(source)):
-        target[tag] = source.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else source[tag]
+        if tag in TiffTags.TAGS_V2_GROUPS:
+            within = source.get_ifd(tag)
+            target[tag] = {key: within[key] for key in within if key != _INTEROPERABILITY}
+        else:
+            target[tag] = source[tag]

@@ -16,7 +16,7 @@ from datasets.errors import DataError, UserError
 from datasets.folder import Found, find, natural
 from datasets.images import read, read_header
 from datasets.pixels import Floats, Pixels, as_tensor, opaque, with_channels
-from datasets.threads import ordered_map
+from datasets.threads import Kept, ordered_map
 
 Channels = Literal[1, 3]
 
@@ -143,6 +143,7 @@ class PairedConfig(Settings):
     target_channels: Channels = 3
     crop: CropConfig = CropConfig()
     validation_share: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
+    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     skip_bad: bool = False  # leave out pairs that cannot be used, instead of refusing the folder
 
     @property
@@ -187,6 +188,7 @@ class Pairs:
         self.config = config
         self.pairs = pairs
         self.cropper = Cropper(config.crop, training=training)
+        self._scaled = Kept(self._read, _bytes, config.cache_gib * 2**30)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -197,7 +199,7 @@ class Pairs:
 
     def sample(self, index: int, seed: int) -> Paired:
         """The pair at `index`, cut, turned into colours or grays, and degraded where it is derived."""
-        source, target = self.cropper.crop(*self.config.pairs.read(self.pairs[index]), seed=seed)
+        source, target = self.cropper.crop(*self._scaled(index), seed=seed)
         target = self.cropper.recolour(target, seed_of(seed, 0))
         derivation = self.config.pairs
         if isinstance(derivation, Derived):
@@ -206,6 +208,16 @@ class Pairs:
             source = self.cropper.recolour(source, seed_of(seed, 1))
         source_channels, target_channels = self.config.channels
         return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
+
+    def _read(self, index: int) -> tuple[Pixels, Pixels]:
+        source, target = self.config.pairs.read(self.pairs[index])
+        scaled = self.cropper.scaled(target)
+        return (scaled, scaled) if source is target else (self.cropper.scaled(source), scaled)
+
+
+def _bytes(pictures: tuple[Pixels, Pixels]) -> int:
+    source, target = pictures
+    return target.nbytes + (0 if source is target else source.nbytes)
 
 
 def _tensor(pixels: Floats, channels: int) -> Tensor:

@@ -136,9 +136,10 @@ def _override(tree: dict[str, Any], override: str) -> None:
 def _sentence(problem: Any, tree: Any) -> str:
     path = []
     place = tree
-    for part in problem["loc"]:
+    missing = len(problem["loc"]) if problem["type"] == "missing" else 0
+    for depth, part in enumerate(problem["loc"], 1):
         # pydantic names the member of a union on the way; the reader's file has no such level.
-        if isinstance(place, dict) and part not in place and problem["loc"][-1] != part:
+        if depth != missing and not (isinstance(place, dict) and part in place):
             continue
         path.append(str(part))
         place = place.get(part) if isinstance(place, dict) else None
@@ -147,6 +148,8 @@ def _sentence(problem: Any, tree: Any) -> str:
         return ".".join([*path, message]) if not path or path[-1] != problem["ctx"]["key"] else ".".join(path)
     if problem["type"] == "union_tag_invalid":
         return f"{'.'.join(path)}: there is no {problem['ctx']['tag']}; there are {problem['ctx']['expected_tags']}"
+    if problem["type"] == "model_type":
+        message = "expected a section with keys of its own"
     given = problem["input"]
     shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{'.'.join(path)}: {message}{shown}" if path else message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,16 +66,22 @@ class Manifest:
             return
         with self._lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"v": VERSION, **record}, ensure_ascii=False) + "\n")
+            line = json.dumps({"v": VERSION, **record}, ensure_ascii=False) + "\n"
+            with self.path.open("ab+") as file:
+                if file.seek(0, os.SEEK_END):
+                    file.seek(-1, os.SEEK_END)
+                    line = line if file.read() == b"\n" else "\n" + line  # somebody's last line is a half one
+                file.write(line.encode("utf-8", "backslashreplace"))  # of names that are no UTF-8, JSON's own escapes
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """The latest line about what each picture's output is; a failure leaves an output as it was."""
     records: dict[str, dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
             record = json.loads(line)
-            records[record["name"]] = record  # the latest line about a picture counts
+            if record["status"] != "failed" or records.get(record["name"], record)["status"] == "writing":
+                records[record["name"]] = record
         except (ValueError, KeyError, TypeError):
             continue  # the half line of a process that was killed
     return records

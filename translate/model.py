@@ -3,9 +3,11 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
+from numpy.typing import NDArray
+from PIL.Image import Image as PILImage
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,6 +21,8 @@ from translate.auto import choose_precision
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics
+
+P = TypeVar("P", Picture, PILImage, NDArray[Any])
 
 METADATA_KEY = "translate"
 FORMAT = 1
@@ -47,7 +51,7 @@ class Card(Settings):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A translator ready to use, with its card. Call it with a Picture to get a Picture."""
+    """A translator ready to use, with its card. Call it with a picture to get one of the same kind."""
 
     translator: Translator
     card: Card
@@ -55,11 +59,18 @@ class LoadedModel:
     device: torch.device
     numerics: Numerics
 
-    def __call__(self, picture: Picture, domain: int = 0) -> Picture:
-        """Translate one picture as `translate run` does: same size, depth, gray or colour, and alpha."""
-        from translate.pictures import translate_picture
+    def __call__(self, picture: P, domain: int = 0) -> P:
+        """Translate one picture as `translate run` does: same size, depth, gray or colour, and alpha.
 
-        return translate_picture(self, picture, domain)
+        Takes and gives a `datasets.images.Picture`, a PIL image (8 bit, of any mode), or an array of
+        (H, W) or (H, W, 1 to 4) uint8 or uint16, RGB and alpha.
+
+        Raises:
+            UserError: It is none of these.
+        """
+        from translate.pictures import of_kind, to_picture, translate_picture
+
+        return of_kind(translate_picture(self, to_picture(picture), domain), picture)
 
 
 def save_model(path: Path, model: nn.Module, card: Card) -> None:

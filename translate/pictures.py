@@ -1,22 +1,59 @@
 """From a picture to what a network takes, and from what it gives back to a picture."""
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL.Image import Image as PILImage
+from PIL.Image import fromarray
 from torch import Tensor
 
+from datasets.errors import UserError
 from datasets.images import Picture
 from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
 from models.inference import translate_batch
-from translate.model import LoadedModel
+from translate.model import LoadedModel, P
 
 
 def translate_picture(model: LoadedModel, picture: Picture, domain: int = 0, work_size: int | None = None) -> Picture:
     """One picture through a model, and back as it was."""
     output = run_batch(model, as_input(picture, model.translator.channels_in, work_size)[None], domain)[0]
     return as_output(output, picture, model, work_size)
+
+
+def to_picture(given: Picture | PILImage | NDArray[Any]) -> Picture:
+    """What a caller in Python holds, as a picture.
+
+    Raises:
+        UserError: It is no picture.
+    """
+    if isinstance(given, Picture):
+        return given
+    if isinstance(given, PILImage):
+        gray, alpha = given.mode in ("1", "L", "LA"), given.has_transparency_data
+        given = np.asarray(given.convert(("LA" if gray else "RGBA") if alpha else ("L" if gray else "RGB")))
+    shape = getattr(given, "shape", ())
+    if getattr(given, "dtype", None) not in (np.uint8, np.uint16) or len(shape) not in (2, 3) or shape[2:] > (4,):
+        raise UserError(
+            f"a {type(given).__name__} of shape {shape} is no picture: expected a PIL image, or an array (H, W) or "
+            "(H, W, 1 to 4) of uint8 or uint16"
+        )
+    pixels = given.reshape(*shape[:2], -1)
+    colours = 1 if pixels.shape[2] < 3 else 3
+    return Picture(pixels[:, :, :colours], pixels[:, :, colours] if pixels.shape[2] > colours else None)
+
+
+def of_kind(picture: Picture, like: P) -> P:
+    """A picture as the kind of thing that `like` is."""
+    if isinstance(like, Picture):
+        return picture
+    parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[:, :, np.newaxis]]
+    joined = np.concatenate(parts, axis=2)
+    if isinstance(like, PILImage):
+        return fromarray(joined[:, :, 0] if joined.shape[2] == 1 else joined)
+    return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 
 def as_input(picture: Picture, channels: int, work_size: int | None) -> Tensor:
@@ -61,11 +98,6 @@ def as_output(output: Tensor, picture: Picture, model: LoadedModel, work_size: i
     if alpha is not None and scale != 1:
         alpha = resized(alpha[:, :, np.newaxis], width, height)[:, :, 0]
     return replace(picture, pixels=pixels, alpha=alpha)
-
-
-def equal_sizes(images: Sequence[Tensor]) -> bool:
-    """Whether tensors can be stacked into one batch."""
-    return len({image.shape for image in images}) <= 1
 
 
 def memory_ran_out(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,7 +66,7 @@ class RunFolder:
         try:
             tree = yaml.safe_load(self.config.read_text(encoding="utf-8"))
             facts = tree.pop("facts")
-        except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, OSError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError, OSError) as error:
             raise ResumeError(f"{self.config}: cannot be read: {' '.join(str(error).split())}") from None
         return parse_experiment(tree, str(self.config)), facts
 
@@ -78,8 +79,11 @@ class RunFolder:
         """What `write_state` wrote."""
         try:
             state: dict[str, Any] = torch.load(self.state, map_location=device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
-            raise ResumeError(f"{self.state}: cannot be read: {str(error).splitlines()[0]}") from None
+        except (RuntimeError, OSError, EOFError, ValueError, UnpicklingError):
+            raise ResumeError(
+                f"{self.state}: is damaged and cannot be read; choose another --out, and --init-from {self.last} to "
+                "start from what was learned"
+            ) from None
         return state
 
     def forget_after(self, step: int) -> None:
@@ -91,7 +95,7 @@ class RunFolder:
         for sample in self.samples.glob("step_*.png"):
             if int(sample.stem.removeprefix("step_")) > step:
                 sample.unlink()
-        for leftover in self.path.glob(".*.partial"):
+        for leftover in self.path.rglob(".*.partial"):
             leftover.unlink()
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:

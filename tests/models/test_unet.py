@@ -121,19 +121,9 @@ def test_instance_norm_is_the_same_in_training_and_after() -> None:
 
 @pytest.mark.parametrize(("depth", "dropping"), [(5, []), (6, [4]), (7, [4, 5]), (8, [4, 5, 6]), (9, [5, 6, 7])])
 def test_dropout_is_above_the_innermost_level(depth: int, dropping: list[int]) -> None:
-    network = UNet(depth=depth, width=1)
-    assert [level for level, rate in zip(range(depth)[::-1], network.dropout_rates, strict=True) if rate][
-        ::-1
-    ] == dropping
-
-
-def test_dropout_is_noise_where_asked() -> None:
-    network = UNet(depth=6, width=2).eval()
-    image = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        assert torch.equal(network(image), network(image))
-        network.noisy = True
-        assert not torch.equal(network(image), network(image))
+    decoder = UNet(depth=depth, width=1).decoder
+    rates = [sum(layer.p for layer in up.modules() if isinstance(layer, nn.Dropout)) for up in decoder]
+    assert [level for level, rate in zip(reversed(range(depth)), rates, strict=True) if rate == 0.5] == dropping[::-1]
 
 
 @pytest.mark.parametrize(("silent", "level"), [("decoder.0", "encoder.1"), ("decoder.1", "encoder.0")])

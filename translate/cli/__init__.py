@@ -1,7 +1,9 @@
 """The command line: parse, call, print. torch is imported only inside commands, so that help is instant."""
 
 import importlib.util
+import io
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +12,7 @@ import typer
 
 from translate import __version__
 from translate.cli import data, demo, doctor, model, recipes, run, train
+from translate.cli.common import INTERRUPTED
 
 app = typer.Typer(
     help="Train and run translators between kinds of pictures, from folder to folder.",
@@ -44,7 +47,12 @@ def _root(
 
 def main() -> None:
     """Run the program; what a person can fix ends in one sentence and the exit code of its kind."""
+    # Not KeyboardInterrupt: a person who stops the program wants no traceback, and has a code of its own.
+    signal.signal(signal.SIGINT, lambda number, frame: sys.exit(INTERRUPTED))
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files hold what not every terminal can show
+            stream.reconfigure(errors="backslashreplace")
     stranger = _stranger()
     if stranger is not None:
         typer.echo(f"error: {stranger}", err=True)

@@ -18,9 +18,13 @@ from translate.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from translate.folder import Outcome
     from translate.model import LoadedModel
     from translate.plan import Plan, RunOptions
+
+SHEET_ROWS = 12  # of the contact sheet that --compare writes
 
 
 def run(
@@ -35,6 +39,19 @@ def run(
     batch: Annotated[str, typer.Option(metavar="N|auto", help="Pictures of one size the model gets at once.")] = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
+    image_format: Annotated[
+        str, typer.Option("--format", help="keep, jpeg, png, webp, tiff or bmp: what to write.")
+    ] = "keep",
+    quality: Annotated[int | None, typer.Option(help="1 to 100, of JPEG and WebP; the source's if not given.")] = None,
+    metadata: Annotated[str, typer.Option(help="keep or strip EXIF, XMP, texts and profile.")] = "keep",
+    color: Annotated[str, typer.Option(help="keep the colour profile, or convert to srgb.")] = "keep",
+    background: Annotated[
+        str | None, typer.Option(metavar="COLOUR", help="Put under transparency where the format has none.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Also write a contact sheet.")] = False,
+    pixel_limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Refuse pictures of more pixels; 500 million if not given.")
+    ] = None,
     recurse: Annotated[bool, typer.Option(help="Also translate what lies in subfolders.")] = True,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many pictures.")] = None,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Do every N-th picture, from the I-th on.")] = "1/1",
@@ -45,7 +62,11 @@ def run(
     from translate.model import load_model
     from translate.plan import make_plan
 
+    save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
+    limits = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
     options = _options(
+        save=save,
+        **limits,
         to=to,
         work_size=None if work_size == "native" else work_size,
         on_exists=on_exists,
@@ -67,6 +88,8 @@ def run(
     if json:
         files = [_described(outcome) for outcome in outcomes]
         print_json({"out": absolute(destination), "counts": counts, "notes": list(plan.notes), "files": files})
+    if compare:
+        _compare(outcomes, plan, screen)
     tally = ", ".join(f"{count} {status}" for status, count in counts.items())
     screen.print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
     if interrupted:
@@ -85,7 +108,7 @@ def _options(**values: Any) -> "RunOptions":
         return RunOptions.model_validate(values)
     except ValidationError as error:
         problem = error.errors()[0]
-        name = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "shard"
+        name = next(part for part in reversed(problem["loc"]) if isinstance(part, str)).replace("_", "-")
         raise UserError(f"--{name}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
@@ -112,6 +135,25 @@ def _carry_out(model: "LoadedModel", plan: "Plan", options: "RunOptions") -> tup
                 stream.close()
                 break
     return outcomes, stop() and len(outcomes) < len(plan.jobs)
+
+
+def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None:
+    """A contact sheet of the first pictures that were translated."""
+    from datasets.errors import UserError
+    from datasets.images import read
+    from translate.sheet import contact_sheet
+
+    sources = {job.name: job.source for job in plan.jobs}
+    made = [outcome for outcome in outcomes if outcome.status == "ok"][:SHEET_ROWS]
+    if not made:
+        return
+    rows = [(read(sources[outcome.name]).pixels, read(outcome.output).pixels) for outcome in made]
+    folder = plan.destination if plan.manifest is not None else plan.destination.parent
+    sheet = folder / "contact-sheet.png"
+    if sheet in {job.output for job in plan.jobs}:
+        raise UserError(f"{sheet}: is a translation, and --compare would write there; run without it")
+    contact_sheet(rows, ["before", "after"], sheet)
+    screen.print(f"compare {absolute(sheet)}", markup=False)
 
 
 def _described(outcome: "Outcome") -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from translate.cli.common import INTERRUPTED, Device, Json, absolute, console, print_json, stop_on_signals
 
 if TYPE_CHECKING:
+    from translate.experiment import Experiment
     from translate.training import Progress, Training
 
 
@@ -26,6 +27,9 @@ def train(
     init_from: Annotated[
         str | None, typer.Option(help="Start from the weights of a model file or run folder, where they fit.")
     ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Do not train: find the batch and crop that fit the memory at hand.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a translator on a folder, or go on where its training stopped.
@@ -37,6 +41,9 @@ def train(
     from translate.training import Training
 
     experiment = load_experiment(recipe, settings or [])
+    if fit:
+        _fit(experiment, data, device, as_json=json)
+        return
     with stop_on_signals() as stop:
         training = Training(experiment, data, out, device=device, init_from=init_from)
         last = _show(training, stop)
@@ -47,6 +54,24 @@ def train(
         console().print(f"done at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
     if last.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) -> None:
+    from translate.fit import best_of, fit
+
+    screen = console()
+    trials = []
+    for trial in fit(experiment, data, device):
+        trials.append(trial)
+        told = "does not fit" if trial.peak is None else f"{trial.peak / 2**30:.1f} GiB"
+        screen.print(
+            f"{trial.batch_size} of {trial.crop} pixels: {told}, {trial.images_per_second:.1f} img/s", markup=False
+        )
+    best = best_of(trials, device)
+    if as_json:
+        print_json({"batch_size": best.batch_size, "crop": best.crop, "trials": [trial.__dict__ for trial in trials]})
+    else:
+        typer.echo(" ".join(f"--set {override}" for override in best.overrides()))
 
 
 def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":

@@ -1,0 +1,97 @@
+"""A folder of 256 x 256 JPEGs through ResNet-9 and U-Net-256: the pipeline against the peers' way.
+
+    python tests/benchmarks/bench_folder.py PHOTOS [RESNET_RUN UNET_RUN]
+
+PHOTOS is any folder of photographs; 256 x 256 squares are cut out of them. Precision is `auto`
+where trained models are given, else pinned to bfloat16, so that no untrained network falls back unnoticed.
+The last table tells what reading and writing files adds to the bare forward passes.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from measure import HEAD, commit, compare
+from peers_way import peers_folder
+
+from datasets.folder import find
+from datasets.images import Picture, read, write
+from datasets.pixels import with_shorter_side
+from models.networks import ResNetConfig, UNetConfig
+from models.pix2pix import Pix2PixConfig
+from translate.experiment import parse_experiment
+from translate.folder import RunOptions, translate_folder
+from translate.model import Card, LoadedModel, load_model, save_model
+from translate.pictures import as_input, run_batch
+
+PICTURES = 64
+ROUNDS = 5
+
+
+def squares(photos: Path, folder: Path) -> None:
+    """Write PICTURES different squares of 256 pixels as JPEG."""
+    folder.mkdir()
+    sources = [read(photos / name).pixels for name in find(photos).pictures[:PICTURES]]
+    for index in range(PICTURES):
+        pixels = with_shorter_side(sources[index % len(sources)], 256 + 16 * (index // len(sources)))
+        top, left = (pixels.shape[0] - 256) // 2, (pixels.shape[1] - 256) // 2
+        write(Picture(pixels[top : top + 256, left : left + 256].copy()), folder / f"{index:03d}.jpg")
+
+
+def untrained(config: Pix2PixConfig, folder: Path) -> LoadedModel:
+    """A model file of a network as it was drawn."""
+    torch.manual_seed(0)
+    experiment = parse_experiment({"model": config.model_dump(), "data": {"kind": "paired"}}, "benchmark")
+    path = folder / f"{config.generator.name}.safetensors"
+    save_model(path, config.translator(), Card(experiment=experiment, step=0, trained_size=256))
+    return load_model(path, precision="bf16", threads=2)
+
+
+def bare_forwards(model: LoadedModel, folder: Path) -> float:
+    """Seconds a picture of the network alone, at the batch that the pipeline would settle on."""
+    images = torch.stack([as_input(read(folder / name), 3, None) for name in find(folder).pictures])
+    best = float("inf")
+    for batch in (1, 2, 4, 8):
+        began = time.perf_counter()
+        for part in images.split(batch):
+            run_batch(model, part)
+        best = min(best, (time.perf_counter() - began) / len(images))
+    return best
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    work = Path(tempfile.mkdtemp())
+    squares(Path(sys.argv[1]), work / "in")
+    if len(sys.argv) > 2:
+        models = [load_model(path, threads=2) for path in sys.argv[2:]]
+    else:
+        configs = (Pix2PixConfig(generator=ResNetConfig()), Pix2PixConfig(generator=UNetConfig()))
+        models = [untrained(config, work) for config in configs]
+    print(f"commit {commit()}, {PICTURES} JPEGs of 256 x 256\n{HEAD}")
+    bare = []
+    for model in models:
+        name = model.card.experiment.model.generator.name
+
+        def ours(model: LoadedModel = model) -> None:
+            shutil.rmtree(work / "ours", ignore_errors=True)
+            failed = [o for o in translate_folder(model, work / "in", work / "ours", RunOptions()) if o.status != "ok"]
+            assert not failed, failed
+
+        def peers(model: LoadedModel = model) -> None:
+            peers_folder(model.translator, work / "in", work / "peers")
+
+        result = compare(f"{name}, {model.numerics.precision}", peers, ours, ROUNDS, PICTURES)
+        print(result.row(), flush=True)
+        bare.append((name, result.ours, bare_forwards(model, work / "in")))
+    print("\n| what | pipeline | bare forward passes | added |\n|---|---|---|---|")
+    for name, pipeline, forward in bare:
+        print(f"| {name} | {1000 * pipeline:.1f} ms | {1000 * forward:.1f} ms | {pipeline / forward - 1:+.0%} |")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What tests share: small folders of pictures, an experiment of milliseconds a step, a finished training."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from translate.experiment import Experiment, load_experiment
+from translate.training import Training
+
+# Odd, even, portrait, landscape, smaller than the crop.
+PHOTOS = {"a.png": (40, 30), "b.png": (31, 53), "c.jpg": (48, 48), "d.png": (24, 37), "e.jpg": (33, 20), "f.png": (9, 14)}
+PAIRS = {"1": (40, 30), "2": (31, 53), "10": (24, 37), "more/3": (48, 48)}
+SHRUNK = (
+    "model.adversarial_weight=1",
+    "model.generator.name=unet",
+    "model.generator.depth=3",
+    "model.generator.width=4",
+    "model.discriminator.layers=1",
+    "model.discriminator.width=4",
+    "data.crop.load=null",
+    "data.crop.size=16",
+    "data.validation_share=0.3",
+    "training.steps=2",
+    "training.batch_size=2",
+    "training.precision=fp32",
+    "training.threads=1",
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)  # bits depend on it, and tiny networks are faster so
+
+
+@pytest.fixture
+def photo() -> Callable[..., Image.Image]:
+    """`photo(width, height, seed)`: a smooth picture of random colours; mode RGB or L."""
+    return smooth
+
+
+def smooth(width: int, height: int, seed: int, mode: str = "RGB") -> Image.Image:
+    colours = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+    return Image.fromarray(colours).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of six small PNG and JPEG files of different sizes."""
+    return fill(tmp_path / "photos", PHOTOS)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A folder with A and B; the four pictures in each have partners of their sizes in the other."""
+    for number, side in enumerate("AB"):
+        fill(tmp_path / "pairs" / side, {f"{name}.png": size for name, size in PAIRS.items()}, 100 * number)
+    return tmp_path / "pairs"
+
+
+def fill(folder: Path, sizes: dict[str, tuple[int, int]], first_seed: int = 0) -> Path:
+    for seed, (name, size) in enumerate(sizes.items(), first_seed):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        smooth(*size, seed).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shrunk() -> tuple[str, ...]:
+    """What `--set` needs to hear for a training of milliseconds a step, whatever the recipe."""
+    return SHRUNK
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Experiment]:
+    """`tiny("training.steps=4", recipe="pix2pix")`: a recipe shrunk; `restore` learns from `photos`, `pix2pix` from `pairs`."""
+
+    def build(*overrides: str, recipe: str = "restore") -> Experiment:
+        return load_experiment(recipe, [*SHRUNK, *overrides])
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., Experiment]) -> Path:
+    """The run folder of two steps of `restore` on photographs; to be read only."""
+    folder = tmp_path_factory.mktemp("trained")
+    training = Training(tiny(), fill(folder / "photos", PHOTOS), folder / "run", device="cpu")
+    assert [progress.step for progress in training.run()] == [0, 1, 2]
+    return folder / "run"

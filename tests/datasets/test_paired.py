@@ -1,0 +1,197 @@
+"""Pairs from two folders, from halves of one file, and from photographs alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datasets.contract import seed_of
+from datasets.degrade import degrade
+from datasets.errors import DataError
+from datasets.paired import Pair, PairedConfig, held_out
+
+CROP = {"load": None, "size": 16}
+
+
+def config(**settings) -> PairedConfig:
+    return PairedConfig.model_validate({"crop": CROP, **settings})
+
+
+def save(path: Path, width: int = 20, height: int = 20, colour: tuple[int, int, int] = (255, 0, 0)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (width, height), colour).save(path)
+
+
+def everything(opened) -> list[str]:
+    return sorted(part.name(index) for part in (opened.training, opened.validation) for index in range(len(part)))
+
+
+def test_pictures_of_one_stem_are_a_pair_in_subfolders_and_across_formats(pairs):
+    (pairs / "B" / "1.png").unlink()
+    save(pairs / "B" / "1.jpg", 40, 30)
+    assert everything(config().open(pairs)) == ["1", "10", "2", "more/3"]
+
+
+def test_the_source_comes_from_the_first_folder_and_the_target_from_the_second(tmp_path):
+    for number in range(3):
+        save(tmp_path / "labels" / f"{number}.png", colour=(255, 0, 0))
+        save(tmp_path / "photos" / f"{number}.png", colour=(0, 0, 255))
+    folders = config(pairs={"source": "labels", "target": "photos"})
+    source, target = folders.open(tmp_path).training.sample(0, 0)
+    assert source.mean(dim=(1, 2)).tolist() == [1, -1, -1]
+    assert target.mean(dim=(1, 2)).tolist() == [-1, -1, 1]
+
+
+def test_missing_folders_are_answered_with_those_that_are_there(tmp_path):
+    save(tmp_path / "trainA" / "1.png")
+    with pytest.raises(DataError, match=r"expected the folders A and B, found the folders trainA; .*data\.pairs\.sour"):
+        config().open(tmp_path)
+
+
+def spoil(pairs: Path) -> list[str]:
+    """One of each thing that can be wrong; what the list of them must say."""
+    save(pairs / "A" / "alone.png")
+    save(pairs / "A" / "wide.png", 20, 20)
+    save(pairs / "B" / "wide.png", 21, 20)
+    save(pairs / "A" / "torn.png")
+    (pairs / "B" / "torn.png").write_bytes(b"no picture")
+    save(pairs / "B" / "1.jpg", 40, 30)
+    (pairs / "A" / "phone.heic").touch()
+    return [
+        r"alone\.png: has no partner in B",
+        r"wide: source and target differ in size, 20x20 and 21x20",
+        r"B.torn\.png: ",
+        r"B.1\.\w+: 1\.\w+ has the same stem",
+        r"phone\.heic: HEIC cannot be read",
+    ]
+
+
+def test_all_that_is_wrong_is_listed_by_name(pairs):
+    expected = spoil(pairs)
+    with pytest.raises(DataError, match=r"5 of its pictures cannot be used; .*data\.skip_bad=true") as caught:
+        config().open(pairs)
+    for sentence in expected:
+        assert caught.match(sentence)
+    assert caught.value.exit_code == 5
+
+
+def test_what_is_wrong_can_be_left_out_and_is_counted(pairs):
+    expected = spoil(pairs)
+    opened = config(skip_bad=True).open(pairs)
+    assert everything(opened) == ["1", "10", "2", "more/3"]
+    assert len(opened.skipped) == len(expected)
+
+
+def test_a_long_list_ends_with_how_many_more_there_are(tmp_path):
+    for number in range(23):
+        (tmp_path / f"{number}.png").touch()
+    with pytest.raises(DataError, match=r"23 of its pictures(?s:.*)19\.png(?s:.*)and 3 more") as caught:
+        config(pairs={"kind": "derived"}).open(tmp_path)
+    assert "20.png" not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{}, {"skip_bad": True}])
+def test_a_folder_without_pairs_is_refused(tmp_path, settings):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match="found no pair of pictures to learn from"):
+        config(pairs={"kind": "derived"}, **settings).open(tmp_path)
+
+
+def test_halves_of_one_file_are_a_pair(tmp_path):
+    both = Image.new("RGB", (40, 20), (255, 0, 0))
+    both.paste((0, 0, 255), (20, 0, 40, 20))
+    both.save(tmp_path / "a.png")
+    for side, red, blue in (("left", 0, 1), ("right", 1, 0)):
+        opened = config(pairs={"kind": "side-by-side", "source": side}, validation_share=0).open(tmp_path)
+        sample = opened.training.sample(0, 5)
+        assert sample[red].mean(dim=(1, 2)).tolist() == [1, -1, -1]
+        assert sample[blue].mean(dim=(1, 2)).tolist() == [-1, -1, 1]
+
+
+def test_a_width_that_cannot_be_halved_is_said(tmp_path):
+    save(tmp_path / "a.png", 41, 20)
+    with pytest.raises(DataError, match=r"a\.png: 41 pixels wide"):
+        config(pairs={"kind": "side-by-side"}).open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["noise", "gray"])
+def test_a_derived_source_is_the_degraded_target(photos, name):
+    opened = config(pairs={"kind": "derived", "degradation": name}).open(photos)
+    for index in range(len(opened.training)):
+        source, target = opened.training.sample(index, 7)
+        pixels = ((target + 1) / 2).permute(1, 2, 0).numpy()
+        expected = degrade(pixels, name, None, seed_of(7, 1)).transpose(2, 0, 1)
+        assert np.allclose((source.numpy() + 1) / 2, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels"),
+    [
+        ({}, (3, 3)),
+        ({"target_channels": 1}, (1, 1)),
+        ({"source_channels": 1}, (1, 3)),
+        ({"pairs": {"kind": "derived", "degradation": "edges"}}, (1, 3)),
+        ({"pairs": {"kind": "derived", "degradation": "edges"}, "source_channels": 3}, (3, 3)),
+        ({"pairs": {"kind": "derived", "degradation": "blur"}, "target_channels": 1}, (1, 1)),
+    ],
+)
+def test_samples_have_the_channels_that_the_config_promises(pairs, settings, channels):
+    chosen = config(**settings)
+    assert chosen.channels == channels
+    source, target = chosen.open(pairs if "pairs" not in settings else pairs / "A").training.sample(0, 0)
+    assert (source.shape, target.shape) == ((channels[0], 16, 16), (channels[1], 16, 16))
+
+
+def test_a_strength_out_of_reach_is_said_before_any_picture_is_read(tmp_path):
+    (tmp_path / "broken.png").touch()
+    with pytest.raises(DataError, match="jpeg: strength is the JPEG quality, from 1 to 95, and 300 was given"):
+        config(pairs={"kind": "derived", "degradation": "jpeg", "strength": 300}).open(tmp_path)
+
+
+def test_samples_are_functions_of_index_and_seed(photos):
+    settings = {"pairs": {"kind": "derived", "degradation": "noise"}, "crop": {**CROP, "jitter": 0.3}}
+    first, again = (config(**settings).open(photos).training for _ in range(2))
+    different = set()
+    for seed in range(8):
+        sample = first.sample(0, seed)
+        assert all(map(torch.equal, sample, again.sample(0, seed)))
+        assert all(field.dtype == torch.float32 and field.abs().max() <= 1 for field in sample)
+        different.add(sample.target.numpy().tobytes())
+    assert len(different) == 8
+
+
+def test_sixteen_bit_and_transparent_pictures_can_be_learned_from(tmp_path):
+    Image.fromarray(np.full((20, 20), 65_535, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("RGBA", (20, 20), (255, 255, 255, 0)).save(tmp_path / "clear.png")
+    opened = config(pairs={"kind": "derived"}, validation_share=0).open(tmp_path)
+    for index in range(2):
+        assert (opened.training.sample(index, 0).target == 1).all()
+
+
+def some(count: int) -> list[Pair]:
+    return [Pair(f"{number}.png", Path(), Path()) for number in range(count)]
+
+
+@pytest.mark.parametrize(("count", "share", "held"), [(100, 0.1, 10), (2, 0.01, 1), (3, 0.99, 2), (1, 0.5, 0), (9, 0, 0)])
+def test_the_share_held_out_leaves_something_on_both_sides(count, share, held):
+    training, validation = held_out(some(count), share)
+    assert (len(training), len(validation)) == (count - held, held)
+    assert sorted(pair.name for pair in [*training, *validation]) == sorted(pair.name for pair in some(count))
+
+
+def test_a_pair_stays_on_its_side_when_others_come():
+    _, before = held_out(some(100), 0.2)
+    training, after = held_out(reversed([*some(100), Pair("new.png", Path(), Path())]), 0.2)
+    assert len(set(before) - set(after)) <= 1
+    assert [pair.name for pair in training[:3]] == sorted((pair.name for pair in training), key=lambda n: (len(n), n))[:3]
+
+
+def test_the_fingerprint_is_of_names_and_sizes_alone(photos, tmp_path):
+    derived = config(pairs={"kind": "derived"})
+    before = derived.open(photos).fingerprint
+    photos.rename(tmp_path / "elsewhere")
+    assert derived.open(tmp_path / "elsewhere").fingerprint == before
+    save(tmp_path / "elsewhere" / "a.png", 40, 30)
+    assert derived.open(tmp_path / "elsewhere").fingerprint != before

@@ -1,0 +1,83 @@
+"""Figures against scikit-image's."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from models.core.figures import l1, psnr, reconstruction, ssim
+
+SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
+
+
+def pictures(shape: tuple[int, int, int], spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two pictures in [-1, 1], (2, C, H, W) each, that differ by about `spread`."""
+    draws = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, *shape, generator=draws) * 2 - 1
+    return (truth + spread * torch.randn(2, *shape, generator=draws)).clamp(-1, 1), truth
+
+
+def as_skimage(picture: torch.Tensor) -> np.ndarray:
+    return ((picture.double() + 1) / 2).permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.2, 1.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_psnr_is_scikit_images(shape, spread):
+    made, truth = pictures(shape, spread)
+    for index, ours in enumerate(psnr(made, truth)):
+        theirs = peak_signal_noise_ratio(as_skimage(truth[index]), as_skimage(made[index]), data_range=1)
+        assert ours.item() == pytest.approx(theirs, abs=1e-3)
+
+
+@pytest.mark.parametrize("spread", [0.01, 0.2, 1.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ssim_is_scikit_images_where_the_window_fits(shape, spread):
+    made, truth = pictures(shape, spread)
+    for index, ours in enumerate(ssim(made, truth)):
+        _, every_pixel = structural_similarity(
+            as_skimage(truth[index]),
+            as_skimage(made[index]),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1,
+            channel_axis=2,
+            full=True,
+        )
+        assert ours.item() == pytest.approx(every_pixel[5:-5, 5:-5].mean(), abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (10, 64)])
+def test_pictures_smaller_than_the_window_have_a_similarity_too(size):
+    made, truth = pictures((3, *size), 0.5)
+    values = ssim(made, truth)
+    assert values.shape == (2,)
+    assert (values < 1).all()
+    assert ssim(truth, truth).tolist() == pytest.approx([1, 1])
+
+
+def test_l1_is_on_the_scale_of_the_picture():
+    black, white = torch.full((2, 3, 4, 4), -1.0), torch.ones(2, 3, 4, 4)
+    assert l1(black, white).tolist() == [1, 1]
+    assert l1(black, torch.zeros(2, 3, 4, 4)).tolist() == [0.5, 0.5]
+
+
+def test_equal_pictures_have_finite_figures():
+    _, truth = pictures((3, 16, 16), 0)
+    figures = reconstruction(truth, truth)
+    assert {name: value.tolist() for name, value in figures.items()} == {
+        "l1": [0, 0],
+        "psnr": [100, 100],
+        "ssim": pytest.approx([1, 1]),
+    }
+
+
+def test_every_picture_has_figures_of_its_own_in_half_precision_too():
+    made, truth = pictures((3, 16, 16), 0.3)
+    together, halves = reconstruction(made, truth), reconstruction(made.bfloat16(), truth)
+    for name, values in together.items():
+        alone = torch.cat([reconstruction(made[[i]], truth[[i]])[name] for i in range(2)])
+        assert torch.allclose(values, alone, atol=1e-6)
+        assert halves[name].dtype == torch.float32
+        assert torch.allclose(halves[name], values, rtol=0.02)

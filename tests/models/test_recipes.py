@@ -1,0 +1,223 @@
+"""The same questions to every recipe there is; a new one is found through the union of all models."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+import yaml
+from pydantic import BaseModel
+from torch import Tensor
+
+from datasets.contract import Paired
+from models.contract import Recipe, side_by_side
+from translate.distributed import World
+from translate.experiment import Experiment, TrainingConfig, load_experiment
+from translate.hardware import Numerics
+from translate.recipes import recipe_names
+from translate.trainer import Trainer
+
+SMALL = {"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5}
+FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1)
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def picture(*shape: int) -> Tensor:
+    return torch.rand(*shape) * 2 - 1
+
+
+# One line for each kind of batch: an example, 2 pictures of 16 pixels.
+EXAMPLES: dict[type, Callable[[Any], Any]] = {
+    Paired: lambda config: Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16)),
+}
+
+
+def members(annotation: Any) -> Iterator[Any]:
+    """The classes of settings in a possibly nested, possibly annotated union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from members(part)
+
+
+def shrunk(tree: Any) -> Any:
+    """Settings with small numbers for whatever makes a network large."""
+    if not isinstance(tree, dict):
+        return tree
+    return {key: SMALL[key] if key in SMALL and value else shrunk(value) for key, value in tree.items()}
+
+
+def cells() -> dict[str, Any]:
+    """Every model by its defaults, and as every recipe that ships wants it."""
+    kinds = members(Experiment.model_fields["model"].annotation)
+    found = {f"{kind.__name__}-defaults": kind() for kind in kinds}
+    found |= {f"{name}.yaml": load_experiment(name).model for name in recipe_names()}
+    return {name: type(config).model_validate(shrunk(config.model_dump())) for name, config in found.items()}
+
+
+CELLS = cells()
+
+
+@pytest.fixture(params=CELLS)
+def config(request) -> Any:
+    torch.manual_seed(0)
+    return CELLS[request.param]
+
+
+def trainer(config: Any, numerics: Numerics = FP32, **settings: Any) -> Trainer[Any]:
+    return Trainer(config.recipe(), TrainingConfig(**settings), numerics, World())
+
+
+def examples(config: Any, count: int) -> list[Any]:
+    return [EXAMPLES[config.batch_type](config) for _ in range(count)]
+
+
+def copies(recipe: Recipe[Any, Any]) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in recipe.named_parameters()}
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Equal to the last bit, however deep."""
+    assert type(one) is type(other)
+    if isinstance(one, Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other)
+        for mine, theirs in zip(one, other, strict=True):
+            assert_same(mine, theirs)
+    else:
+        assert one == other
+
+
+def test_every_model_of_the_union_has_a_shipped_recipe():
+    kinds = {kind.model_fields["name"].default for kind in members(Experiment.model_fields["model"].annotation)}
+    assert kinds == {load_experiment(name).model.name for name in recipe_names()}
+
+
+@pytest.mark.parametrize("numerics", [FP32, BF16], ids=lambda numerics: numerics.precision)
+def test_losses_and_metrics_are_finite_numbers(config, numerics):
+    learner = trainer(config, numerics)
+    for batch in examples(config, 3):
+        report = learner.advance([batch])
+        assert {name.split("/")[0] for name in report} <= set(learner.optimizers)
+        assert all(value.ndim == 0 and torch.isfinite(value) for value in report.values())
+    assert learner.skipped == 0
+    assert all(parameter.dtype == torch.float32 for parameter in learner.recipe.parameters())
+
+
+def test_every_update_moves_its_player_and_nobody_else(config):
+    learner = trainer(config)
+    names = {id(parameter): name for name, parameter in learner.recipe.named_parameters()}
+    seen: set[str] = set()
+
+    def watched(batch: Any, step: int) -> Iterator[Any]:
+        for update in type(learner.recipe).updates(learner.recipe, batch, step):
+            before = copies(learner.recipe)
+            yield update
+            own = {names[id(parameter)] for parameter in learner._movable(update.player)}
+            after = copies(learner.recipe)
+            moved = {name for name in after if not torch.equal(before[name], after[name])}
+            assert moved, f"{update.player} stood still"
+            assert moved <= own, f"{update.player} moved others: {sorted(moved - own)}"
+            seen.add(update.player)
+
+    learner.recipe.updates = watched
+    for batch in examples(config, 3):
+        learner.advance([batch])
+    idle = {"discriminator"} if getattr(config, "adversarial_weight", 1) == 0 else set()
+    assert seen == set(learner.optimizers) - idle
+
+
+def test_every_parameter_that_learns_has_exactly_one_owner(config):
+    recipe = config.recipe()
+    owned = [
+        id(parameter)
+        for optimizer in recipe.optimizers().values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    ]
+    assert len(owned) == len(set(owned))
+    assert set(owned) == {id(parameter) for parameter in recipe.parameters() if parameter.requires_grad}
+
+
+@pytest.mark.parametrize("numerics", [FP32, BF16], ids=lambda numerics: numerics.precision)
+def test_a_saved_and_restored_training_goes_on_as_if_never_stopped(config, numerics, tmp_path):
+    batches = examples(config, 4)
+    straight, first, second = (trainer(config, numerics, ema_decay=0.9, seed=5) for _ in range(3))
+    straight.recipe.load_state_dict(first.recipe.state_dict())
+    straight.average.load_state_dict(first.average.state_dict())
+    for batch in batches:
+        straight.advance([batch])
+    for batch in batches[:2]:
+        first.advance([batch])
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    for batch in batches[2:]:
+        second.advance([batch])
+    assert_same(straight.state_dict(), second.state_dict())
+
+
+def test_previews_are_strips_of_colour_made_by_the_model_as_shipped(config):
+    recipe = config.recipe()
+    (batch,) = examples(config, 1)
+    shown = recipe.show(recipe.model, batch)
+    assert shown
+    for one in shown:
+        assert len(one.made) == 2
+        pictures = [picture for picture in (one.source, one.made, one.truth) if picture is not None]
+        height, width = one.made.shape[-2:]
+        assert one.strips().shape == (2, 3, height, len(pictures) * width)
+    again = recipe.show(recipe.model, batch)
+    assert recipe.model.draws or all(torch.equal(a.made, b.made) for a, b in zip(shown, again, strict=True))
+    assert recipe.model.training
+
+
+def test_every_example_has_the_figure_by_which_the_best_model_is_kept(config):
+    recipe = config.recipe()
+    (batch,) = examples(config, 1)
+    figures = recipe.validate(recipe.model, batch)
+    assert recipe.figure in figures
+    assert isinstance(recipe.figure_rises, bool)
+    assert all(values.shape == (2,) and torch.isfinite(values).all() for values in figures.values())
+
+
+def test_the_translator_alone_has_the_weights_that_the_recipe_trains(config):
+    network, trained = config.translator(), config.recipe().model
+    network.load_state_dict(trained.state_dict())
+    assert type(network) is type(trained)
+    assert all(tensor.is_floating_point() for tensor in network.state_dict().values())
+
+
+def test_a_configuration_is_the_same_after_a_way_through_yaml(config):
+    text = yaml.safe_dump(config.model_dump(mode="json"))
+    assert type(config).model_validate(yaml.safe_load(text)) == config
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.rglob("*.py")), ids=lambda path: path.relative_to(MODELS).as_posix())
+def test_nothing_is_yielded_inside_a_with(path):
+    """A context around a yield would leak to the caller, who computes in it until the next update."""
+    yields = (ast.Yield, ast.YieldFrom)
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef) or manages_a_context(function):
+            continue
+        for block in ast.walk(function):
+            if isinstance(block, ast.With):
+                inside = [node.lineno for node in ast.walk(block) if isinstance(node, yields)]
+                assert not inside, f"{path.name}: line {inside[0]} yields inside a with"
+
+
+def manages_a_context(function: ast.FunctionDef) -> bool:
+    return any("contextmanager" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def test_strips_put_grays_beside_colours():
+    strip = side_by_side(torch.zeros(2, 1, 4, 5), torch.ones(2, 3, 4, 5))
+    assert strip.shape == (2, 3, 4, 10)
+    assert (strip[..., :5] == 0).all()
+    assert (strip[..., 5:] == 1).all()

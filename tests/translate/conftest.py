@@ -1,0 +1,110 @@
+"""Ready models and the command line, for the tests of the application."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.contract import Translator
+from translate.cli import main
+from translate.experiment import Experiment
+from translate.hardware import Numerics
+from translate.model import Card, LoadedModel, load_model, save_model
+
+
+class Unchanged(Translator):
+    """Gives back what it gets, as gray or colour and larger where asked: every pixel to expect is known."""
+
+    def __init__(self, channels_in: int, channels_out: int, scale: int, domains: tuple[str, ...]) -> None:
+        super().__init__()
+        self.channels_in, self.channels_out, self.scale, self.domains = channels_in, channels_out, scale, domains
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        image = image.mean(1, keepdim=True) if self.channels_out == 1 else image.expand(-1, self.channels_out, -1, -1)
+        return (-image if domain else image).repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is measured of a model here is not remembered in the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def unchanged(tiny: Callable[..., Experiment]) -> Callable[..., LoadedModel]:
+    """`unchanged(channels_in=3, channels_out=3, scale=1, domains=())`: a model that changes no pixel.
+
+    Of two domains the second gives the negative.
+    """
+
+    def build(
+        channels_in: int = 3, channels_out: int = 3, scale: int = 1, domains: tuple[str, ...] = ()
+    ) -> LoadedModel:
+        network = Unchanged(channels_in, channels_out, scale, domains).eval()
+        card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
+        return LoadedModel(network, card, "unchanged", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_model(tiny: Callable[..., Experiment]) -> Callable[..., Path]:
+    """`make_model(path, "model.generator.depth=2", seed=0)`: a small untrained network as a model file."""
+
+    def make(path: Path, *overrides: str, seed: int = 0) -> Path:
+        experiment = tiny(*overrides, recipe="pix2pix")
+        torch.manual_seed(seed)
+        network = experiment.model.translator()
+        for parameter in network.parameters():
+            nn.init.normal_(parameter, std=0.3)  # wide enough for outputs with structure
+        save_model(path, network, Card(experiment=experiment, step=0, trained_size=16))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..., Path]) -> Path:
+    """A small U-Net of colours; to be read only."""
+    return make_model(tmp_path_factory.mktemp("model") / "small.safetensors")
+
+
+@pytest.fixture
+def loaded(model_file: Path) -> LoadedModel:
+    """The small U-Net, ready to use."""
+    return load_model(model_file, device="cpu", precision="fp32")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """`command("run", model, "in", "out")`: `translate` as a person starts it, within this process."""
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["translate", *map(str, arguments)])
+        capfd.readouterr()
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0 if code is None else 1, *capfd.readouterr())
+
+    return run

@@ -1,0 +1,194 @@
+"""Configurations: what is accepted, and the sentence for what is not."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from datasets.errors import UserError
+from translate.experiment import load_experiment, parse_experiment
+from translate.recipes import recipe_names, recipe_summary
+
+GOOD = {"model": {"name": "pix2pix"}, "data": {"kind": "paired"}}
+
+
+def refusal(tree: object) -> str:
+    """The sentence that answers a configuration."""
+    with pytest.raises(UserError) as caught:
+        parse_experiment(tree, "my.yaml")
+    sentence = str(caught.value)
+    assert sentence.startswith("my.yaml: ")
+    assert not any(trace in sentence for trace in ("\n", "pydantic", "validation error", "instance of", "Config"))
+    return sentence.removeprefix("my.yaml: ")
+
+
+def changed(path: str, value: object) -> dict:
+    """A good configuration with one thing put in."""
+    tree = yaml.safe_load(yaml.safe_dump(GOOD))
+    *sections, last = path.split(".")
+    place = tree
+    for section in sections:
+        place = place.setdefault(section, {})
+    place[last] = value
+    return tree
+
+
+def test_a_good_configuration_is_accepted_and_survives_a_way_through_yaml():
+    experiment = parse_experiment(GOOD, "my.yaml")
+    assert parse_experiment(yaml.safe_load(yaml.safe_dump(experiment.model_dump(mode="json"))), "again") == experiment
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("trainig", "trainig: unknown; did you mean training?"),
+        ("model.l1_wieght", "model.l1_wieght: unknown; did you mean l1_weight?"),
+        ("model.generator.dept", "model.generator.dept: unknown; did you mean depth?"),
+        ("model.generator_adam.lrr", "model.generator_adam.lrr: unknown; did you mean lr?"),
+        ("data.crop.sise", "data.crop.sise: unknown; did you mean size?"),
+        ("data.pairs.sorce", "data.pairs.sorce: unknown; did you mean source?"),
+        ("training.xyz", "training.xyz: unknown; known are steps, batch_size, "),
+    ],
+)
+def test_a_typo_is_answered_with_its_path_and_what_was_meant(path, answer):
+    assert refusal(changed(path, 1)).startswith(answer)
+
+
+def test_a_typo_within_another_kind_of_thing_is_answered_with_that_kinds_words():
+    tree = changed("model.generator", {"name": "resnet", "block": 3})
+    assert refusal(tree) == "model.generator.block: unknown; did you mean blocks?"
+    tree = changed("data.pairs", {"kind": "derived", "degradtion": "blur"})
+    assert refusal(tree) == "data.pairs.degradtion: unknown; did you mean degradation?"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("model.generator.name", "unte", ["model.generator: there is no unte", "'unet'", "'resnet'"]),
+        ("data.pairs.kind", "zip", ["data.pairs: there is no zip", "'folders'", "'side-by-side'", "'derived'"]),
+        ("model.name", "pix3pix", ["model.name", "pix2pix", "'pix3pix'"]),
+        ("model.adversarial", "nice", ["model.adversarial", "'hinge'", "'nice'"]),
+        ("model.generator.norm", "layer", ["model.generator.norm", "'instance'", "'layer'"]),
+    ],
+)
+def test_an_unknown_kind_is_answered_with_those_there_are(path, value, words):
+    sentence = refusal(changed(path, value))
+    assert all(word in sentence for word in words)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("training.steps", 0, ["training.steps", "greater than or equal to 1", "(it is 0)"]),
+        ("training.steps", "many", ["training.steps", "integer", "(it is 'many')"]),
+        ("training.steps", None, ["training.steps", "integer"]),
+        ("training.ema_decay", 1, ["training.ema_decay", "less than 1", "(it is 1)"]),
+        ("training.threads", "some", ["training.threads", "'auto'", "(it is 'some')"]),
+        ("model.generator.depth", 1, ["model.generator.depth", "(it is 1)"]),
+        ("model.generator", "unet", ["model.generator: expected a section with keys of its own (it is 'unet')"]),
+        ("data.validation_share", 1.5, ["data.validation_share", "less than 1"]),
+        ("model.channels_in", 1, ["model.channels_in is 1, and the data's pictures have 3; set model.channels_in=3"]),
+        ("data.target_channels", 1, ["model.channels_in is 3", "set model.channels_in=1"]),
+        ("model.adversarial", "wasserstein", ["model: adversarial wasserstein needs a gradient_penalty_weight"]),
+    ],
+)
+def test_a_value_that_cannot_be_is_answered_with_its_path_the_bound_and_itself(path, value, words):
+    sentence = refusal(changed(path, value))
+    assert all(word in sentence for word in words), sentence
+
+
+@pytest.mark.parametrize("tree", [None, [], "model", 3, {}, {"model": GOOD["model"]}, {"model": [], "data": None}])
+def test_what_is_no_configuration_at_all_is_a_sentence_too(tree):
+    assert refusal(tree)
+
+
+def test_every_problem_is_told_at_once():
+    sentence = refusal({**changed("model.l1_wieght", 3), "training": {"steps": 0}})
+    assert "l1_weight?" in sentence
+    assert "training.steps" in sentence
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("training.steps=7", 7),
+        ("model.generator_adam.lr=1e-4", 1e-4),
+        ("model.generator_adam.lr=.5", 0.5),
+        ("training.compile=true", True),
+        ("training.ema_decay=null", None),
+        ("training.ema_decay=0.999", 0.999),
+        ("training.threads=auto", "auto"),
+        ("training.threads=3", 3),
+        ("model.adversarial=least-squares", "least-squares"),
+        ("data.crop.load=null", None),
+        ("data.crop.flip=no", False),
+        ("data.pairs.source=a=b", "a=b"),
+        ("data.pairs.source='2020'", "2020"),
+    ],
+)
+def test_one_setting_can_be_changed_whatever_its_type(override, value):
+    found = load_experiment("pix2pix", [override])
+    for key in override.split("=")[0].split("."):
+        found = getattr(found, key)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_later_overrides_win():
+    assert load_experiment("pix2pix", ["training.steps=7", "training.steps=8"]).training.steps == 8
+
+
+def test_another_kind_of_thing_forgets_the_parts_of_the_old_one(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(yaml.safe_dump(changed("model.generator", {"name": "resnet", "blocks": 2, "width": 5})))
+    generator = load_experiment(str(path), ["model.generator.name=unet", "model.generator.depth=3"]).model.generator
+    assert (generator.name, generator.depth, generator.width) == ("unet", 3, 64)
+    same = load_experiment(str(path), ["model.generator.name=resnet"]).model.generator
+    assert (same.name, same.blocks, same.width) == ("resnet", 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("steps", "expected section.key=value"),
+        ("=3", "expected section.key=value"),
+        ("training.step=3", "training.step: unknown; did you mean steps?"),
+        ("data.kind.part=3", "kind is a value and has no parts"),
+        ("training=3", "training"),
+        ("training..steps=3", "training"),
+    ],
+)
+def test_an_override_that_cannot_be_is_one_sentence(override, words):
+    with pytest.raises(UserError) as caught:
+        load_experiment("pix2pix", [override])
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_recipe_is_answered_with_those_there_are():
+    with pytest.raises(UserError, match="pix3pix: there is no such recipe; there are .*pix2pix.* or give a YAML file"):
+        load_experiment("pix3pix")
+    with pytest.raises(UserError, match=r"my\.yaml: there is no such file"):
+        load_experiment("my.yaml")
+
+
+@pytest.mark.parametrize("content", [b"model: [", b"\xff\xfe\x00", b"just words", b"", b"a: b: c"])
+def test_a_file_that_is_no_yaml_is_one_sentence_with_its_name(tmp_path: Path, content: bytes):
+    path = tmp_path / "my.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"my\.yaml: ") as caught:
+        load_experiment(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_that_ships_is_valid_and_says_what_it_is(name):
+    load_experiment(name)
+    assert len(recipe_summary(name)) > 20
+
+
+def test_learning_rates_fall_linearly_over_the_last_share_of_the_steps():
+    config = load_experiment("pix2pix", ["training.steps=100", "training.decay_from=0.5"]).training
+    assert [config.rate_factor(step) for step in (0, 50, 75, 99, 100, 120)] == pytest.approx([1, 1, 0.5, 0.02, 0, 0])
+    constant = load_experiment("pix2pix", ["training.steps=100"]).training
+    assert [constant.rate_factor(step) for step in (0, 99, 100)] == [1, 1, 1]

@@ -1,0 +1,86 @@
+"""Files are whole or not there, also when the writer or the disk fails."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datasets.errors import UserError
+from translate.files import digest_of, replacing, write_text
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text("old")
+    return path
+
+
+def test_the_new_file_takes_the_place_of_the_old(old):
+    with replacing(old) as partial:
+        partial.write_text("new")
+        assert old.read_text() == "old"
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(old, failure):
+    with pytest.raises(failure), replacing(old) as partial:
+        partial.write_text("half of the n")
+        raise failure
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_first_file_that_fails_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="no"), replacing(tmp_path / "new") as partial:
+        partial.write_text("half")
+        raise ValueError("no")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"missing.new: cannot be written: No such file or directory; what was there"):
+        write_text(tmp_path / "missing" / "new", "text")
+
+
+def test_files_are_as_open_as_the_umask_wants_whatever_the_writer_makes(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "new") as partial:
+            partial.unlink()
+            os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+FILL_THE_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from datasets.errors import UserError
+from translate.files import write_text
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    write_text(Path(sys.argv[1]), "new" * 10_000)
+except UserError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_the_old_file_and_one_sentence(old):
+    ended = subprocess.run([sys.executable, "-c", FILL_THE_DISK, str(old)], capture_output=True, text=True, check=False)
+    assert ended.stderr == f"{old}: cannot be written: File too large; what was there is unchanged\n"
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_digest_is_of_the_bytes(old):
+    assert digest_of(old) == hashlib.sha256(b"old").hexdigest()[:16]
