@@ -70,7 +70,8 @@ class LoadedModel:
         """
         from translate.pictures import of_kind, to_picture, translate_picture
 
-        return of_kind(translate_picture(self, to_picture(picture), domain), picture)
+        made: P = of_kind(translate_picture(self, to_picture(picture), domain), picture)
+        return made
 
 
 def save_model(path: Path, model: nn.Module, card: Card) -> None:

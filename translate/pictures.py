@@ -14,7 +14,7 @@ from datasets.errors import UserError
 from datasets.images import Picture
 from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
 from models.inference import translate_batch
-from translate.model import LoadedModel, P
+from translate.model import LoadedModel
 
 
 def translate_picture(model: LoadedModel, picture: Picture, domain: int = 0, work_size: int | None = None) -> Picture:
@@ -45,7 +45,7 @@ def to_picture(given: Picture | PILImage | NDArray[Any]) -> Picture:
     return Picture(pixels[:, :, :colours], pixels[:, :, colours] if pixels.shape[2] > colours else None)
 
 
-def of_kind(picture: Picture, like: P) -> P:
+def of_kind(picture: Picture, like: Any) -> Any:
     """A picture as the kind of thing that `like` is."""
     if isinstance(like, Picture):
         return picture
