@@ -71,6 +71,10 @@ class Pix2Pix(Translator):
         super().__init__()
         self.generator = config.generator.build(config.channels_in, config.channels_out)
         self.residual = config.residual
+        if config.residual:
+            # Begins as doing nothing, which is already half right, rather than by adding noise of its own.
+            convolutions = [m for m in self.generator.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+            nn.init.zeros_(convolutions[-1].weight)
         self.noise = [m for m in self.generator.modules() if isinstance(m, nn.Dropout) and m.p > 0]
         if config.dropout_at_inference and not self.noise:
             raise UserError("model.dropout_at_inference: this generator has no dropout; set model.generator.dropout")

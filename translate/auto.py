@@ -36,12 +36,12 @@ def probes(channels: int) -> dict[str, Tensor]:
     frequencies = np.hypot(np.fft.fftfreq(PROBE)[:, None], np.fft.rfftfreq(PROBE)[None])
     spectrum = np.fft.rfft2(draws.standard_normal((channels, PROBE, PROBE))) / np.maximum(frequencies, 1 / PROBE)
     photograph = np.fft.irfft2(spectrum, (PROBE, PROBE))
-    photograph /= np.abs(photograph).max()
     photograph[:, 64:160, 80:200] *= -0.7  # an object with edges
+    photograph = np.clip(0.35 * photograph / photograph.std(), -1, 1)
     ramp = np.linspace(-1, 1, PROBE)[None, None] * np.ones((channels, PROBE, 1))
     pictures = {
         "photograph": photograph,
-        "night": photograph * 0.1 - 0.9,
+        "night": photograph * 0.2 - 0.8,
         "gradient": ramp,
         "near-flat": photograph * 0.005,
     }

@@ -15,7 +15,7 @@ from translate.hardware import Numerics, choose_device, choose_numerics, free_me
 
 PACKAGES = ("torch", "torchvision", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
 SIZE = 256  # pixels on a side of the pictures that speeds are measured with
-ROUNDS = 5
+ROUNDS = 3
 
 
 def examine_machine(device_name: str = "auto") -> dict[str, Any]:

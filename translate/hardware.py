@@ -13,6 +13,8 @@ from datasets.errors import UserError
 
 N = TypeVar("N", bound=nn.Module)
 
+PRECISIONS = ("auto", "fp32", "bf16")
+
 
 @dataclass(frozen=True)
 class Numerics:
@@ -68,7 +70,12 @@ def choose_numerics(
     bfloat16 is chosen where the hardware multiplies it natively, and for training only: whether an
     inference may use it depends on the model. channels_last pays on GPUs; on CPUs training in it is
     slower, since fused Adam has to clone gradients that come back contiguous.
+
+    Raises:
+        UserError: There is no such precision.
     """
+    if precision not in PRECISIONS:
+        raise UserError(f"--precision {precision}: there is none such; choose {', '.join(PRECISIONS)}")
     if precision == "auto":
         precision = "bf16" if training and native_bfloat16(device) else "fp32"
     if layout == "auto":

@@ -184,6 +184,8 @@ class Training:
         if self.world.leads:
             self.folder.prepare()
             self.folder.write_config(self.experiment, self.facts)
+            if not self.resumed:
+                self.folder.forget_after(-1)  # what a run left that was killed before its first checkpoint
         resumed_at = self.trainer.step if self.resumed else None
         self.record = Record(self.folder, leads=self.world.leads, resumed_at=resumed_at)
         if not self.resumed:

@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 from pydantic import ValidationError
 
-from datasets import images
+from datasets import containers, images
 from datasets.images import Picture, PictureError, SaveOptions
 
 XMP = (
@@ -43,7 +43,7 @@ def chunk(name, data):
 
 
 def icc(space, gamma=1.0):
-    """A small ICC profile of a display with the sRGB primaries or of gray, with a plain gamma."""
+    """A small ICC profile: a display with the sRGB primaries, or gray, or a press that prints black only."""
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
 
     def xyz(*values):
@@ -52,8 +52,14 @@ def icc(space, gamma=1.0):
     white = (0.9642, 1.0, 0.8249)
     text = b"desc\0\0\0\0\0\0\0\x05test\0" + b"\0" * 78
     tags = {b"desc": text, b"wtpt": xyz(*white), b"cprt": b"text\0\0\0\0none\0\0\0\0"}
+    pcs = b"XYZ "
     if space == b"GRAY":
         tags[b"kTRC"] = curve
+    elif space == b"CMYK":
+        identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+        cells = b"".join(bytes([0 if corner % 2 else 255, 128, 128]) for corner in range(16))  # black counts fastest
+        pcs, steps = b"Lab ", bytes(range(256))
+        tags[b"A2B0"] = b"mft1\0\0\0\0\x04\x03\x02\0" + identity + steps * 4 + cells + steps * 3
     else:
         primaries = {b"r": (0.4360, 0.2225, 0.0139), b"g": (0.3851, 0.7169, 0.0971), b"b": (0.1431, 0.0606, 0.7139)}
         for name, values in primaries.items():
@@ -63,7 +69,8 @@ def icc(space, gamma=1.0):
         data += b"\0" * (-len(data) % 4)
         table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(data))
         body += data
-    head = struct.pack(">I4sI4s4s4s", 128 + len(table + body), b"test", 0x02100000, b"mntr", space, b"XYZ ")
+    kind = b"prtr" if space == b"CMYK" else b"mntr"
+    head = struct.pack(">I4sI4s4s4s", 128 + len(table + body), b"test", 0x02100000, kind, space, pcs)
     head += b"\0" * 12 + b"acsp" + b"\0" * 28 + xyz(*white)[8:] + b"\0" * 48
     return head + table + body
 
@@ -141,6 +148,7 @@ def webp_coding(path):
 @pytest.mark.parametrize("alpha", [False, True])
 def test_webp_stays_lossless_or_lossy_of_about_the_same_quality(tmp_path, alpha):
     array = smooth(64, 80, 4 if alpha else 3)
+    array[:30, :30, 3:] = 0
     lossless = save(tmp_path / "a.webp", array, lossless=True, exact=True, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
     target, _ = roundtrip(lossless)
     assert webp_coding(target) == "lossless"
@@ -457,6 +465,21 @@ def test_colours_are_converted_to_srgb(tmp_path, space):
         images.write(deep, tmp_path / "deep.png", SaveOptions(color="srgb"))
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_cmyk_goes_through_its_profile(tmp_path, suffix):
+    inks = np.zeros((16, 32, 4), np.uint8)
+    inks[:, :16, 0] = 255  # cyan, which this press does not print
+    inks[:, 16:, 3] = 255
+    Image.fromarray(inks, "CMYK").save(tmp_path / f"a{suffix}", icc_profile=icc(b"CMYK"))
+    picture = images.read(tmp_path / f"a{suffix}")
+    assert picture.pixels[:, :14].min() > 250
+    assert picture.pixels[:, 18:].max() < 5
+    assert picture.origin.notes == ("CMYK was converted to sRGB through its profile",)
+    target, _ = roundtrip(tmp_path / f"a{suffix}")
+    assert images.read_header(target).channels == 3
+    assert b"prtrCMYK" not in target.read_bytes()
+
+
 @pytest.mark.parametrize(("name", "held"), [("jpeg", ".jpg"), ("webp", ".webp"), ("bmp", ".bmp")])
 def test_16_bits_become_8_where_a_format_has_no_more_and_it_is_said(tmp_path, name, held):
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
@@ -586,7 +609,25 @@ def test_recompress_degrades_by_quality():
         assert 0 < errors[0] < errors[1]
 
 
+def test_size_tags_grow_where_the_size_outgrows_them():
+    block = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0100, 3, 1, 9, 0, 0)
+    assert containers.number(containers.patched(block, {0x0100: 65535}), 0x0100) == 65535
+    assert containers.number(containers.patched(block, {0x0100: 65536}), 0x0100) == 65536
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_bmp_keeps_its_dpi(tmp_path, mode):
+    data = cv2.imencode(".bmp", smooth(20, 30, len(mode)))[1].tobytes()
+    (tmp_path / "a.bmp").write_bytes(data[:38] + struct.pack("<ii", 11811, 11811) + data[46:])
+    target, _ = roundtrip(tmp_path / "a.bmp")
+    with Image.open(target) as image:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
 def test_a_picture_is_checked_at_birth():
+    black = Picture(np.zeros((4, 4, 3), np.uint8))
+    assert black in [black]
+    assert black not in [Picture(black.pixels)]  # told apart by identity: comparing arrays has no one answer
     for wrong in (np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(ValueError, match="pixels must be"):
             Picture(wrong)

@@ -70,6 +70,7 @@ HOSTILE = {
     "float_rgb.tif": (tiff(np.ones((8, 8, 3), np.float32), photometric="rgb"), "rarely coded"),
     "cmyk16.tif": (tiff(np.dstack([FLAT] * 4), photometric="separated"), "16-bit CMYK"),
     "gray_alpha16.tif": (tiff(np.dstack([FLAT] * 2), extrasamples=["unassalpha"]), "rarely coded"),
+    "cut_raw16.tif": (tiff(np.ones((64, 64, 3), np.uint16), photometric="rgb")[:5000], "damaged"),
     **{f"cut_{name}": (data[: len(data) // 2], "damaged") for name, data in GOOD.items()},
     **{f"short_{name}": (data[:-40], "damaged") for name, data in GOOD.items() if name not in {"a.bmp"}},
     "noise.png": (GOOD["deep.png"][:500] + bytes(200) + GOOD["deep.png"][700:], "damaged"),
@@ -156,6 +157,12 @@ def test_too_large_for_the_format(tmp_path, suffix, side, capfd):
     images.write(Picture(np.zeros((1, side - 1, 3), np.uint8)), path)
     assert images.read_header(path).width == side - 1
     assert capfd.readouterr() == ("", "")
+
+
+def test_too_many_bytes_for_the_format(tmp_path):
+    vast = Picture(np.broadcast_to(np.uint16(0), (30_000, 30_000, 3)))  # a view: it takes no memory
+    with pytest.raises(PictureError, match="more than the 4 GB that TIFF holds"):
+        images.write(vast, tmp_path / "a.tif")
 
 
 def test_no_folder_to_write_to(tmp_path):

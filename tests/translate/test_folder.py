@@ -544,18 +544,16 @@ def test_a_killed_run_is_finished_by_the_same_command(
     run(loaded, folder, whole)
     moments = {1: signal.SIGKILL, 20: signal.SIGKILL, 60: signal.SIGKILL, 40: signal.SIGINT}
     running = {moment: started(model_file, folder, tmp_path / str(moment)) for moment in moments}
-    told: dict[int, str] = {}
-    limit = time.monotonic() + 100
-    while len(told) < len(moments) and time.monotonic() < limit:
+    waiting = set(moments)
+    while waiting:
         time.sleep(0.002)
-        for moment, process in running.items():
-            out = tmp_path / str(moment)
-            if moment not in told and (process.poll() is not None or len(pictures_in(out)) >= moment):
-                process.send_signal(moments[moment])
-                told[moment] = process.communicate()[1]
+        for moment in list(waiting):
+            if running[moment].poll() is not None or len(pictures_in(tmp_path / str(moment))) >= moment:
+                running[moment].send_signal(moments[moment])
+                waiting.remove(moment)
     for moment, process in running.items():
-        out = tmp_path / str(moment)
-        interrupted = moments[moment] == signal.SIGINT
+        told = process.communicate(timeout=60)[1]
+        out, interrupted = tmp_path / str(moment), moments[moment] == signal.SIGINT
         assert process.returncode == (130 if interrupted else -signal.SIGKILL), told
         done = pictures_in(out)
         assert moment <= len(done) < count
@@ -563,7 +561,7 @@ def test_a_killed_run_is_finished_by_the_same_command(
             if not name.startswith("."):  # what was being written
                 assert (out / name).read_bytes() == (whole / name).read_bytes()
         if interrupted:
-            assert re.fullmatch(rf"interrupted \d+ ok, 0 skipped, 0 failed → {out}", told[moment].splitlines()[-1])
+            assert re.fullmatch(rf"interrupted \d+ ok, 0 skipped, 0 failed → {out}", told.splitlines()[-1])
             assert not [name for name in done if name.startswith(".")]
         ended = command(*arguments(model_file, folder, out))
         assert ended.code == 0, ended.err

@@ -60,7 +60,7 @@ def main() -> None:
     from datasets.errors import UserError
 
     try:
-        app()
+        app(prog_name="translate")
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -1,0 +1,105 @@
+"""The README's commands do what it says; trainings are shrunk, and the commands that install are left to CI."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+README = Path(__file__).parents[1] / "README.md"
+SHRUNK_TO = " ".join(
+    f"--set {override}"
+    for override in (
+        "training.steps=2",
+        "training.batch_size=1",
+        "model.generator.width=4",
+        "data.crop.size=32",
+        "data.crop.load=null",
+        "model.discriminator.width=4",
+    )
+)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Runs all commands of the tour, in order, once; gives the folder in which they ran."""
+    folder = tmp_path_factory.mktemp("readme")
+    for kind, count in (("photos", 4), ("pairs/A", 4), ("pairs/B", 4)):
+        (folder / kind).mkdir(parents=True)
+        for index in range(count):
+            Image.radial_gradient("L").resize((40 + index, 36)).convert("RGB").save(folder / kind / f"{index}.png")
+    (folder / "photos" / "0.png").rename(folder / "photos" / "cat.png")
+    done = False
+
+    def run() -> Path:
+        nonlocal done
+        if not done:
+            for command in commands():
+                _run(command, folder)
+            done = True
+        return folder
+
+    return run
+
+
+def _run(command: str, folder: Path) -> None:
+    if ".venv" in command:
+        return  # what installs into a fresh environment: CI runs it as printed
+    if command.startswith("torchrun "):
+        command = command.replace("torchrun", f"{sys.executable} -m torch.distributed.run --standalone", 1)
+    words = shlex.split(command.replace(" train ", f" train {SHRUNK_TO} ") if " train " in command else command)
+    if words[0] == "translate":
+        words = [sys.executable, "-m", "translate", *words[1:]]
+    environment = {**os.environ, "PYTHONPATH": str(README.parent), "XDG_CACHE_HOME": str(folder / "cache")}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+def test_the_first_two_commands_do_everything_on_a_fresh_machine() -> None:
+    start = "python3 -m venv .venv && . .venv/bin/activate && "
+    assert [command.startswith(start) for command in commands()[:3]] == [True, True, False]
+    assert commands()[0].endswith("pip install '.[demo]' && translate demo")
+    assert commands()[1].endswith("pip install -e '.[dev]' && pytest")
+
+
+def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
+    folder = told()
+    assert sorted(path.name for path in (folder / "mended").glob("*.png")) == ["1.png", "2.png", "3.png", "cat.png"]
+    assert (folder / "runs" / "pairs" / "report.html").is_file()
+    assert (folder / "runs" / "together" / "last.safetensors").is_file()
+
+
+def test_the_python_example_works(told: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = told()
+    for path in (folder / "mended").iterdir():
+        path.unlink()
+    monkeypatch.chdir(folder)
+    (example,) = blocks("python")
+    exec(example, {})
+    with Image.open("cat.png") as made, Image.open("photos/cat.png") as given:
+        assert (made.size, made.mode) == (given.size, given.mode)
+
+
+def test_every_verb_is_in_the_table() -> None:
+    from translate.cli import app
+
+    text = README.read_text(encoding="utf-8")
+    names = [command.name for command in app.registered_commands]
+    names += [
+        f"{group.name} {c.name}" for group in app.registered_groups for c in group.typer_instance.registered_commands
+    ]
+    for name in names:
+        assert f"`translate {name}" in text or f"`{name}" in text, name

@@ -1,0 +1,28 @@
+"""The demo, for some seconds instead of minutes: everything it promises is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+
+def test_the_demo_leaves_a_sheet_a_report_and_an_honest_table(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "translate", "demo", "--out", str(tmp_path / "demo"), "--minutes", "0.05"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures = [float(value) for value in re.findall(r"(\d+\.\d+) dB\n", told.stderr)][-4:]
+    noisy, median, bilateral, translated = figures
+    assert noisy < median < bilateral
+    assert translated > noisy
+    learned, unseen = ({path.name for path in (tmp_path / "demo" / kind).iterdir()} for kind in ("photos", "unseen"))
+    assert len(learned) == 10
+    assert len(unseen) == 3
+    assert not learned & unseen
+    with Image.open(tmp_path / "demo" / "sheet.png") as sheet:
+        assert sheet.width > 5 * 200
+    assert (tmp_path / "demo" / "run" / "report.html").stat().st_size > 10_000
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 2
+    assert again.stderr.startswith("error: ")
+    assert "--out" in again.stderr

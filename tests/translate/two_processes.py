@@ -1,0 +1,104 @@
+"""What each of two processes does and then writes down; `torchrun` starts it, test_distributed.py reads."""
+
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import translate.cli
+from datasets.contract import Paired
+from datasets.errors import UserError
+from models.pix2pix import Pix2PixConfig
+from translate.distributed import World, join_world
+from translate.experiment import Experiment, TrainingConfig, load_experiment
+from translate.hardware import Numerics
+from translate.trainer import Trainer
+from translate.training import Training
+
+SMALL = {
+    "generator": {"depth": 3, "width": 4, "dropout": 0},
+    "discriminator": {"layers": 1, "width": 4, "spectral": True},
+}
+
+
+def learner(world: World, lr: float) -> Trainer[Any]:
+    """A small Pix2Pix without draws, the same in every process."""
+    adam = {"lr": lr}
+    torch.manual_seed(0)
+    recipe = Pix2PixConfig.model_validate({**SMALL, "generator_adam": adam, "discriminator_adam": adam}).recipe()
+    return Trainer(recipe, TrainingConfig(), Numerics("fp32", "contiguous", 1), world)
+
+
+def whole_batch() -> Paired:
+    """What all processes together see."""
+    source, target = torch.rand(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return Paired(source, target)
+
+
+def share(world: World) -> Paired:
+    """What one process sees of it."""
+    return Paired(*(field.chunk(world.size)[world.rank] for field in whole_batch()))
+
+
+def gradients(world: World) -> dict[str, torch.Tensor]:
+    """Everybody's gradients after a step in which nobody moves."""
+    trainer = learner(world, lr=0.0)
+    trainer.advance([share(world)])
+    return {name: parameter.grad for name, parameter in trainer.recipe.named_parameters()}
+
+
+def spoiled(world: World) -> dict[str, Any]:
+    """A good step, one with a picture of no numbers in the last process alone, and another good one."""
+    trainer = learner(world, lr=1e-3)
+    report: dict[str, Any] = {"skipped": [], "moved": []}
+    for spoil in (False, True, False):
+        before = torch.cat([parameter.detach().flatten() for parameter in trainer.recipe.parameters()])
+        batch = share(world)
+        if spoil and world.rank == world.size - 1:
+            batch.target[0, 0, 0, 0] = math.nan
+        trainer.advance([batch])
+        after = torch.cat([parameter.detach().flatten() for parameter in trainer.recipe.parameters()])
+        report["skipped"].append(trainer.skipped)
+        report["moved"].append(not torch.equal(before, after))
+    report["state"] = trainer.recipe.state_dict()
+    return report
+
+
+def refusal(experiment: Experiment, data: Path, out: Path) -> str:
+    """The sentence that answers batch norm."""
+    generator = experiment.model.generator.model_copy(update={"norm": "batch"})
+    model = experiment.model.model_copy(update={"generator": generator})
+    try:
+        Training(experiment.model_copy(update={"model": model}), data, out, device="cpu")
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def main(config: str, data: Path, out: Path) -> None:
+    """Everything; last a real training, which leaves the world behind."""
+    experiment = load_experiment(config)
+    world = join_world(torch.device("cpu"))
+    own = torch.full((2,), float(world.rank))
+    world.average([own])
+    report = {
+        "process": os.getpid(),
+        "agreed": [world.any(world.rank == 1), world.any(False), own.tolist(), world.total(torch.ones(1)).item()],
+        "gradients": gradients(world),
+        "spoiled": spoiled(world),
+        "refusal": refusal(experiment, data, out / "refused"),
+    }
+    training = Training(experiment, data, out / "run", device="cpu")
+    report["steps"] = [progress.step for progress in training.run()]
+    report |= {"state": training.trainer.state_dict(), "figures": training.figures}
+    torch.save(report, out / f"{world.rank}.pt")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    # The processes are here, so the program itself may run in them too, until a signal comes.
+    sys.argv = ["translate", *sys.argv[4:]]
+    translate.cli.main()
