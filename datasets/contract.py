@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
-from datasets.errors import DataError as DataError  # temporary
 from datasets.errors import UserError as UserError
 
 

@@ -5,7 +5,6 @@ file was (its profile, metadata and coding) travels along as `Origin` and is wri
 cannot be kept is said in notes, and what cannot be read faithfully is refused in a sentence.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from datasets import containers, decoding, encoding
 from datasets.contract import Settings
 from datasets.decoding import Pixels
 from datasets.encoding import recompress
+from datasets.files import replacing
 from datasets.kinds import FORMAT_OF, SUFFIXES, SUFFIXES_OF, UNSUPPORTED, what_it_is
 from datasets.origin import Origin, PictureError, format_of
 
@@ -174,7 +174,8 @@ def write(picture: Picture, path: Path, options: SaveOptions | None = None) -> t
         pixels, origin = _fit_colour(pixels, origin, format, options, notes)
         origin = _fit_metadata(origin, picture.width, picture.height, options)
         data, more = encoding.encode(format, pixels, alpha, origin, options.quality)
-        _store(data, path)
+        with replacing(path, durable=False) as partial:  # a folder of thousands cannot wait for the disk each time
+            partial.write_bytes(data)
     return (*notes, *more)
 
 
@@ -309,17 +310,3 @@ def _fit_metadata(origin: Origin, width: int, height: int, options: SaveOptions)
     exif = None if origin.exif is None else containers.patched(origin.exif, sizes)
     xmp = None if origin.xmp is None else containers.sized_xmp(origin.xmp, width, height)
     return replace(origin, exif=exif, xmp=xmp)
-
-
-def _store(data: bytes, path: Path) -> None:
-    """Put a file in its place at once, so that a file that is there is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

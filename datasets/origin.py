@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from datasets import containers
-from datasets.contract import UserError
+from datasets.errors import UserError
 
 # Our names, and Pillow's.
 TIFF_COMPRESSIONS = {"none": "raw", "lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "packbits": "packbits"}

@@ -1,34 +1,29 @@
-"""Files that are either whole or not there."""
+"""Files of a run: replaced whole, or a sentence about why not."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from datasets import files
 from datasets.errors import UserError
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` when all went well, or is removed.
+    """As `datasets.files.replacing`, for files whose failure ends what is being done.
 
     Raises:
         UserError: The disk is full, or the folder cannot be written to.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.touch()
-        mode = partial.stat().st_mode  # as the user's umask wants it; some writers make private files
-        yield partial
-        partial.chmod(mode)
-        with partial.open("rb+") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}; what was there is unchanged") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        with files.replacing(path) as partial:
+            yield partial
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors do not say OSError
+        reason = (isinstance(error, OSError) and error.strerror) or "the disk is full, or gave way"
+        raise UserError(f"{path}: cannot be written: {reason}; what was there is unchanged") from error
 
 
 def write_text(path: Path, text: str) -> None:

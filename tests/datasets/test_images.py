@@ -574,14 +574,13 @@ def test_same_picture_same_bytes(tmp_path, suffix):
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, failing):
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "a.png"
     path.write_bytes(b"before")
-    monkeypatch.setattr(os, failing, full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(PictureError, match=r"a\.png: No space left"):
         images.write(Picture(smooth(20, 30, 3)), path)
     assert path.read_bytes() == b"before"

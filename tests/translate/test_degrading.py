@@ -116,3 +116,17 @@ def test_a_bad_picture_is_a_sentence_and_the_rest_is_done(
     assert "bad.png" in lines[0]
     assert "phone.heic: HEIC cannot be read" in lines[1]
     assert len(list((tmp_path / "out").iterdir())) == 6
+
+
+def test_what_lies_under_full_transparency_does_not_bleed_into_the_visible(tmp_path: Path) -> None:
+    alpha = np.zeros((16, 16), np.uint8)
+    alpha[:, 8:] = 255
+    made = []
+    for hidden in (0, 255):
+        pixels = np.full((16, 16, 3), 90, np.uint8)
+        pixels[:, :8] = hidden
+        folder = tmp_path / str(hidden)
+        folder.mkdir()
+        write(Picture(pixels, alpha), folder / "a.png")
+        made.append(degraded(folder, tmp_path / f"{hidden} blurred", "blur")["a.png"])
+    assert made[0] == made[1]

@@ -61,19 +61,18 @@ def together(tmp_path_factory, busy, trained, shrunk) -> Together:
     settings = [word for setting in (*shrunk, *ENDLESS) for word in ("--set", setting)]
     endless = ("train", "restore", *settings, "--data", data, "--out", str(metrics.parent), "--device", "cpu")
     command = (*TORCHRUN, str(SCRIPT), str(config), data, str(folder), *endless)
-    torchrun = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (metrics.is_file() and '{"step": 3, ' in metrics.read_text()):
-            assert torchrun.poll() is None, torchrun.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        reports = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-        os.kill(reports[1]["process"], signal.SIGTERM)
-        told = torchrun.communicate(timeout=20)[1]
-    finally:
-        torchrun.terminate()  # and with it all that it started
-        torchrun.wait()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as torchrun:
+        try:
+            deadline = time.monotonic() + 90
+            while not (metrics.is_file() and '{"step": 3, ' in metrics.read_text()):
+                assert torchrun.poll() is None, torchrun.communicate()[1]
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            reports = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+            os.kill(reports[1]["process"], signal.SIGTERM)
+            told = torchrun.communicate(timeout=20)[1]
+        finally:
+            torchrun.terminate()  # and with it all that it started
     return Together(reports, folder, told)
 
 

@@ -1,8 +1,10 @@
 """What each of two processes does and then writes down; `torchrun` starts it, test_distributed.py reads."""
 
+import itertools
 import math
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from translate.distributed import World, join_world
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.trainer import Trainer
-from translate.training import Training
+from translate.training import Progress, Training
 
 SMALL = {
     "generator": {"depth": 3, "width": 4, "dropout": 0},
@@ -78,8 +80,8 @@ def refusal(experiment: Experiment, data: Path, out: Path) -> str:
     return ""
 
 
-def main(config: str, data: Path, out: Path) -> None:
-    """Everything; last a real training, which leaves the world behind."""
+def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
+    """Everything; last a training of eight steps, returned open, since its end would leave the world."""
     experiment = load_experiment(config)
     world = join_world(torch.device("cpu"))
     own = torch.full((2,), float(world.rank))
@@ -92,13 +94,16 @@ def main(config: str, data: Path, out: Path) -> None:
         "refusal": refusal(experiment, data, out / "refused"),
     }
     training = Training(experiment, data, out / "run", device="cpu")
-    report["steps"] = [progress.step for progress in training.run()]
+    run = training.run()
+    report["steps"] = [progress.step for progress in itertools.islice(run, 9)]
+    training.save()
     report |= {"state": training.trainer.state_dict(), "figures": training.figures}
     torch.save(report, out / f"{world.rank}.pt")
+    return run
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    open_run = main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
     # The processes are here, so the program itself may run in them too, until a signal comes.
     sys.argv = ["translate", *sys.argv[4:]]
     translate.cli.main()

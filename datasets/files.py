@@ -1,0 +1,29 @@
+"""Files that are either whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the place of `path` when all went well, or is removed.
+
+    With `durable`, what was written has reached the disk by then, so that not even a power cut loses both.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to; what was at `path` is unchanged.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.touch()
+        mode = partial.stat().st_mode  # as the user's umask wants it; some writers make private files
+        yield partial
+        partial.chmod(mode)
+        if durable:
+            with partial.open("rb+") as written:
+                os.fsync(written.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
