@@ -15,8 +15,9 @@ from translate.degrading import degrade_folder
 from translate.experiment import load_experiment
 from translate.folder import translate_folder
 from translate.model import load_model
+from translate.progress import Progress
 from translate.sheet import contact_sheet
-from translate.training import Progress, Training
+from translate.training import Training
 
 # Of scikit-image's photographs, public domain or CC0; whole pictures are held back, not parts of them.
 LEARNED = (

@@ -16,8 +16,7 @@ from datasets.contract import seed_of, stack
 from datasets.errors import UserError
 from translate.distributed import World
 from translate.experiment import Experiment
-from translate.hardware import choose_device, choose_numerics, free_memory
-from translate.pictures import memory_ran_out
+from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
 from translate.trainer import Trainer
 
 SHARE = 0.7  # of the free memory that a training may take; the rest is for reading pictures and for others

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,24 +19,13 @@ from datasets.images import Picture, read, write
 from datasets.threads import ordered_map
 from translate.auto import BatchChoice, is_flat
 from translate.files import digest_of
-from translate.manifest import Manifest
+from translate.hardware import memory_ran_out
+from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel
-from translate.pictures import as_input, as_output, memory_ran_out, run_batch
+from translate.pictures import as_input, as_output
 from translate.plan import Job, Plan, RunOptions, make_plan
 
 __all__ = ["Outcome", "RunOptions", "run_plan", "translate_folder"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture."""
-
-    name: Path
-    output: Path
-    status: Literal["ok", "skipped", "failed"]
-    reason: str | None = None
-    notes: tuple[str, ...] = ()
-    record: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +146,7 @@ def _translate(model: LoadedModel, group: Sequence[_Item], domain: int, choice: 
         torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
     began = time.perf_counter()
     try:
-        outputs = run_batch(model, torch.stack(images), domain, group[0].precision)
+        outputs = model.run(torch.stack(images), domain, group[0].precision)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
@@ -175,7 +164,7 @@ def _checked(model: LoadedModel, item: _Item, domain: int) -> _Item:
     if item.output is None or item.image is None or item.output.isfinite().all():
         return item
     if item.precision != "fp32":
-        output = run_batch(model, item.image[None], domain, "fp32")[0]
+        output = model.run(item.image[None], domain, "fp32")[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
         return _checked(model, replace(item, output=output, precision="fp32", notes=notes), domain)
     return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")
@@ -186,7 +175,7 @@ def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Mani
     if item.outcome is not None or picture is None or item.output is None:
         return item.outcome or Outcome(job.name, job.output, "failed", "was not translated")
     try:
-        made = as_output(item.output, picture, model, options.work_size)
+        made = as_output(item.output, picture, model.translator, options.work_size)
         job.output.parent.mkdir(parents=True, exist_ok=True)
         manifest.begin(job, item.digest)
         notes = write(made, job.output, options.save)

@@ -119,3 +119,10 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
         "torch": str(torch.__version__),
         "cores": os.cpu_count() or 1,
     }
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an exception says that memory, the host's or a device's, was not enough."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.contract import Ailment, Shown
 
-RIGHT = 0.995  # share of its judgements that a discriminator has right when nothing is left to learn from it
+RIGHT = 0.999  # share of its judgements that a discriminator has right when nothing is left to learn from it
 ROUNDS = 10  # lines of metrics in a row over which it must
 COPY = 0.02  # mean difference to the input, on the scale [0, 1], below which an output is a copy
 INVERTED = -0.3  # correlation with the truth, or else the input, below which colours are inverted

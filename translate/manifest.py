@@ -1,20 +1,28 @@
 """A run's record: one line of JSON a picture, beside the pictures."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from translate.plan import Job
 
-if TYPE_CHECKING:
-    from translate.folder import Outcome
-
 VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture."""
+
+    name: Path
+    output: Path
+    status: Literal["ok", "skipped", "failed"]
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    record: dict[str, Any] = field(default_factory=dict)
 
 
 class Manifest:

@@ -17,10 +17,12 @@ from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.images import Picture
 from models.contract import Translator
+from models.inference import translate_batch
 from translate.auto import choose_precision
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics
+from translate.pictures import as_input, as_output, of_kind, to_picture
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
 
@@ -68,10 +70,17 @@ class LoadedModel:
         Raises:
             UserError: It is none of these.
         """
-        from translate.pictures import of_kind, to_picture, translate_picture
-
-        made: P = of_kind(translate_picture(self, to_picture(picture), domain), picture)
+        given = to_picture(picture)
+        output = self.run(as_input(given, self.translator.channels_in)[None], domain)[0]
+        made: P = of_kind(as_output(output, given, self.translator), picture)
         return made
+
+    def run(self, images: Tensor, domain: int = 0, precision: str | None = None) -> Tensor:
+        """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host."""
+        numerics = self.numerics if precision is None else replace(self.numerics, precision=precision)
+        placed = numerics.place(images, self.device)
+        with numerics.autocast(self.device):
+            return translate_batch(self.translator, placed, domain).float().cpu()
 
 
 def save_model(path: Path, model: nn.Module, card: Card) -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL.Image import Image as PILImage
 from PIL.Image import fromarray
@@ -13,14 +12,7 @@ from torch import Tensor
 from datasets.errors import UserError
 from datasets.images import Picture
 from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
-from models.inference import translate_batch
-from translate.model import LoadedModel
-
-
-def translate_picture(model: LoadedModel, picture: Picture, domain: int = 0, work_size: int | None = None) -> Picture:
-    """One picture through a model, and back as it was."""
-    output = run_batch(model, as_input(picture, model.translator.channels_in, work_size)[None], domain)[0]
-    return as_output(output, picture, model, work_size)
+from models.contract import Translator
 
 
 def to_picture(given: Picture | PILImage | NDArray[Any]) -> Picture:
@@ -56,7 +48,7 @@ def of_kind(picture: Picture, like: Any) -> Any:
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 
-def as_input(picture: Picture, channels: int, work_size: int | None) -> Tensor:
+def as_input(picture: Picture, channels: int, work_size: int | None = None) -> Tensor:
     """The picture as (channels, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given."""
     pixels = opaque(picture)
     if work_size is not None:
@@ -71,23 +63,15 @@ def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def run_batch(model: LoadedModel, images: Tensor, domain: int = 0, precision: str | None = None) -> Tensor:
-    """(B, C, H, W) pictures of one size through a model, (B, C', H', W') float32 on the host."""
-    numerics = model.numerics if precision is None else replace(model.numerics, precision=precision)
-    placed = numerics.place(images, model.device)
-    with numerics.autocast(model.device):
-        return translate_batch(model.translator, placed, domain).float().cpu()
-
-
-def as_output(output: Tensor, picture: Picture, model: LoadedModel, work_size: int | None) -> Picture:
+def as_output(output: Tensor, picture: Picture, translator: Translator, work_size: int | None = None) -> Picture:
     """A translation (C', H', W') in [-1, 1] as a picture of the kind that went in.
 
     A model of colours that was given a gray picture gives back a gray one; one that makes colours
     from grays gives colours.
     """
-    scale = model.translator.scale
+    scale = translator.scale
     width, height = picture.width * scale, picture.height * scale
-    stays_gray = picture.channels == 1 and model.translator.channels_in == 3 and model.translator.channels_out == 3
+    stays_gray = picture.channels == 1 and translator.channels_in == 3 and translator.channels_out == 3
     if stays_gray:
         colours = np.asarray((output.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
         output = as_tensor(with_channels(colours, 1))
@@ -98,10 +82,3 @@ def as_output(output: Tensor, picture: Picture, model: LoadedModel, work_size: i
     if alpha is not None and scale != 1:
         alpha = resized(alpha[:, :, np.newaxis], width, height)[:, :, 0]
     return replace(picture, pixels=pixels, alpha=alpha)
-
-
-def memory_ran_out(error: BaseException) -> bool:
-    """Whether an exception says that memory, the host's or a device's, was not enough."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

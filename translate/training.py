@@ -2,12 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from datasets.contract import Opened, seed_of
 from datasets.errors import DataError, UserError
@@ -20,6 +18,7 @@ from translate.files import digest_of
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
 from translate.health import Health
 from translate.model import Card, model_path, save_model, start_from
+from translate.progress import Interval, Progress
 from translate.record import Record
 from translate.run_folder import ResumeError, RunFolder, same_run
 from translate.trainer import Trainer
@@ -35,52 +34,6 @@ class DivergedError(UserError):
     """Losses stayed infinite or no numbers, also after returning to the last good state."""
 
     exit_code: ClassVar[int] = 8
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a training tells after a step; `losses` and `figures` are there when they were computed.
-
-    Attributes:
-        images: Samples seen in this step, by all processes.
-        waited: Share of the time since the last line of metrics that was spent waiting for pictures.
-        notes: Sentences for a person.
-        stopped: Why it ended early, if it did.
-    """
-
-    step: int
-    steps: int
-    images: int = 0
-    losses: dict[str, float] | None = None
-    figures: dict[str, float] | None = None
-    waited: float = 0.0
-    notes: tuple[str, ...] = ()
-    stopped: str | None = None
-
-
-@dataclass
-class _Interval:
-    """What has been added up since the last line of metrics."""
-
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    steps: int = 0
-    waited: float = 0.0
-    began: float = field(default_factory=time.monotonic)
-
-    def add(self, report: dict[str, Tensor], waited: float) -> None:
-        for name, value in report.items():
-            self.losses[name] = self.losses[name] + value if name in self.losses else value
-        self.steps += 1
-        self.waited += waited
-
-    @property
-    def elapsed(self) -> float:
-        return max(time.monotonic() - self.began, 1e-9)
-
-    def means(self, world: World) -> dict[str, float]:
-        sums = torch.stack([*self.losses.values()])
-        world.average([sums])
-        return {name: round(value / self.steps, 6) for name, value in zip(self.losses, sums.tolist(), strict=True)}
 
 
 class Training:
@@ -135,7 +88,7 @@ class Training:
         self._begin()
         yield Progress(trainer.step, config.steps, figures=self.figures or None, notes=tuple(self.notes))
         began = saved = time.monotonic()
-        interval, batches = _Interval(), self._batches()
+        interval, batches = Interval(), self._batches()
         images = config.batch_size * config.accumulate * self.world.size
         stopped = None
         while trainer.step < config.steps and stopped is None:
@@ -146,11 +99,11 @@ class Training:
             if trainer.failing >= PATIENCE:
                 batches.close()
                 yield Progress(trainer.step, config.steps, notes=(self._roll_back(),))
-                interval, batches = _Interval(), self._batches()
+                interval, batches = Interval(), self._batches()
                 continue
             progress = self._report(interval, images)
             if progress.losses is not None:
-                interval = _Interval()
+                interval = Interval()
             stopped = self._reason_to_stop(stop, began)
             overdue = time.monotonic() - saved > 60 * config.checkpoint_minutes
             # A state whose next step fails is not a good one to return to.
@@ -232,7 +185,7 @@ class Training:
         pin = self.world.device.type == "cuda"
         return feed(self.data.training, order, self.trainer.step, config.workers, pin=pin)
 
-    def _report(self, interval: _Interval, images: int) -> Progress:
+    def _report(self, interval: Interval, images: int) -> Progress:
         """Write down whatever is due after this step."""
         config, step = self.experiment.training, self.trainer.step
         last = step == config.steps

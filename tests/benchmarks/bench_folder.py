@@ -25,7 +25,7 @@ from models.pix2pix import Pix2PixConfig
 from translate.experiment import parse_experiment
 from translate.folder import RunOptions, translate_folder
 from translate.model import Card, LoadedModel, load_model, save_model
-from translate.pictures import as_input, run_batch
+from translate.pictures import as_input
 
 PICTURES = 64
 ROUNDS = 5
@@ -52,12 +52,12 @@ def untrained(config: Pix2PixConfig, folder: Path) -> LoadedModel:
 
 def bare_forwards(model: LoadedModel, folder: Path) -> float:
     """Seconds a picture of the network alone, at the batch that the pipeline would settle on."""
-    images = torch.stack([as_input(read(folder / name), 3, None) for name in find(folder).pictures])
+    images = torch.stack([as_input(read(folder / name), 3) for name in find(folder).pictures])
     best = float("inf")
     for batch in (1, 2, 4, 8):
         began = time.perf_counter()
         for part in images.split(batch):
-            run_batch(model, part)
+            model.run(part)
         best = min(best, (time.perf_counter() - began) / len(images))
     return best
 

@@ -12,7 +12,8 @@ from translate.cli.common import INTERRUPTED, Device, Json, absolute, console, p
 
 if TYPE_CHECKING:
     from translate.experiment import Experiment
-    from translate.training import Progress, Training
+    from translate.progress import Progress
+    from translate.training import Training
 
 
 def train(
