@@ -11,7 +11,9 @@ from models.contract import Ailment, Shown
 
 RIGHT = 0.999  # share of its judgements that a discriminator has right when nothing is left to learn from it
 ROUNDS = 10  # lines of metrics in a row over which it must
-COPY = 0.02  # mean difference to the input, on the scale [0, 1], below which an output is a copy
+COPY = 0.1  # share of the wanted change of its input below which an output is a copy
+WANTED = 0.2  # mean change of a picture, on the scale [0, 1], where no truth tells what is wanted
+LITTLE = 0.02  # wanted change below which a copy is no failure
 INVERTED = -0.3  # correlation with the truth, or else the input, below which colours are inverted
 SAME = 0.05  # difference between outputs, as a share of that between truths, below which all are one
 
@@ -57,8 +59,8 @@ def examine(shown: Shown) -> dict[Ailment, bool]:
     found: dict[Ailment, bool] = {}
     made, like = shown.made.float(), shown.source if shown.truth is None else shown.truth
     if shown.source is not None and shown.source.shape == made.shape:
-        wanted = 1.0 if shown.truth is None else _difference(shown.source, shown.truth)
-        found["generator copies its input"] = _difference(made, shown.source) < COPY and wanted > 2 * COPY
+        wanted = WANTED if shown.truth is None else _difference(shown.source, shown.truth)
+        found["generator copies its input"] = _difference(made, shown.source) < COPY * wanted and wanted > LITTLE
     if like is not None and like.shape == made.shape:
         found["colours inverted"] = _correlation(made, like.float()) < INVERTED
         if len(made) > 1:
