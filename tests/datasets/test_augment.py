@@ -23,6 +23,10 @@ def cropper(training: bool = True, **settings) -> Cropper:
     return Cropper(CropConfig(**{"load": None, "size": 16, **settings}), training=training)
 
 
+def square(whole: Cropper, pixels):
+    return whole.crop(whole.scaled(pixels), whole.scaled(pixels), 0)[0]
+
+
 def test_both_pictures_are_cut_and_flipped_alike():
     source, target = map_of_places(), map_of_places()
     target[:, :, 2] = 200
@@ -63,14 +67,14 @@ def test_validation_sees_the_centre_whatever_the_seed():
 def test_validation_sees_the_whole_shorter_side_where_training_scales():
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[0], pixels[-1] = 255, 255
-    cut = cropper(training=False, load=18).crop(pixels, pixels, 0)[0]
+    cut = square(cropper(training=False, load=18), pixels)
     assert cut[0].min() > 0.4
     assert cut[-1].min() > 0.4
 
 
 def test_training_scales_the_shorter_side_before_it_cuts():
     ramp = np.repeat(np.arange(0, 256, 4, np.uint8)[:, np.newaxis], 100, 1)[:, :, np.newaxis]  # 64 rows, 4 levels each
-    cut = places(cropper(load=32).crop(ramp, ramp, 0)[0])
+    cut = places(square(cropper(load=32), ramp))
     assert np.diff(cut[:, 0, 0]).tolist() == pytest.approx([8] * 15, abs=1)
 
 
@@ -81,7 +85,8 @@ def test_training_scales_the_shorter_side_before_it_cuts():
 def test_pictures_of_any_size_and_depth_make_a_full_square(load, training, shape, dtype):
     value = np.iinfo(dtype).max // 5
     pixels = np.full(shape, value, dtype)
-    for cut in cropper(training, load=load).crop(pixels, pixels, seed=1):
+    whole = cropper(training, load=load)
+    for cut in whole.crop(whole.scaled(pixels), whole.scaled(pixels), seed=1):
         assert (cut.shape, cut.dtype) == ((16, 16, shape[2]), np.float32)
         assert np.allclose(cut, 0.2, atol=1e-6)
 

@@ -116,15 +116,20 @@ def test_every_update_moves_its_player_and_nobody_else(config):
     names = {id(parameter): name for name, parameter in learner.recipe.named_parameters()}
     seen: set[str] = set()
 
+    def gradients(besides: set[str]) -> dict[str, Any]:
+        found = {name: p.grad for name, p in learner.recipe.named_parameters() if name not in besides}
+        return {name: None if gradient is None else gradient.clone() for name, gradient in found.items()}
+
     def watched(batch: Any, step: int) -> Iterator[Any]:
         for update in type(learner.recipe).updates(learner.recipe, batch, step):
-            before = copies(learner.recipe)
-            yield update
             own = {names[id(parameter)] for parameter in learner._movable(update.player)}
+            before, untouched = copies(learner.recipe), gradients(own)
+            yield update
             after = copies(learner.recipe)
             moved = {name for name in after if not torch.equal(before[name], after[name])}
             assert moved, f"{update.player} stood still"
             assert moved <= own, f"{update.player} moved others: {sorted(moved - own)}"
+            assert_same(gradients(own), untouched)
             seen.add(update.player)
 
     learner.recipe.updates = watched
