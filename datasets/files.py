@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     Raises:
         OSError: The disk is full, or the folder cannot be written to; what was at `path` is unchanged.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    # A name of its own, and the same after a crash: the next attempt clears up. Hashed, since names have a longest.
+    partial = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
     try:
         partial.touch()
         mode = partial.stat().st_mode  # as the user's umask wants it; some writers make private files

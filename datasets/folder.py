@@ -17,13 +17,20 @@ class Found:
 
     Attributes:
         pictures: Files whose suffix says that they can be read.
-        unsupported: Pictures of a kind that cannot be read, each with what it is ("HEIC").
+        unsupported: What cannot be read, each with what it is: pictures ("HEIC"), folders that cannot be listed.
         others: How many files are no pictures at all; hidden files and system junk are not counted.
+        links: How many links to folders there are; they are not followed.
     """
 
     pictures: tuple[Path, ...]
     unsupported: tuple[tuple[Path, str], ...]
     others: int
+    links: int
+
+    def notes(self) -> list[str]:
+        """Sentences about what was left alone."""
+        notes = [f"{self.others} files that are no pictures are left alone"] if self.others else []
+        return notes + ([f"{self.links} links to folders are not followed"] if self.links else [])
 
 
 def find(root: Path, *, recurse: bool = True) -> Found:
@@ -36,9 +43,14 @@ def find(root: Path, *, recurse: bool = True) -> Found:
         raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
     pictures: list[Path] = []
     unsupported: list[tuple[Path, str]] = []
-    others = 0
-    for folder, subfolders, files in os.walk(root, onerror=_refuse):
+    others = links = 0
+
+    def keep(error: OSError) -> None:
+        unsupported.append((Path(error.filename).relative_to(root), "a folder that gives no access"))
+
+    for folder, subfolders, files in os.walk(root, onerror=keep):
         subfolders[:] = [name for name in subfolders if recurse and not _is_junk(name)]
+        links += sum(Path(folder, name).is_symlink() for name in subfolders)
         for name in files:
             path = Path(folder, name).relative_to(root)
             suffix = path.suffix.lower()
@@ -51,7 +63,10 @@ def find(root: Path, *, recurse: bool = True) -> Found:
             else:
                 others += 1
     return Found(
-        tuple(sorted(pictures, key=natural)), tuple(sorted(unsupported, key=lambda item: natural(item[0]))), others
+        tuple(sorted(pictures, key=natural)),
+        tuple(sorted(unsupported, key=lambda item: natural(item[0]))),
+        others,
+        links,
     )
 
 
@@ -63,7 +78,3 @@ def natural(path: Path) -> list[tuple[int, int, str]]:
 
 def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in JUNK
-
-
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be listed: {error.strerror}")

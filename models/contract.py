@@ -138,6 +138,10 @@ class ModelConfig(Protocol):
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
 
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        ...
+
     def translator(self) -> Translator | Sampler:
         """The network alone, as a model file rebuilds it."""
         ...

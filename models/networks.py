@@ -21,6 +21,11 @@ class UNetConfig(Settings):
     dropout: float = Field(0.5, ge=0, lt=1)
     upsampling: Upsampling = "transposed"
 
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        multiple = 2**self.depth
+        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+
     def build(self, channels_in: int, channels_out: int) -> UNet:
         """The network, freshly drawn."""
         return UNet(
@@ -43,6 +48,10 @@ class ResNetConfig(Settings):
     norm: Norm = "instance"
     dropout: float = Field(0.0, ge=0, lt=1)
     upsampling: Upsampling = "transposed"
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        return "a ResNet needs multiples of 4 from 8 on, in" if size % 4 or size < 8 else None
 
     def build(self, channels_in: int, channels_out: int) -> ResNetGenerator:
         """The network, freshly drawn."""
@@ -69,6 +78,11 @@ class PatchConfig(Settings):
     width: int = Field(64, ge=1)
     norm: Norm = "instance"
     spectral: bool = False
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be judged, if they cannot."""
+        least = 3 * 2**self.layers if self.layers else 2
+        return f"a discriminator of {self.layers} layers needs {least} or more" if size < least else None
 
     def build(self, channels: int) -> PatchDiscriminator:
         """The network, freshly drawn."""

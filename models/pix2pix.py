@@ -55,6 +55,11 @@ class Pix2PixConfig(Settings):
             raise ValueError("residual needs as many channels_out as channels_in")
         return self
 
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        judged = self.discriminator.size_problem(size) if self.adversarial_weight else None
+        return self.generator.size_problem(size) or judged
+
     def translator(self) -> "Pix2Pix":
         """The generator alone."""
         return Pix2Pix(self)

@@ -12,7 +12,14 @@ from translate.experiment import Experiment, load_experiment
 from translate.training import Training
 
 # Odd, even, portrait, landscape, smaller than the crop.
-PHOTOS = {"a.png": (40, 30), "b.png": (31, 53), "c.jpg": (48, 48), "d.png": (24, 37), "e.jpg": (33, 20), "f.png": (9, 14)}
+PHOTOS = {
+    "a.png": (40, 30),
+    "b.png": (31, 53),
+    "c.jpg": (48, 48),
+    "d.png": (24, 37),
+    "e.jpg": (33, 20),
+    "f.png": (9, 14),
+}
 PAIRS = {"1": (40, 30), "2": (31, 53), "10": (24, 37), "more/3": (48, 48)}
 SHRUNK = (
     "model.adversarial_weight=1",
@@ -28,6 +35,21 @@ SHRUNK = (
     "training.batch_size=2",
     "training.precision=fp32",
     "training.threads=1",
+)
+
+BUSY = (
+    "model.generator.name=resnet",
+    "model.generator.blocks=1",
+    "model.generator.width=4",
+    "model.generator.dropout=0.5",
+    "model.discriminator.spectral=true",
+    "data.crop.jitter=0.3",
+    "training.steps=8",
+    "training.batch_size=1",
+    "training.accumulate=2",
+    "training.ema_decay=0.9",
+    "training.decay_from=0.5",
+    "training.clip_norm=5",
 )
 
 
@@ -77,12 +99,21 @@ def shrunk() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def tiny() -> Callable[..., Experiment]:
-    """`tiny("training.steps=4", recipe="pix2pix")`: a recipe shrunk; `restore` learns from `photos`, `pix2pix` from `pairs`."""
+    """`tiny("training.steps=4", recipe="pix2pix")`: a recipe shrunk.
+
+    `restore` learns from `photos`, `pix2pix` from `pairs`.
+    """
 
     def build(*overrides: str, recipe: str = "restore") -> Experiment:
         return load_experiment(recipe, [*SHRUNK, *overrides])
 
     return build
+
+
+@pytest.fixture(scope="session")
+def busy(tiny: Callable[..., Experiment]) -> Callable[..., Experiment]:
+    """As `tiny`, with all that draws or has a state: dropout, noise, colours, an average, buffers, decaying rates."""
+    return lambda *overrides: tiny(*BUSY, *overrides)
 
 
 @pytest.fixture(scope="session")

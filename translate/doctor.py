@@ -14,6 +14,7 @@ from translate import __version__
 from translate.hardware import Numerics, choose_device, choose_numerics, free_memory, native_bfloat16
 
 PACKAGES = ("torch", "torchvision", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
+DEPTH = 8  # of the U-Net that speeds are measured with
 SIZE = 256  # pixels on a side of the pictures that speeds are measured with
 ROUNDS = 3
 
@@ -45,7 +46,7 @@ def _speeds(device: torch.device) -> dict[str, dict[str, float | str]]:
     """Milliseconds a picture, for each network, precision and layout; interleaved, so that they compare."""
     ways = [(precision, layout) for precision in ("fp32", "bf16") for layout in ("contiguous", "channels_last")]
     results: dict[str, dict[str, float | str]] = {}
-    for name, config in (("unet_256", UNetConfig(dropout=0)), ("resnet_9", ResNetConfig())):
+    for name, config in (("unet_256", UNetConfig(depth=DEPTH, dropout=0)), ("resnet_9", ResNetConfig())):
         network = config.build(3, 3).to(device).eval()
         times: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
         failed: dict[tuple[str, str], str] = {}

@@ -85,6 +85,9 @@ class Experiment(Settings):
                 raise ValueError(
                     f"model.{name} is {expected}, and the data's pictures have {given}; set model.{name}={given}"
                 )
+        problem = self.model.size_problem(self.data.crop.size)
+        if problem is not None:
+            raise ValueError(f"data.crop.size is {self.data.crop.size}, and {problem} pixels: change one of the two")
         return self
 
 

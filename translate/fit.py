@@ -15,7 +15,7 @@ import torch
 from datasets.contract import seed_of, stack
 from datasets.errors import UserError
 from translate.distributed import World
-from translate.experiment import Experiment
+from translate.experiment import Experiment, parse_experiment
 from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
 from translate.trainer import Trainer
 
@@ -73,17 +73,19 @@ def best_of(trials: list[Trial], device: str = "auto") -> Trial:
 
 def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device: str) -> Trial:
     # A process of its own: what one trial took would otherwise be counted in the next, and might not be freed.
+    tree = experiment.model_dump(mode="json")
+    tree["data"]["crop"]["size"] = crop
+    smaller = parse_experiment(tree, f"with squares of {crop} pixels")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         try:
-            return pool.submit(_measure, experiment.model_dump_json(), data, batch_size, crop, device).result()
+            return pool.submit(_measure, smaller.model_dump_json(), data, batch_size, device).result()
         except BrokenProcessPool:  # the system ended it
             return Trial(batch_size, crop, None)
 
 
-def _measure(experiment_json: str, data: Path, batch_size: int, crop: int, device_name: str) -> Trial:
-    tree = Experiment.model_validate_json(experiment_json).model_dump()
-    tree["data"]["crop"] |= {"size": crop}
-    experiment = Experiment.model_validate(tree)
+def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str) -> Trial:
+    experiment = Experiment.model_validate_json(experiment_json)
+    crop = experiment.data.crop.size
     device = choose_device(device_name)
     numerics = choose_numerics(device, training=True, precision=experiment.training.precision)
     samples = experiment.data.open(data).training

@@ -98,8 +98,7 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
     if source.is_dir():
         found = find(source, recurse=options.recurse)
         jobs = _folder_jobs(found, source, destination, options)
-        if found.others:
-            notes.append(f"{found.others} files that are no pictures are left alone")
+        notes += found.notes()
     else:
         jobs = [_file_job(source, destination, options)]
     if not jobs:

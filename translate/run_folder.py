@@ -42,16 +42,25 @@ class RunFolder:
         """Whether a training was begun here and got as far as its first checkpoint."""
         return self.config.is_file() and self.state.is_file()
 
+    def refuse_foreign(self) -> None:
+        """Check that nobody else's files are in the way.
+
+        Raises:
+            UserError: The folder holds other things than a run, or is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path}: is a file; choose another --out")
+        held = [path for path in self.path.iterdir() if not path.name.startswith(".")] if self.path.is_dir() else []
+        if held and self.config not in held:
+            raise UserError(f"{self.path}: is not empty and holds no run; choose another --out")
+
     def prepare(self) -> None:
         """Make the folder.
 
         Raises:
-            UserError: It holds other things, or cannot be made.
+            UserError: It cannot be made.
         """
         try:
-            held = [] if not self.path.is_dir() else [p for p in self.path.iterdir() if not p.name.startswith(".")]
-            if held and self.config not in held:
-                raise UserError(f"{self.path}: is not empty and holds no run; choose another --out")
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be made: {error.strerror}") from None

@@ -52,6 +52,7 @@ class Training:
         self.world = join_world(choose_device(device))
         self.folder = RunFolder(out)
         self.resumed = self.folder.holds_run
+        self.folder.refuse_foreign()
         if self.resumed:
             recorded, recorded_facts = self.folder.read_config()
             experiment = same_run(experiment, recorded, out)

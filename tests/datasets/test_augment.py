@@ -1,5 +1,7 @@
 """Crops, flips and colours: the same for both pictures of a pair, and the same for the same seed."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -23,15 +25,15 @@ def cropper(training: bool = True, **settings) -> Cropper:
     return Cropper(CropConfig(**{"load": None, "size": 16, **settings}), training=training)
 
 
-def square(whole: Cropper, pixels):
-    return whole.crop(whole.scaled(pixels), whole.scaled(pixels), 0)[0]
+def crop(by: Cropper, source: np.ndarray, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    return by.crop(by.scaled(source), by.scaled(target), seed)
 
 
 def test_both_pictures_are_cut_and_flipped_alike():
     source, target = map_of_places(), map_of_places()
     target[:, :, 2] = 200
     for seed in range(20):
-        one, other = cropper().crop(source, target, seed)
+        one, other = crop(cropper(), source, target, seed)
         assert (places(one)[:, :, :2] == places(other)[:, :, :2]).all()
         assert (places(other)[:, :, 2] == 200).all()
 
@@ -39,7 +41,7 @@ def test_both_pictures_are_cut_and_flipped_alike():
 def test_a_crop_is_a_square_of_the_picture_mirrored_half_of_the_time():
     corners, flipped = set(), 0
     for seed in range(200):
-        cut = places(cropper().crop(map_of_places(), map_of_places(), seed)[0])
+        cut = places(crop(cropper(), map_of_places(), map_of_places(), seed)[0])
         mirrored = cut[0, 0, 1] > cut[0, 1, 1]
         flipped += mirrored
         upright = cut[:, ::-1] if mirrored else cut
@@ -53,28 +55,28 @@ def test_a_crop_is_a_square_of_the_picture_mirrored_half_of_the_time():
 
 def test_nothing_is_mirrored_when_the_config_says_so():
     for seed in range(20):
-        cut = places(cropper(flip=False).crop(map_of_places(), map_of_places(), seed)[0])
+        cut = places(crop(cropper(flip=False), map_of_places(), map_of_places(), seed)[0])
         assert cut[0, 0, 1] < cut[0, 1, 1]
 
 
 def test_validation_sees_the_centre_whatever_the_seed():
     pixels = map_of_places()
     for seed in range(5):
-        cut = places(cropper(training=False).crop(pixels, pixels, seed)[0])
+        cut = places(crop(cropper(training=False), pixels, pixels, seed)[0])
         assert (cut == pixels[7:23, 12:28]).all()
 
 
 def test_validation_sees_the_whole_shorter_side_where_training_scales():
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[0], pixels[-1] = 255, 255
-    cut = square(cropper(training=False, load=18), pixels)
+    cut = crop(cropper(training=False, load=18), pixels, pixels, 0)[0]
     assert cut[0].min() > 0.4
     assert cut[-1].min() > 0.4
 
 
 def test_training_scales_the_shorter_side_before_it_cuts():
     ramp = np.repeat(np.arange(0, 256, 4, np.uint8)[:, np.newaxis], 100, 1)[:, :, np.newaxis]  # 64 rows, 4 levels each
-    cut = places(square(cropper(load=32), ramp))
+    cut = places(crop(cropper(load=32), ramp, ramp, 0)[0])
     assert np.diff(cut[:, 0, 0]).tolist() == pytest.approx([8] * 15, abs=1)
 
 
@@ -85,8 +87,7 @@ def test_training_scales_the_shorter_side_before_it_cuts():
 def test_pictures_of_any_size_and_depth_make_a_full_square(load, training, shape, dtype):
     value = np.iinfo(dtype).max // 5
     pixels = np.full(shape, value, dtype)
-    whole = cropper(training, load=load)
-    for cut in whole.crop(whole.scaled(pixels), whole.scaled(pixels), seed=1):
+    for cut in crop(cropper(training, load=load), pixels, pixels, 1):
         assert (cut.shape, cut.dtype) == ((16, 16, shape[2]), np.float32)
         assert np.allclose(cut, 0.2, atol=1e-6)
 
@@ -96,12 +97,17 @@ def test_one_seed_gives_one_crop_from_any_thread():
     pixels = map_of_places()
 
     def draw(seed: int) -> np.ndarray:
-        source, target = shared.crop(pixels, pixels, seed)
+        source, target = crop(shared, pixels, pixels, seed)
         return np.stack([shared.recolour(source, seed), target])
 
-    threaded = list(ordered_map(draw, range(40), threads=4, ahead=40))
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads come in each other's way if they can
+    try:
+        threaded = list(ordered_map(draw, range(80), threads=4, ahead=80))
+    finally:
+        sys.setswitchinterval(usual)
     assert all(np.array_equal(one, draw(seed)) for seed, one in enumerate(threaded))
-    assert len({one.tobytes() for one in threaded}) > 30
+    assert len({one.tobytes() for one in threaded}) > 70
 
 
 @pytest.mark.parametrize("channels", [1, 3])

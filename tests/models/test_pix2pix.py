@@ -20,7 +20,9 @@ def config(**settings) -> Pix2PixConfig:
 
 def batch(channels_in: int = 3, channels_out: int = 3) -> Paired:
     draws = torch.Generator().manual_seed(0)
-    return Paired(*(torch.rand(2, channels, 16, 16, generator=draws) * 2 - 1 for channels in (channels_in, channels_out)))
+    return Paired(
+        *(torch.rand(2, channels, 16, 16, generator=draws) * 2 - 1 for channels in (channels_in, channels_out))
+    )
 
 
 def test_the_defaults_are_the_papers():

@@ -17,31 +17,18 @@ import torch
 import yaml
 
 from translate.distributed import World
+from translate.experiment import Experiment
 from translate.model import load_model
 from translate.validation import validate
 
 SCRIPT = Path(__file__).parent / "two_processes.py"
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-# Everything that draws or keeps a buffer; the one held-out picture leaves a process without a share.
-BUSY = (
-    "model.generator.name=resnet",
-    "model.generator.blocks=1",
-    "model.generator.width=4",
-    "model.generator.dropout=0.5",
-    "model.discriminator.spectral=true",
-    "data.crop.jitter=0.3",
-    "training.steps=8",
-    "training.batch_size=1",
-    "training.accumulate=2",
-    "training.ema_decay=0.9",
-    "training.validation_limit=1",
-)
 ENDLESS = ("training.steps=1000000", "training.log_every=1")
 
 
 @pytest.fixture(scope="module")
-def busy(tiny) -> Any:
-    return tiny(*BUSY)
+def experiment(busy) -> Experiment:
+    return busy("training.validation_limit=1")  # the one held-out picture leaves a process without a share
 
 
 @dataclass
@@ -54,10 +41,10 @@ class Together:
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory, busy, trained, shrunk) -> Together:
+def together(tmp_path_factory, experiment, trained, shrunk) -> Together:
     folder, data = tmp_path_factory.mktemp("together"), str(trained.parent / "photos")
-    config, metrics = folder / "busy.yaml", folder / "endless" / "metrics.jsonl"
-    config.write_text(yaml.safe_dump(busy.model_dump(mode="json")))
+    config, metrics = folder / "experiment.yaml", folder / "endless" / "metrics.jsonl"
+    config.write_text(yaml.safe_dump(experiment.model_dump(mode="json")))
     settings = [word for setting in (*shrunk, *ENDLESS) for word in ("--set", setting)]
     endless = ("train", "restore", *settings, "--data", data, "--out", str(metrics.parent), "--device", "cpu")
     command = (*TORCHRUN, str(SCRIPT), str(config), data, str(folder), *endless)
@@ -108,10 +95,10 @@ def test_after_eight_steps_with_draws_all_have_the_same_weights_and_buffers(repo
     assert_equal(saved["recipe"], one["recipe"])
 
 
-def test_figures_are_those_of_one_process(reports, together, busy, trained):
+def test_figures_are_those_of_one_process(reports, together, experiment, trained):
     model = load_model(together.folder / "run", device="cpu").translator
-    validation = busy.data.open(trained.parent / "photos").validation
-    alone = validate(busy.model.recipe(), model, validation, 1, World())
+    validation = experiment.data.open(trained.parent / "photos").validation
+    alone = validate(experiment.model.recipe(), model, validation, 1, World())
     for report in reports:
         assert report["figures"] == pytest.approx(alone, abs=2e-6)
 

@@ -166,7 +166,7 @@ def test_an_override_that_cannot_be_is_one_sentence(override, words):
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are():
-    with pytest.raises(UserError, match="pix3pix: there is no such recipe; there are .*pix2pix.* or give a YAML file"):
+    with pytest.raises(UserError, match=r"pix3pix: there is no such recipe; there are .*pix2pix.* or give a YAML file"):
         load_experiment("pix3pix")
     with pytest.raises(UserError, match=r"my\.yaml: there is no such file"):
         load_experiment("my.yaml")
@@ -192,3 +192,16 @@ def test_learning_rates_fall_linearly_over_the_last_share_of_the_steps():
     assert [config.rate_factor(step) for step in (0, 50, 75, 99, 100, 120)] == pytest.approx([1, 1, 0.5, 0.02, 0, 0])
     constant = load_experiment("pix2pix", ["training.steps=100"]).training
     assert [constant.rate_factor(step) for step in (0, 99, 100)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["data.crop.size=128"], "data.crop.size is 128, and a U-Net of depth 8 needs multiples of 256 pixels"),
+        (["data.crop.size=6", "model.generator.name=resnet"], "6, and a ResNet needs multiples of 4 from 8 on, in pixels"),
+        (["data.crop.size=16", "model.generator.depth=4"], "16, and a discriminator of 3 layers needs 24 or more pixels"),
+    ],
+)
+def test_a_crop_that_the_networks_cannot_take_is_refused_before_anything_is_built(overrides, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        load_experiment("pix2pix", overrides)

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from datasets.errors import UserError
+from translate.experiment import MAY_CHANGE
 from translate.run_folder import ResumeError, RunFolder, same_run
 
 
@@ -81,10 +82,11 @@ def test_samples_stand_one_below_the_other(folder):
 def test_a_folder_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(UserError, match="is not empty and holds no run; choose another --out"):
-        RunFolder(tmp_path).prepare()
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be made: File exists"):
-        RunFolder(tmp_path / "file").prepare()
+        RunFolder(tmp_path).refuse_foreign()
+    with pytest.raises(UserError, match=r"holiday\.jpg: is a file; choose another --out"):
+        RunFolder(tmp_path / "holiday.jpg").refuse_foreign()
+    with pytest.raises(UserError, match=r"run: cannot be made: Not a directory"):
+        RunFolder(tmp_path / "holiday.jpg" / "run").prepare()
 
 
 @pytest.mark.parametrize("content", [b"", b"- a", b"model: {}", b"\xff", b"a: ["])
@@ -115,12 +117,13 @@ def test_another_run_is_refused_with_both_values(tiny, tmp_path, change):
     old = tiny().model_dump()
     for part in key.split("."):
         old = old[part]
-    assert f"holds a run with {key}={old}, and {float(value) if key.startswith('model') else value} was" in str(caught.value)
+    asked = float(value) if isinstance(old, float) else value
+    assert f"holds a run with {key}={old}, and {asked} was asked for" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "change",
-    ["steps=9", "max_minutes=1", "workers=3", "log_every=1", "sample_every=1", "validate_every=1", "checkpoint_minutes=1"],
+    [f"{key}=1" for key in MAY_CHANGE],
 )
 def test_how_long_and_how_often_may_change(tiny, tmp_path, change):
     key, value = change.split("=")
