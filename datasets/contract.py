@@ -16,7 +16,7 @@ from datasets.errors import UserError as UserError
 class Settings(BaseModel):
     """Base of every configuration class: immutable, and a typo is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod

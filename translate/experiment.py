@@ -131,6 +131,8 @@ def _override(tree: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         value = text
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        value = text  # a name with a colon in it, not a section
     if last in ("name", "kind") and place.get(last, value) != value:
         place.clear()  # another kind of thing: the parts of the old one mean nothing to it
     place[last] = value

@@ -1,6 +1,7 @@
 """What a training tells while it runs."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
@@ -35,6 +36,7 @@ class Interval:
     """What has been added up since the last line of metrics."""
 
     losses: dict[str, Tensor] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)  # a player that moves every fifth step has a loss as rarely
     steps: int = 0
     waited: float = 0.0
     began: float = field(default_factory=time.monotonic)
@@ -43,6 +45,7 @@ class Interval:
         """Add a step's losses and metrics, and the seconds it waited for pictures."""
         for name, value in report.items():
             self.losses[name] = self.losses[name] + value if name in self.losses else value
+            self.counts[name] += 1
         self.steps += 1
         self.waited += waited
 
@@ -52,7 +55,7 @@ class Interval:
         return max(time.monotonic() - self.began, 1e-9)
 
     def means(self, world: World) -> dict[str, float]:
-        """The mean of each loss over the steps, and over all processes."""
-        sums = torch.stack([*self.losses.values()])
-        world.average([sums])
-        return {name: round(value / self.steps, 6) for name, value in zip(self.losses, sums.tolist(), strict=True)}
+        """The mean of each loss over the steps that had it, and over all processes."""
+        means = torch.stack([total / self.counts[name] for name, total in self.losses.items()])
+        world.average([means])
+        return {name: round(value, 6) for name, value in zip(self.losses, means.tolist(), strict=True)}

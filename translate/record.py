@@ -1,5 +1,6 @@
 """What a training writes down for people while it runs: metrics, curves, sample pictures, a report."""
 
+import math
 from typing import Any
 
 import torch
@@ -22,7 +23,8 @@ class Record:
 
     def losses(self, step: int, losses: dict[str, float], facts: dict[str, Any]) -> None:
         """A line of losses."""
-        self._line(step, {"losses": losses, **facts}, losses)
+        told = {name: value if math.isfinite(value) else None for name, value in losses.items()}  # JSON has no NaN
+        self._line(step, {"losses": told, **facts}, losses)
 
     def figures(self, step: int, figures: dict[str, float]) -> None:
         """A line of validation figures."""

@@ -60,15 +60,15 @@ def _health(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def _curves(lines: Sequence[dict[str, Any]], kind: str) -> list[str]:
-    series: dict[str, list[tuple[int, float]]] = {}
+    series: dict[str, list[tuple[int, float | None]]] = {}
     for line in lines:
         for name, value in line.get(kind, {}).items():
             series.setdefault(name, []).append((line["step"], value))
     return [_curve(name, points) for name, points in series.items()]
 
 
-def _curve(name: str, points: Sequence[tuple[int, float]]) -> str:
-    finite = [(step, value) for step, value in points if value == value and abs(value) != float("inf")]
+def _curve(name: str, points: Sequence[tuple[int, float | None]]) -> str:
+    finite = [(step, value) for step, value in points if value is not None]
     if not finite:
         return f"<p>{html.escape(name)}: no finite value</p>"
     steps, values = [step for step, _ in finite], [value for _, value in finite]

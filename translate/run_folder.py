@@ -111,7 +111,7 @@ class RunFolder:
         """Add a line to metrics.jsonl."""
         try:
             with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(record, allow_nan=False) + "\n")
         except OSError as error:
             raise UserError(f"{self.metrics}: cannot be written: {error.strerror}") from None
 

@@ -1,5 +1,6 @@
 """Configurations: what is accepted, and the sentence for what is not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -198,10 +199,22 @@ def test_learning_rates_fall_linearly_over_the_last_share_of_the_steps():
     ("overrides", "sentence"),
     [
         (["data.crop.size=128"], "data.crop.size is 128, and a U-Net of depth 8 needs multiples of 256 pixels"),
-        (["data.crop.size=6", "model.generator.name=resnet"], "6, and a ResNet needs multiples of 4 from 8 on, in pixels"),
-        (["data.crop.size=16", "model.generator.depth=4"], "16, and a discriminator of 3 layers needs 24 or more pixels"),
+        (
+            ["data.crop.size=6", "model.generator.name=resnet"],
+            "6, and a ResNet needs multiples of 4 from 8 on, in pixels",
+        ),
+        (
+            ["data.crop.size=16", "model.generator.depth=4"],
+            "16, and a discriminator of 3 layers needs 24 or more pixels",
+        ),
     ],
 )
 def test_a_crop_that_the_networks_cannot_take_is_refused_before_anything_is_built(overrides, sentence):
     with pytest.raises(UserError, match=re.escape(sentence)):
         load_experiment("pix2pix", overrides)
+
+
+@pytest.mark.parametrize("name", ["2020", "my: labels", "1e3 trees"])
+def test_a_folder_may_have_any_name(name):
+    experiment = load_experiment("pix2pix", [f"data.pairs.target={name}"])
+    assert experiment.data.pairs.target == name

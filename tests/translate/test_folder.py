@@ -480,7 +480,12 @@ def test_alpha_that_the_format_cannot_hold_is_a_failure_unless_a_background_is_n
 
 
 def test_a_model_that_draws_gives_one_picture_one_file(make_model: Callable[..., Path], tmp_path: Path) -> None:
-    drawing = ("model.dropout_at_inference=true", "model.generator.depth=6", "model.generator.dropout=0.5", "data.crop.size=64")
+    drawing = (
+        "model.dropout_at_inference=true",
+        "model.generator.depth=6",
+        "model.generator.dropout=0.5",
+        "data.crop.size=64",
+    )
     model = load_model(make_model(tmp_path / "draws.safetensors", *drawing), device="cpu")
     assert model.translator.draws
     folder = noise(tmp_path / "in", "a.png", "b.png", "c.png")
