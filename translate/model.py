@@ -18,7 +18,7 @@ from datasets.errors import UserError
 from datasets.images import Picture
 from models.contract import Translator
 from models.inference import translate_batch
-from translate.auto import choose_precision
+from translate.auto import choose_inference
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics
@@ -138,7 +138,8 @@ def load_model(
     network = numerics.settle(network, chosen).eval().requires_grad_(False)
     digest = digest_of(path)
     if precision == "auto":
-        numerics = replace(numerics, precision=choose_precision(network, digest, numerics, chosen))
+        numerics = choose_inference(network, digest, numerics, chosen)
+        network = numerics.settle(network, chosen)
     return LoadedModel(network, card, digest, chosen, numerics)
 
 

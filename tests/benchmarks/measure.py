@@ -1,10 +1,13 @@
 """Measuring two ways of doing one thing: interleaved in one process, medians and their ratio."""
 
+import ctypes
 import statistics
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from translate.hardware import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,27 @@ class Comparison:
 HEAD = "| what | the peers' way | ours | ratio of medians | ratio of fastest |\n|---|---|---|---|---|"
 
 
+def as_peers_allocate() -> None:
+    """The allocator as it is when nobody has told it anything, once it has seen large blocks."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    libc.mallopt(M_TRIM_THRESHOLD, 64 << 20)
+
+
 def compare(
-    name: str, peers: Callable[[], None], ours: Callable[[], None], rounds: int, per_run: int = 1
+    name: str, peers: Callable[[], None], ours: Callable[[], None], rounds: int, per_run: int = 1, warm_up: bool = True
 ) -> Comparison:
-    """Run both in turn, after a warm-up of each; `per_run` is how many things one run does."""
-    peers()
-    ours()
+    """Run both in turn, each with its own setting of the allocator.
+
+    `per_run` is how many things one run does; with so many that a warm-up is lost among them, leave it out.
+    """
+    ways = ((as_peers_allocate, peers), (keep_freed_memory, ours))
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        for run, taken in zip((peers, ours), times, strict=True):
+        for (set_up, run), taken in zip(ways, times, strict=True):
+            set_up()
+            if warm_up:
+                run()
             began = time.perf_counter()
             run()
             taken.append((time.perf_counter() - began) / per_run)

@@ -10,7 +10,16 @@ from PIL import Image
 from torch import Tensor
 
 from models.contract import Translator
-from translate.auto import AGREEMENT, BATCHES, BatchChoice, bears_bfloat16, choose_precision, is_flat, probes
+from translate.auto import (
+    AGREEMENT,
+    BATCHES,
+    BatchChoice,
+    bears_bfloat16,
+    choose_inference,
+    is_flat,
+    layout_speeds,
+    probes,
+)
 from translate.folder import translate_folder
 from translate.hardware import Numerics
 from translate.model import load_model
@@ -46,14 +55,24 @@ def test_a_model_that_bfloat16_harms_is_kept_in_float32(monkeypatch: pytest.Monk
     gentle, harsh = bears_bfloat16(Wave(0.5), NUMERICS, CPU), bears_bfloat16(Wave(50.0), NUMERICS, CPU)
     assert min(gentle.values()) >= AGREEMENT > min(harsh.values())
     monkeypatch.setattr("translate.auto.native_bfloat16", lambda device: True)  # as on a machine that has it
-    assert choose_precision(Wave(0.5), "gentle", NUMERICS, CPU) == "bf16"
-    assert choose_precision(Wave(50.0), "harsh", NUMERICS, CPU) == "fp32"
+    assert choose_inference(Wave(0.5), "gentle", NUMERICS, CPU).precision == "bf16"
+    assert choose_inference(Wave(50.0), "harsh", NUMERICS, CPU).precision == "fp32"
 
 
 def test_the_decision_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("translate.auto.native_bfloat16", lambda device: True)
-    assert choose_precision(Wave(0.5), "known", NUMERICS, CPU) == "bf16"
-    assert choose_precision(Wave(50.0), "known", NUMERICS, CPU) == "bf16"  # by its digest, not measured again
+    first = choose_inference(Wave(0.5), "known", NUMERICS, CPU)
+    assert choose_inference(Wave(50.0), "known", NUMERICS, CPU) == first  # by its digest, not measured again
+
+
+def test_the_layout_is_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for slow, fast in (("contiguous", "channels_last"), ("channels_last", "contiguous")):
+        monkeypatch.setattr("translate.auto.layout_speeds", lambda *given, slow=slow, fast=fast: {slow: 2.0, fast: 1.0})
+        assert choose_inference(Wave(0.5), f"prefers {fast}", NUMERICS, CPU).layout == fast
+    monkeypatch.undo()
+    speeds = layout_speeds(Wave(0.5), NUMERICS, CPU)
+    assert set(speeds) == {"contiguous", "channels_last"}
+    assert min(speeds.values()) > 0
 
 
 def test_flat_and_deep_pictures_of_a_mixed_folder_are_computed_in_float32(
