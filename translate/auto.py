@@ -27,7 +27,7 @@ LAYOUTS = ("contiguous", "channels_last")
 
 def is_flat(image: Tensor) -> bool:
     """Whether a (C, H, W) picture in [-1, 1] has so little contrast that bfloat16 cannot be trusted with it."""
-    return float(image.std()) < FLAT
+    return float(image[..., ::2, ::2].std(correction=0)) < FLAT  # every fourth pixel tells as much
 
 
 def probes(channels: int) -> dict[str, Tensor]:
