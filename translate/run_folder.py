@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import yaml
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from datasets.errors import UserError
@@ -36,6 +37,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples"
         self.curves = path / "tensorboard"
+        self._lock = FileLock(path / ".lock")
 
     @property
     def holds_run(self) -> bool:
@@ -55,15 +57,22 @@ class RunFolder:
             raise UserError(f"{self.path}: is not empty and holds no run; choose another --out")
 
     def prepare(self) -> None:
-        """Make the folder.
+        """Make the folder, and keep other trainings out of it until `release`.
 
         Raises:
-            UserError: It cannot be made.
+            UserError: It cannot be made, or another training is at work in it.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"{self.path}: another training is at work in it; wait, or choose another --out") from None
         except OSError as error:
             raise UserError(f"{self.path}: cannot be made: {error.strerror}") from None
+
+    def release(self) -> None:
+        """Let others in; the system does so itself for a process that is killed."""
+        self._lock.release()
 
     def write_config(self, experiment: Experiment, facts: Mapping[str, Any]) -> None:
         """Write what the run is, with nothing left to `auto`, and what it runs on."""

@@ -82,6 +82,7 @@ class Training:
         try:
             yield from self._run(stop)
         finally:
+            self.folder.release()
             leave_world()
 
     def _run(self, stop: Callable[[], bool]) -> Iterator[Progress]:
@@ -137,9 +138,9 @@ class Training:
         """Open the record; show, judge and save where a new training starts from."""
         if self.world.leads:
             self.folder.prepare()
+            # Also of a run that was killed before its first checkpoint, which starts anew.
+            self.folder.forget_after(self.trainer.step if self.resumed else -1)
             self.folder.write_config(self.experiment, self.facts)
-            if not self.resumed:
-                self.folder.forget_after(-1)  # what a run left that was killed before its first checkpoint
         resumed_at = self.trainer.step if self.resumed else None
         self.record = Record(self.folder, leads=self.world.leads, resumed_at=resumed_at)
         if not self.resumed:
@@ -151,14 +152,14 @@ class Training:
         state = self.folder.read_state(self.world.device)
         self.best, self.figures = state.pop("best"), state.pop("figures")
         self.trainer.load_state_dict(state)
-        self.world.wait()
-        if self.world.leads:
-            self.folder.forget_after(self.trainer.step)
 
     def _roll_back(self) -> str:
         """Return to the last good state with other draws; say so."""
         failed, rollbacks = self.trainer.step, self.trainer.rollbacks
         self._restore()
+        self.world.wait()  # until every process has read the state
+        if self.world.leads:
+            self.folder.forget_after(self.trainer.step)
         self.trainer.rollbacks = rollbacks + 1
         self._returned.append(self.trainer.step)
         if self._returned.count(self.trainer.step) > ROLLBACKS:

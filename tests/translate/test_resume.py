@@ -185,8 +185,20 @@ def test_after_a_kill_what_lies_beyond_the_saved_step_is_cut_and_done_again(stop
     assert max(before) > saved
     assert len(list((run / "samples").iterdir())) > saved + 1
     training = Training(tiny(*ENDLESS), trained.parent / "photos", run, device="cpu")
+    steps = training.run(lambda: training.trainer.step == saved + 3)
+    assert next(steps).step == saved
     assert max([0, *losses(run)]) == saved
     assert len(list((run / "samples").iterdir())) == saved + 1
-    list(training.run(lambda: training.trainer.step == saved + 3))
+    list(steps)
     assert losses(run) == {step: before[step] for step in range(1, saved + 4)}
     assert len(list((run / "samples").iterdir())) == saved + 4
+
+
+def test_two_trainings_do_not_share_a_folder(tiny, photos, tmp_path):
+    first = Training(tiny(), photos, tmp_path / "run", device="cpu").run()
+    next(first)
+    with pytest.raises(UserError, match="run: another training is at work in it"):
+        next(Training(tiny(), photos, tmp_path / "run", device="cpu").run())
+    first.close()
+    steps = [progress.step for progress in Training(tiny(), photos, tmp_path / "run", device="cpu").run()]
+    assert steps == [0, 1, 2]

@@ -68,7 +68,7 @@ def test_what_a_killed_process_left_beyond_its_state_is_cut(folder):
     folder.forget_after(2)
     assert [json.loads(line)["step"] for line in folder.metrics.read_text().splitlines()] == [0, 1, 2]
     assert sorted(path.name for path in folder.samples.iterdir()) == [f"step_000000{step}.png" for step in range(3)]
-    assert {path.name for path in folder.path.iterdir()} == {"metrics.jsonl", "samples", "notes.txt"}
+    assert {path.name for path in folder.path.iterdir()} == {".lock", "metrics.jsonl", "samples", "notes.txt"}
 
 
 def test_samples_stand_one_below_the_other(folder):
