@@ -18,7 +18,7 @@ from PIL import Image
 
 TRANSLATE = [sys.executable, "-m", "translate"]
 TRAIN_SETTINGS = (
-    "training.steps=400",
+    "training.steps=3000",
     "training.batch_size=2",
     "training.checkpoint_minutes=0.02",
     "training.log_every=5",
@@ -27,7 +27,7 @@ TRAIN_SETTINGS = (
     "model.generator.width=16",
     "data.crop.size=64",
 )
-PICTURES = 300
+PICTURES = 2500
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -42,7 +42,7 @@ def run_until_done(command: list[str], kills: int, longest: float, where: Path) 
     hits = 0
     for _ in range(kills):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(random.uniform(0.5, longest))
+        time.sleep(random.uniform(1.0, longest))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             hits += 1
@@ -81,7 +81,7 @@ def main() -> None:
     settings = [word for setting in TRAIN_SETTINGS for word in ("--set", setting)]
     train = [*TRANSLATE, "train", "restore", "--data", str(work / "photos"), *settings, "--out"]
     subprocess.run([*train, str(work / "calm")], check=True, capture_output=True)
-    hits = run_until_done([*train, str(work / "killed")], kills, 14.0, work / "killed")
+    hits = run_until_done([*train, str(work / "killed")], kills, 9.0, work / "killed")
     states = [torch.load(work / name / "state.pt", weights_only=True) for name in ("calm", "killed")]
     assert same_state(*states), "the killed training ended differently"
     metrics = [(work / name / "metrics.jsonl").read_text().count("losses") for name in ("calm", "killed")]
@@ -92,7 +92,7 @@ def main() -> None:
     run = [*TRANSLATE, "run", str(work / "calm"), str(work / "many")]
     subprocess.run([*run, str(work / "calm-out"), "--batch", "1"], check=True, capture_output=True)
     killed = [*run, str(work / "killed-out"), "--on-exists", "skip", "--batch", "1"]
-    hits = run_until_done(killed, kills, 8.0, work / "killed-out")
+    hits = run_until_done(killed, kills, 7.0, work / "killed-out")
     outs = [
         {path.name: path.read_bytes() for path in (work / name).iterdir() if path.suffix in (".png", ".jpg")}
         for name in ("calm-out", "killed-out")
