@@ -1,0 +1,77 @@
+"""Peak memory of fresh processes: a Pix2Pix training and folders of 256 x 256 JPEGs, the peers' way and ours.
+
+python tests/benchmarks/bench_memory.py PHOTOS
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from bench_folder import squares, untrained
+from peers_way import PeersPix2Pix, peers_folder
+
+from datasets.contract import Paired
+from models.networks import ResNetConfig, UNetConfig
+from models.pix2pix import Pix2PixConfig
+from translate.distributed import World
+from translate.experiment import TrainingConfig
+from translate.folder import RunOptions, translate_folder
+from translate.hardware import choose_numerics
+from translate.trainer import Trainer
+
+STEPS = 5
+
+
+def train_peers(work: Path) -> None:
+    recipe = Pix2PixConfig().recipe()
+    peers = PeersPix2Pix(recipe.model, recipe.discriminator)
+    for _ in range(STEPS):
+        peers.step(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256))
+
+
+def train_ours(work: Path) -> None:
+    world = World()
+    numerics = choose_numerics(world.device, training=True)
+    trainer = Trainer(Pix2PixConfig().recipe(), TrainingConfig(), numerics, world)
+    for _ in range(STEPS):
+        trainer.advance([Paired(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256))])
+
+
+def run_peers(work: Path, config: Pix2PixConfig) -> None:
+    peers_folder(config.translator().eval(), work / "in", work / "peers")
+
+
+def run_ours(work: Path, config: Pix2PixConfig) -> None:
+    for _ in translate_folder(untrained(config, work), work / "in", work / "ours", RunOptions(on_exists="overwrite")):
+        pass
+
+
+RESNET, UNET = Pix2PixConfig(generator=ResNetConfig()), Pix2PixConfig(generator=UNetConfig())
+CASES = {
+    "Pix2Pix training, the peers' way": train_peers,
+    "Pix2Pix training, ours": train_ours,
+    "folder through ResNet-9, the peers' way": lambda work: run_peers(work, RESNET),
+    "folder through ResNet-9, ours": lambda work: run_ours(work, RESNET),
+    "folder through U-Net-256, the peers' way": lambda work: run_peers(work, UNET),
+    "folder through U-Net-256, ours": lambda work: run_ours(work, UNET),
+}
+
+
+def main() -> None:
+    if len(sys.argv) > 2:
+        CASES[sys.argv[1]](Path(sys.argv[2]))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        squares(Path(sys.argv[1]), Path(folder) / "in")
+        for name in CASES:
+            command = [sys.executable, __file__, name, folder]
+            told = subprocess.run(command, capture_output=True, text=True, check=True)
+            print(f"| {name} | {float(told.stdout):.2f} GiB |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
