@@ -13,7 +13,7 @@ from models.networks import ResNetConfig, UNetConfig
 from translate import __version__
 from translate.hardware import Numerics, choose_device, choose_numerics, free_memory, native_bfloat16
 
-PACKAGES = ("torch", "torchvision", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
+PACKAGES = ("torch", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
 DEPTH = 8  # of the U-Net that speeds are measured with
 SIZE = 256  # pixels on a side of the pictures that speeds are measured with
 ROUNDS = 3
