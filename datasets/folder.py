@@ -29,8 +29,8 @@ class Found:
 
     def notes(self) -> list[str]:
         """Sentences about what was left alone."""
-        notes = [f"{self.others} files that are no pictures are left alone"] if self.others else []
-        return notes + ([f"{self.links} links to folders are not followed"] if self.links else [])
+        notes = [f"left alone, since they are no pictures: {self.others} files"] if self.others else []
+        return notes + ([f"not followed, since they are links: {self.links} folders"] if self.links else [])
 
 
 def find(root: Path, *, recurse: bool = True) -> Found:

@@ -144,7 +144,8 @@ class PairedConfig(Settings):
     crop: CropConfig = CropConfig()
     validation_share: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    skip_bad: bool = False  # leave out pairs that cannot be used, instead of refusing the folder
+    # Leave out pairs that cannot be used, instead of refusing the folder; each is then decoded once to see.
+    skip_bad: bool = False
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -176,7 +177,10 @@ class PairedConfig(Settings):
 
     def _verdict(self, pair: Pair) -> str | None:
         try:
-            return self.pairs.problem(pair)
+            problem = self.pairs.problem(pair)
+            if problem is None and self.skip_bad:
+                self.pairs.read(pair)
+            return problem
         except UserError as error:
             return str(error)
 

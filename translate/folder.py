@@ -61,7 +61,7 @@ def translate_folder(
         UserError: The plan cannot be carried out without harm.
     """
     chosen = options or RunOptions()
-    plan = make_plan(model.translator, model.card.trained_size, Path(source), Path(destination), chosen)
+    plan = make_plan(model.translator, model.card.scaled_to, Path(source), Path(destination), chosen)
     return run_plan(model, plan, chosen)
 
 

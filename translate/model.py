@@ -50,6 +50,11 @@ class Card(Settings):
     licence: str = ""
     written_by: str = ""
 
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side, in pixels, that pictures were scaled to for it; None where it saw them as they were."""
+        return None if self.experiment.data.crop.load is None else self.trained_size
+
 
 @dataclass(frozen=True)
 class LoadedModel:

@@ -76,7 +76,9 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def make_plan(translator: Translator, trained_size: int, source: Path, destination: Path, options: RunOptions) -> Plan:
+def make_plan(
+    translator: Translator, scaled_to: int | None, source: Path, destination: Path, options: RunOptions
+) -> Plan:
     """Find the pictures and settle where each goes.
 
     Raises:
@@ -85,8 +87,8 @@ def make_plan(translator: Translator, trained_size: int, source: Path, destinati
     """
     domain = domain_index(translator, options.to)
     jobs, notes = find_jobs(source, destination, options)
-    if options.work_size is None and translator.scale == 1:
-        notes += _size_notes(jobs, trained_size)
+    if options.work_size is None and translator.scale == 1 and scaled_to is not None:
+        notes += _size_notes(jobs, scaled_to)
     # A single file that was given a name leaves nothing beside it.
     manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
     return Plan(tuple(jobs), destination, manifest, domain, tuple(notes))

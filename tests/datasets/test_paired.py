@@ -10,7 +10,7 @@ from PIL import Image
 from datasets.contract import seed_of
 from datasets.degrade import degrade
 from datasets.errors import DataError
-from datasets.paired import Pair, PairedConfig, held_out
+from datasets.paired import Derived, Pair, PairedConfig, held_out
 
 CROP = {"load": None, "size": 16}
 
@@ -202,3 +202,12 @@ def test_the_fingerprint_is_of_names_and_sizes_alone(photos, tmp_path):
     assert derived.open(tmp_path / "elsewhere").fingerprint == before
     save(tmp_path / "elsewhere" / "a.png", 40, 30)
     assert derived.open(tmp_path / "elsewhere").fingerprint != before
+
+
+def test_a_picture_that_is_cut_off_behind_its_head_is_found_where_bad_ones_are_left_out(photos):
+    whole = (photos / "c.jpg").read_bytes()
+    (photos / "c.jpg").write_bytes(whole[:-40])
+    opened = PairedConfig(pairs=Derived(), skip_bad=True).open(photos)
+    assert len(opened.training) + len(opened.validation) == 5
+    assert [sentence for sentence in opened.skipped if "c.jpg" in sentence]
+    assert PairedConfig(pairs=Derived()).open(photos).skipped == ()  # heads alone do not tell

@@ -17,7 +17,9 @@ Planner = Callable[..., Plan]
 
 @pytest.fixture
 def plan(unchanged: Callable[..., LoadedModel]) -> Planner:
-    def make(source: Path, destination: Path, *, trained_size: int = 32, domains: tuple[str, ...] = (), **options: Any):
+    def make(
+        source: Path, destination: Path, *, trained_size: int | None = 32, domains: tuple[str, ...] = (), **options: Any
+    ):
         return make_plan(
             unchanged(domains=domains).translator,
             trained_size,
@@ -70,7 +72,7 @@ def test_junk_and_hidden_files_are_passed_over_and_others_counted(
         (folder / name).write_text("no picture")
     made = plan(folder, tmp_path / "out")
     assert names(made) == ["a.png"]
-    assert made.notes == ("2 files that are no pictures are left alone",)
+    assert made.notes == ("left alone, since they are no pictures: 2 files",)
 
 
 def test_pipes_named_like_pictures_are_never_opened(plan: Planner, fill: Callable[..., Path], tmp_path: Path) -> None:
@@ -288,3 +290,9 @@ def test_a_damaged_picture_does_not_spoil_the_look_at_sizes(
     folder = fill("b.png", size=(100, 100))
     (folder / "a.png").write_bytes(b"")
     assert "shorter side is 100 pixels" in plan(folder, tmp_path / "out").notes[0]
+
+
+def test_a_model_that_learned_pictures_at_their_own_scale_is_far_from_none(
+    plan: Planner, fill: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert plan(fill("a.png", size=(500, 400)), tmp_path / "out", trained_size=None).notes == ()

@@ -76,7 +76,7 @@ def run(
         shard=tuple(shard.split("/")),
     )
     loaded = load_model(model, device=device, precision=precision)
-    plan = make_plan(loaded.translator, loaded.card.trained_size, source, destination, options)
+    plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
     screen = console()
     for note in plan.notes:
         screen.print(f"note: {note}", markup=False)
