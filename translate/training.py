@@ -95,7 +95,13 @@ class Training:
         stopped = None
         while trainer.step < config.steps and stopped is None:
             asked = time.monotonic()
-            batch = next(batches)
+            try:
+                batch = next(batches)
+            except UserError:
+                # Data vanished; what was learned need not. Of several processes the others know nothing of it.
+                if self.world.size == 1:
+                    self.save()
+                raise
             waited = time.monotonic() - asked
             interval.add(trainer.advance(batch), waited)
             if trainer.failing >= PATIENCE:

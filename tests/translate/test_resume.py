@@ -202,3 +202,15 @@ def test_two_trainings_do_not_share_a_folder(tiny, photos, tmp_path):
     first.close()
     steps = [progress.step for progress in Training(tiny(), photos, tmp_path / "run", device="cpu").run()]
     assert steps == [0, 1, 2]
+
+
+def test_when_data_vanish_what_was_learned_is_kept(tiny, photos, tmp_path):
+    experiment = tiny("training.steps=1000", "data.cache_gib=0")
+    steps = Training(experiment, photos, tmp_path / "run", device="cpu").run()
+    while next(steps).step < 5:
+        pass
+    for path in photos.iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=str(photos)):
+        list(steps)
+    assert saved_step(tmp_path / "run") >= 5
