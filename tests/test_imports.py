@@ -97,7 +97,8 @@ def test_albumentations_has_one_home() -> None:
 def test_picture_libraries_are_known_to_codecs_only() -> None:
     foreign = {pair for package in PACKAGES for pair in crossings(package, "PIL", "tifffile", "imageio", "skimage.io")}
     assert ("datasets.decoding", "PIL.Image") in foreign
-    in_memory = {"PIL.Image", "PIL.Image.Image", "PIL.Image.fromarray"}  # Python callers may bring Pillow's pictures
+    # Python callers may bring Pillow's pictures.
+    in_memory = {"PIL", "PIL.Image", "PIL.Image.Image", "PIL.Image.fromarray", "PIL.ImageOps"}
     assert not {(module, name) for module, name in foreign if module not in CODECS and name not in in_memory}
 
 

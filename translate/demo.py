@@ -120,5 +120,9 @@ def refuse_full(out: Path) -> None:
     Raises:
         UserError: The folder holds something already.
     """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be made: {error.strerror}; choose another --out") from None
     if out.exists() and (not out.is_dir() or os.listdir(out)):
         raise UserError(f"{out}: is there already; choose another --out")

@@ -21,7 +21,7 @@ from translate.auto import BatchChoice, is_flat
 from translate.files import digest_of
 from translate.hardware import memory_ran_out
 from translate.manifest import Manifest, Outcome
-from translate.model import LoadedModel
+from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
 from translate.plan import Job, Plan, RunOptions, make_plan
 
@@ -49,7 +49,7 @@ class _Item:
 
 
 def translate_folder(
-    model: LoadedModel, source: Path | str, destination: Path | str, options: RunOptions | None = None
+    model: LoadedModel | Path | str, source: Path | str, destination: Path | str, options: RunOptions | None = None
 ) -> Generator[Outcome, None, None]:
     """Translate a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -61,6 +61,7 @@ def translate_folder(
         UserError: The plan cannot be carried out without harm.
     """
     chosen = options or RunOptions()
+    model = model if isinstance(model, LoadedModel) else load_model(model)
     plan = make_plan(model.translator, model.card.scaled_to, Path(source), Path(destination), chosen)
     return run_plan(model, plan, chosen)
 
@@ -96,7 +97,8 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
     began = time.monotonic()
     try:
         if job.unreadable:
-            raise UserError(f"{job.name}: {job.unreadable} cannot be read; convert it to PNG, TIFF or JPEG first")
+            remedy = "; convert it to PNG, TIFF or JPEG first" if job.source.is_file() else ""
+            raise UserError(f"{job.name}: {job.unreadable} cannot be read{remedy}")
         digest = digest_of(job.source)
         if options.on_exists == "skip" and job.output.exists():
             if manifest.is_current(job, digest):
@@ -190,7 +192,8 @@ def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Mani
         "precision": item.precision,
         "ms": round(1000 * (time.monotonic() - item.began)),
     }
-    return Outcome(job.name, job.output, "ok", notes=(*item.notes, *notes), record=record)
+    read_notes = () if picture.origin is None else picture.origin.notes
+    return Outcome(job.name, job.output, "ok", notes=(*item.notes, *read_notes, *notes), record=record)
 
 
 def _described(picture: Picture) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageOps
 from PIL.Image import Image as PILImage
 from PIL.Image import fromarray
 from torch import Tensor
@@ -24,17 +25,33 @@ def to_picture(given: Picture | PILImage | NDArray[Any]) -> Picture:
     if isinstance(given, Picture):
         return given
     if isinstance(given, PILImage):
-        gray, alpha = given.mode in ("1", "L", "LA"), given.has_transparency_data
-        given = np.asarray(given.convert(("LA" if gray else "RGBA") if alpha else ("L" if gray else "RGB")))
+        given = _from_pil(given)
     shape = getattr(given, "shape", ())
     if getattr(given, "dtype", None) not in (np.uint8, np.uint16) or len(shape) not in (2, 3) or shape[2:] > (4,):
         raise UserError(
             f"a {type(given).__name__} of shape {shape} is no picture: expected a PIL image, or an array (H, W) or "
             "(H, W, 1 to 4) of uint8 or uint16"
         )
+    if 0 in shape:
+        raise UserError(f"a {type(given).__name__} of shape {shape} has no pixels")
     pixels = given.reshape(*shape[:2], -1)
     colours = 1 if pixels.shape[2] < 3 else 3
     return Picture(pixels[:, :, :colours], pixels[:, :, colours] if pixels.shape[2] > colours else None)
+
+
+def _from_pil(given: PILImage) -> NDArray[Any]:
+    if getattr(given, "n_frames", 1) > 1:
+        raise UserError("a picture of several frames is none to translate: give one frame at a time, as RGB")
+    if given.mode in ("I", "F"):
+        raise UserError(f"a PIL image of mode {given.mode} has no range to go by: give it as I;16 or L")
+    try:
+        upright = ImageOps.exif_transpose(given)
+    except OSError as error:
+        raise UserError(f"the PIL image cannot be decoded: {error}") from None
+    if upright.mode.startswith("I;16"):
+        return np.asarray(upright).astype(np.uint16)
+    gray, alpha = upright.mode in ("1", "L", "LA"), upright.has_transparency_data
+    return np.asarray(upright.convert(("LA" if gray else "RGBA") if alpha else ("L" if gray else "RGB")))
 
 
 def of_kind(picture: Picture, like: Any) -> Any:
@@ -44,7 +61,9 @@ def of_kind(picture: Picture, like: Any) -> Any:
     parts = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[:, :, np.newaxis]]
     joined = np.concatenate(parts, axis=2)
     if isinstance(like, PILImage):
-        return fromarray(joined[:, :, 0] if joined.shape[2] == 1 else joined)
+        made = fromarray(joined[:, :, 0] if joined.shape[2] == 1 else joined)
+        made.info.update(ImageOps.exif_transpose(like).info)  # profile, EXIF and texts, for `save` to write
+        return made
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 

@@ -89,6 +89,8 @@ def make_plan(
     jobs, notes = find_jobs(source, destination, options)
     if options.work_size is None and translator.scale == 1 and scaled_to is not None:
         notes += _size_notes(jobs, scaled_to)
+    if not source.is_dir() and jobs[0].output == destination and options.on_exists == "skip" and destination.exists():
+        raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
     # A single file that was given a name leaves nothing beside it.
     manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
     return Plan(tuple(jobs), destination, manifest, domain, tuple(notes))
@@ -151,6 +153,9 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if suffix not in SUFFIXES | UNSUPPORTED.keys():
         raise NothingFoundError(f"{source}: is no picture by its name; known are {', '.join(sorted(SUFFIXES))}")
     name = Path(source.name)
+    unwritten = UNSUPPORTED.get(destination.suffix.lower())
+    if unwritten and not destination.is_dir():
+        raise UserError(f"{destination}: {unwritten} cannot be written; choose PNG or TIFF")
     if destination.suffix.lower() not in SUFFIXES or destination.is_dir():
         if destination.is_file():
             raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")

@@ -23,12 +23,13 @@ class Record:
 
     def losses(self, step: int, losses: dict[str, float], facts: dict[str, Any]) -> None:
         """A line of losses."""
-        told = {name: value if math.isfinite(value) else None for name, value in losses.items()}  # JSON has no NaN
-        self._line(step, {"losses": told, **facts}, losses)
+        self._line(step, {"losses": _finite(losses), **facts}, losses)
 
     def figures(self, step: int, figures: dict[str, float]) -> None:
         """A line of validation figures."""
-        self._line(step, {"figures": figures}, {f"validation/{name}": value for name, value in figures.items()})
+        self._line(
+            step, {"figures": _finite(figures)}, {f"validation/{name}": value for name, value in figures.items()}
+        )
 
     def sentences(self, step: int, sentences: list[str]) -> None:
         """A line for each sentence about the training's health."""
@@ -59,3 +60,7 @@ class Record:
         self.folder.append_metrics({"step": step, **record})
         for name, value in scalars.items():
             self._curves.add_scalar(name, value, step)
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}  # JSON has no NaN

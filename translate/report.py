@@ -48,10 +48,14 @@ def _figures(lines: Sequence[dict[str, Any]]) -> str:
         return "<p>No samples were held out.</p>"
     first, last = judged[0], judged[-1]
     rows = {
-        name: f"{value:.4f} (step {first['step']}: {first['figures'].get(name, float('nan')):.4f})"
+        name: f"{_shown(value)} (step {first['step']}: {_shown(first['figures'].get(name))})"
         for name, value in last["figures"].items()
     }
     return f"<h2>Step {last['step']}</h2>{_table(rows)}"
+
+
+def _shown(value: float | None) -> str:
+    return "no number" if value is None else f"{value:.4f}"
 
 
 def _health(lines: Sequence[dict[str, Any]]) -> str:

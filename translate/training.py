@@ -17,7 +17,7 @@ from translate.feed import Order, feed
 from translate.files import digest_of
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
 from translate.health import Health
-from translate.model import Card, model_path, save_model, start_from
+from translate.model import Card, model_path, read_card, save_model, start_from
 from translate.progress import Interval, Progress
 from translate.record import Record
 from translate.run_folder import ResumeError, RunFolder, same_run
@@ -53,6 +53,13 @@ class Training:
         self.folder = RunFolder(out)
         self.resumed = self.folder.holds_run
         self.folder.refuse_foreign()
+        if data.resolve() == out.resolve() or data.resolve() in out.resolve().parents:
+            raise UserError(f"{out}: lies in the folder that is learned from; choose an --out outside {data}")
+        if not self.resumed and self.folder.last.is_file() and read_card(self.folder.last).step > 0:
+            raise ResumeError(
+                f"{out}: holds a trained model, but no state.pt to go on from; choose another --out, and --init-from "
+                f"{self.folder.last} to start from what was learned"
+            )
         if self.resumed:
             recorded, recorded_facts = self.folder.read_config()
             experiment = same_run(experiment, recorded, out)
@@ -88,7 +95,9 @@ class Training:
     def _run(self, stop: Callable[[], bool]) -> Iterator[Progress]:
         config, trainer = self.experiment.training, self.trainer
         self._begin()
-        yield Progress(trainer.step, config.steps, figures=self.figures or None, notes=tuple(self.notes))
+        yield Progress(
+            trainer.step, config.steps, figures=None if self.resumed else self.figures or None, notes=tuple(self.notes)
+        )
         began = saved = time.monotonic()
         interval, batches = Interval(), self._batches()
         images = config.batch_size * config.accumulate * self.world.size
@@ -268,8 +277,9 @@ def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> 
         if facts[name] != recorded.get(name):
             error = DataError if name.startswith(("data", "training")) else ResumeError
             raise error(
-                f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}; "
-                "give it what it had, or choose another --out"
+                f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}"
+                + (" (its pictures were changed, added or removed)" if error is DataError else "")
+                + "; give it what it had, or choose another --out"
             )
 
 

@@ -7,12 +7,15 @@ import socket
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from datasets.errors import UserError
 from datasets.images import read
 from translate.cli import main
 from translate.model import METADATA_KEY, ModelError, load_model, model_path, read_card, save_model, start_from
@@ -202,3 +205,24 @@ def test_starting_from_a_model_of_which_nothing_fits_is_refused(trained):
     path = trained / "last.safetensors"
     with pytest.raises(ModelError, match=rf"none of its {len(load_file(path))} tensors fits this experiment's model"):
         start_from(nn.Linear(3, 3), path)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
+def test_a_pil_image_comes_back_upright_and_in_its_kind(trained, mode):
+    given = Image.linear_gradient("L").resize((20, 30))
+    given = Image.fromarray(np.asarray(given).astype(np.uint16) * 200) if mode == "I;16" else given.convert(mode)
+    exif = given.getexif()
+    exif[274] = 6
+    given.info["exif"] = exif.tobytes()
+    made = load_model(trained, device="cpu")(given)
+    assert (made.mode, made.size) == ("RGB" if mode == "P" else mode, (30, 20))
+    if mode == "I;16":
+        assert np.asarray(made).max() > 40_000
+
+
+@pytest.mark.parametrize(
+    "given", [Image.new("F", (4, 4)), Image.new("I", (4, 4)), np.zeros((0, 5, 3), np.uint8), np.zeros((4, 4))]
+)
+def test_what_is_no_picture_is_a_sentence(trained, given):
+    with pytest.raises(UserError):
+        load_model(trained, device="cpu")(given)

@@ -96,7 +96,9 @@ def test_another_run_in_the_same_place_is_refused_with_both_values(tiny, photos,
     with pytest.raises(ResumeError, match=r"init_from=None, and now it is \w{16};"):
         Training(tiny(), photos, run, device="cpu", init_from=str(trained))
     (photos / "a.png").unlink()
-    with pytest.raises(UserError, match=r"data_fingerprint=\w{16}, and now it is \w{16};") as caught:
+    with pytest.raises(
+        UserError, match=r"data_fingerprint=\w{16}, and now it is \w{16} \(its pictures were changed"
+    ) as caught:
         Training(tiny(), photos, run, device="cpu")
     assert caught.value.exit_code == 5
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
@@ -104,11 +106,27 @@ def test_another_run_in_the_same_place_is_refused_with_both_values(tiny, photos,
 
 def test_a_run_that_ended_before_its_first_checkpoint_starts_anew(tiny, photos, tmp_path):
     run = tmp_path / "run"
-    train(tiny(), photos, run)
+    begun = Training(tiny(), photos, run, device="cpu").run()
+    next(begun)
+    begun.close()
     (run / "state.pt").unlink()
     train(tiny(), photos, run)
     assert [step for step, _ in figures(run)] == [0, 2]
     assert [line["step"] for line in metrics(run) if "losses" in line] == [2]
+
+
+def test_a_trained_model_without_its_state_is_not_trained_over(tiny, photos, tmp_path):
+    train(tiny(), photos, tmp_path / "run")
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    (tmp_path / "run" / "state.pt").unlink()
+    with pytest.raises(UserError, match=r"no state\.pt to go on from; .* --init-from"):
+        train(tiny(), photos, tmp_path / "run")
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+def test_a_run_does_not_lie_among_the_pictures_it_learns_from(tiny, photos):
+    with pytest.raises(UserError, match="lies in the folder that is learned from"):
+        train(tiny(), photos, photos / "run")
 
 
 def test_a_training_can_start_from_a_model(tiny, photos, tmp_path, trained):

@@ -18,6 +18,7 @@ def list_models(
     """List the model files under a folder."""
     from datasets.errors import UserError
     from translate.model import read_card
+    from translate.plan import NothingFoundError
 
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder to look through for model files")
@@ -29,6 +30,8 @@ def list_models(
             console().print(f"note: {error}", markup=False)
             continue
         rows.append({"model": str(path), "name": card.experiment.model.name, "step": card.step, **card.figures})
+    if not rows:
+        raise NothingFoundError(f"{folder}: holds no model file that can be read")
     if json:
         print_json(rows)
         return

@@ -43,7 +43,7 @@ def run(
         str, typer.Option("--format", help="keep, jpeg, png, webp, tiff or bmp: what to write.")
     ] = "keep",
     quality: Annotated[int | None, typer.Option(help="1 to 100, of JPEG and WebP; the source's if not given.")] = None,
-    metadata: Annotated[str, typer.Option(help="keep or strip EXIF, XMP, texts and profile.")] = "keep",
+    metadata: Annotated[str, typer.Option(help="keep or strip EXIF, XMP and texts; the profile stays.")] = "keep",
     color: Annotated[str, typer.Option(help="keep the colour profile, or convert to srgb.")] = "keep",
     background: Annotated[
         str | None, typer.Option(metavar="COLOUR", help="Put under transparency where the format has none.")
@@ -77,6 +77,8 @@ def run(
     )
     loaded = load_model(model, device=device, precision=precision)
     plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
+    if compare:
+        _sheet_of(plan)
     screen = console()
     for note in plan.notes:
         screen.print(f"note: {note}", markup=False)
@@ -137,9 +139,19 @@ def _carry_out(model: "LoadedModel", plan: "Plan", options: "RunOptions") -> tup
     return outcomes, stop() and len(outcomes) < len(plan.jobs)
 
 
+def _sheet_of(plan: "Plan") -> Path:
+    """Where the contact sheet goes; settled before any work is done."""
+    from datasets.errors import UserError
+
+    folder = plan.destination if plan.manifest is not None else plan.destination.parent
+    sheet = folder / "contact-sheet.png"
+    if sheet in {job.output for job in plan.jobs}:
+        raise UserError(f"{sheet}: is a translation, and --compare would write there; run without it")
+    return sheet
+
+
 def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None:
     """A contact sheet of the first pictures that were translated."""
-    from datasets.errors import UserError
     from datasets.images import read
     from translate.sheet import contact_sheet
 
@@ -148,10 +160,7 @@ def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None
     if not made:
         return
     rows = [(read(sources[outcome.name]).pixels, read(outcome.output).pixels) for outcome in made]
-    folder = plan.destination if plan.manifest is not None else plan.destination.parent
-    sheet = folder / "contact-sheet.png"
-    if sheet in {job.output for job in plan.jobs}:
-        raise UserError(f"{sheet}: is a translation, and --compare would write there; run without it")
+    sheet = _sheet_of(plan)
     contact_sheet(rows, ["before", "after"], sheet)
     screen.print(f"compare {absolute(sheet)}", markup=False)
 
@@ -162,12 +171,19 @@ def _described(outcome: "Outcome") -> dict[str, Any]:
 
 
 def _tell_plan(plan: "Plan", model: "LoadedModel", *, as_json: bool) -> None:
-    jobs = [{"name": job.name.as_posix(), "out": absolute(job.output)} for job in plan.jobs]
+    screen = console()
+    for job in plan.jobs:
+        if job.unreadable:
+            screen.print(f"would fail: {job.name}: {job.unreadable} cannot be read", style="red", markup=False)
+        elif job.output.exists():
+            screen.print(f"exists: {job.output}: would be left or replaced, as --on-exists says", markup=False)
+    readable = [job for job in plan.jobs if not job.unreadable]
+    jobs = [{"name": job.name.as_posix(), "out": absolute(job.output)} for job in readable]
     if as_json:
         print_json({"out": absolute(plan.destination), "files": jobs, "notes": list(plan.notes)})
         return
-    for job in jobs:
-        typer.echo(f"{job['name']} → {job['out']}")
+    for told in jobs:
+        typer.echo(f"{told['name']} → {told['out']}")
     scale = model.translator.scale
     size = "their own size" if scale == 1 else f"{scale} times their size"
-    console().print(f"would translate {len(jobs)} pictures at {size} → {absolute(plan.destination)}", markup=False)
+    screen.print(f"would translate {len(jobs)} pictures at {size} → {absolute(plan.destination)}", markup=False)
