@@ -1,6 +1,7 @@
 """Several processes that train one model, started by `torchrun`; a single one is the same with size 1."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -74,10 +75,16 @@ def join_world(device: torch.device) -> World:
     return World(rank, size, device)
 
 
-def leave_world() -> None:
-    """Say good-bye to the other processes, if there are any."""
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
+def leave_world(world: World, code: int) -> None:
+    """End a process that trained together with others, all of which are done; alone, do nothing.
+
+    At once, without an orderly teardown: the threads of torch's gloo can abort that, and `torchrun`
+    would take the finished training for a failed one.
+    """
+    if world.size > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def share_batch_norm(recipe: nn.Module, world: World) -> nn.Module:

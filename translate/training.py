@@ -11,7 +11,7 @@ from datasets.contract import Opened, seed_of
 from datasets.errors import DataError, UserError
 from models.contract import due
 from translate import __version__
-from translate.distributed import World, join_world, leave_world, share_batch_norm
+from translate.distributed import World, join_world, share_batch_norm
 from translate.experiment import Experiment
 from translate.feed import Order, feed
 from translate.files import digest_of
@@ -88,9 +88,9 @@ class Training:
         """
         try:
             yield from self._run(stop)
+            self.world.wait()  # nobody leaves while another still writes
         finally:
             self.folder.release()
-            leave_world()
 
     def _run(self, stop: Callable[[], bool]) -> Iterator[Progress]:
         config, trainer = self.experiment.training, self.trainer

@@ -38,6 +38,7 @@ def train(
     Ctrl-C and SIGTERM save before they end the training, with exit code 130. Several processes train
     together with `torchrun --nproc-per-node N -m translate train …`.
     """
+    from translate.distributed import leave_world
     from translate.experiment import load_experiment
     from translate.training import Training
 
@@ -53,8 +54,9 @@ def train(
             best = {**training.best, "name": training.trainer.recipe.figure}
             print_json({"run": absolute(out), "step": last.step, "figures": training.figures, "best": best})
         console().print(f"done at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
-    if last.stopped == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+    code = INTERRUPTED if last.stopped == "interrupted" else 0
+    leave_world(training.world, code)
+    raise typer.Exit(code)
 
 
 def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) -> None:
