@@ -30,6 +30,11 @@ class CropConfig(Settings):
     flip: bool = True  # mirror half of the pictures, both of a pair alike
     jitter: float = Field(0.0, ge=0, le=1)  # how far colours move, those of a source and its target apart
 
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side, in pixels, that a model learns to expect; None where pictures keep their scale."""
+        return None if self.load is None else self.size
+
 
 class Cropper:
     """Cuts the same square out of pictures of one size; safe to use from several threads."""

@@ -1,8 +1,9 @@
 """What the rest of the house expects of data: batch types, settings, seeds."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -46,6 +47,13 @@ class Paired(NamedTuple):
     target: Tensor
 
 
+class Pictures(NamedTuple):
+    """Pictures, (B, C, H, W) float32 in [-1, 1], and what they show, (B,) int64: 0 where nothing is known of that."""
+
+    image: Tensor
+    label: Tensor
+
+
 B = TypeVar("B", bound=tuple[Tensor, ...])
 S_co = TypeVar("S_co", bound=tuple[Tensor, ...], covariant=True)
 
@@ -68,6 +76,15 @@ class Samples(Protocol[S_co]):
         ...
 
 
+@runtime_checkable
+class Gathers(Protocol[S_co]):
+    """Samples that lie in memory as they are learned from: nothing is drawn, and many are had at once."""
+
+    def gather(self, indices: Sequence[int]) -> S_co:
+        """The samples at `indices`, stacked; equal to stacking `sample` of each."""
+        ...
+
+
 class Opened(NamedTuple):
     """What a data configuration finds in a folder."""
 
@@ -75,12 +92,28 @@ class Opened(NamedTuple):
     validation: Samples[tuple[Tensor, ...]]
     fingerprint: str  # of names and sizes: two folders with one fingerprint hold the same data
     skipped: tuple[str, ...]  # a sentence for each sample left out
+    domains: tuple[str, ...] = ()  # names of the kinds of picture there are; a label is an index into them
 
 
 class Source(Protocol):
     """A data configuration: it can open a folder."""
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of the pictures in a batch, in their order."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side of the squares that are learned from."""
+        ...
+
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side, in pixels, to which pictures are scaled before squares are cut; None: they keep theirs."""
+        ...
 
     def open(self, root: Path) -> Opened:
         """Find and check all samples under `root`; raise DataError with what is wrong."""

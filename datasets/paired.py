@@ -153,6 +153,16 @@ class PairedConfig(Settings):
         made = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, Derived) else None
         return self.source_channels or made or self.target_channels, self.target_channels
 
+    @property
+    def size(self) -> int:
+        """Pixels on a side of the squares that are learned from."""
+        return self.crop.size
+
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side to which pictures are scaled; None: they keep theirs."""
+        return self.crop.scaled_to
+
     def open(self, root: Path) -> Opened:
         """Find and check every pair under `root`.
 

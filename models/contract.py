@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -48,11 +48,41 @@ class Translator(nn.Module, ABC):
 
 
 class Sampler(nn.Module, ABC):
-    """A network that makes pictures from noise."""
+    """A network that makes pictures from noise, ready to use.
+
+    Attributes:
+        latent: Numbers in a latent, from which a picture is made.
+        prior: What latents are drawn from: standard normal, or uniform in [-1, 1), each number by itself.
+        channels: Of the pictures it makes.
+        size: Pixels on a side of the pictures it makes.
+        domains: Names of what it can be asked to make; empty where there is nothing to choose.
+        encodes: It can also tell the latent of a picture.
+    """
+
+    latent: int
+    prior: Literal["normal", "uniform"] = "normal"
+    channels: int = 3
+    size: int
+    domains: tuple[str, ...] = ()
+    encodes: bool = False
 
     @abstractmethod
-    def sample(self, count: int) -> Tensor:
-        """`count` pictures, (count, C, H, W) in [-1, 1]."""
+    def generate(self, latent: Tensor, label: Tensor) -> Tensor:
+        """(B, latent) numbers, and (B,) int64 indices into `domains`, to (B, channels, size, size) in [-1, 1].
+
+        Without domains the labels do not count.
+        """
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(B, channels, size, size) pictures in [-1, 1] to the (B, latent) they would be made from."""
+        raise NotImplementedError(f"{type(self).__name__} has no encoder")
+
+    def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """(count, latent) numbers of the prior, on the device of the generator, or else the model's."""
+        device = next(self.parameters()).device if generator is None else generator.device
+        if self.prior == "normal":
+            return torch.randn(count, self.latent, generator=generator, device=device)
+        return 2 * torch.rand(count, self.latent, generator=generator, device=device) - 1
 
 
 @dataclass(frozen=True)
@@ -78,11 +108,14 @@ class Shown:
         source: What went in, (B, C, H, W); None where pictures come from noise.
         made: What came out, (B, C', H', W').
         truth: What should have come out, where that is known.
+        real: Pictures of the wanted kind, (B', C', H', W'), where there is no truth for each: what was made should
+            be as diverse.
     """
 
     source: Tensor | None
     made: Tensor
     truth: Tensor | None = None
+    real: Tensor | None = None
 
     def strips(self) -> Tensor:
         """The pictures of each example next to each other, (B, 3, H', n * W')."""
@@ -128,6 +161,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
     remedies: ClassVar[dict[Ailment, str]]  # what to change in the configuration, naming its keys
     figure: ClassVar[str]  # the validation figure by which the best model is kept
     figure_rises: ClassVar[bool]  # whether more of it is better
+    validation_batch: ClassVar[int] = 1  # samples judged at once; many where a figure compares whole sets
 
 
 class ModelConfig(Protocol):
@@ -137,6 +171,19 @@ class ModelConfig(Protocol):
     """
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
+
+    @property
+    def expects(self) -> dict[str, int]:
+        """Channels of the pictures in a batch, in their order, under the names of the settings that say so."""
+        ...
+
+    def with_domains(self, domains: tuple[str, ...]) -> Self:
+        """The configuration for data of these domains; what was left to the data is settled.
+
+        Raises:
+            UserError: They do not suit it.
+        """
+        ...
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""

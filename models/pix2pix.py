@@ -55,6 +55,15 @@ class Pix2PixConfig(Settings):
             raise ValueError("residual needs as many channels_out as channels_in")
         return self
 
+    @property
+    def expects(self) -> dict[str, int]:
+        """Channels of source and target."""
+        return {"channels_in": self.channels_in, "channels_out": self.channels_out}
+
+    def with_domains(self, domains: tuple[str, ...]) -> Self:
+        """Itself: pairs have a single direction."""
+        return self
+
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
         judged = self.discriminator.size_problem(size) if self.adversarial_weight else None

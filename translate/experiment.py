@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from datasets.contract import Settings
+from datasets.contract import Opened, Settings
 from datasets.errors import UserError
 from datasets.paired import PairedConfig
 from models.pix2pix import Pix2PixConfig
@@ -69,26 +69,28 @@ class Experiment(Settings):
 
     @model_validator(mode="after")
     def _data_fits_model(self) -> Self:
-        # Today's types make the two batch types equal; every further kind of data is checked here.
         if self.model.batch_type is not self.data.batch_type:
             raise ValueError(
                 f"model {self.model.name} learns from {self.model.batch_type.__name__.lower()} pictures, "
                 f"data {self.data.kind} gives {self.data.batch_type.__name__.lower()} ones; choose another data.kind"
             )
-        for name, expected, given in zip(
-            ("channels_in", "channels_out"),
-            (self.model.channels_in, self.model.channels_out),
-            self.data.channels,
-            strict=True,
-        ):
+        for (name, expected), given in zip(self.model.expects.items(), self.data.channels, strict=True):
             if expected != given:
                 raise ValueError(
                     f"model.{name} is {expected}, and the data's pictures have {given}; set model.{name}={given}"
                 )
-        problem = self.model.size_problem(self.data.crop.size)
+        problem = self.model.size_problem(self.data.size)
         if problem is not None:
-            raise ValueError(f"data.crop.size is {self.data.crop.size}, and {problem} pixels: change one of the two")
+            raise ValueError(f"data.crop.size is {self.data.size}, and {problem} pixels: change one of the two")
         return self
+
+    def on(self, opened: Opened) -> Self:
+        """The experiment with what only the data could tell, such as the names of its domains.
+
+        Raises:
+            UserError: The model cannot learn from these domains.
+        """
+        return self.model_copy(update={"model": self.model.with_domains(opened.domains)})
 
 
 def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:

@@ -1,12 +1,12 @@
 """Batches for every step, as a function of the seed and the step."""
 
 import functools
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
 
-from datasets.contract import B, Samples, seed_of, stack
+from datasets.contract import B, Gathers, Samples, seed_of, stack
 from datasets.threads import ordered_map
 
 ORDER, SAMPLE = 2, 3  # what a seed is for, beside the trainer's draws
@@ -34,10 +34,15 @@ class Order:
         mine = (first + (micro * self.processes + self.rank) * self.batch_size for micro in range(self.accumulate))
         return [start + offset for start in mine for offset in range(self.batch_size)]
 
+    @property
+    def micro_batches(self) -> range:
+        """Where, among a step's samples, each micro-batch begins."""
+        return range(0, self.batch_size * self.accumulate, self.batch_size)
+
     def index(self, position: int) -> int:
         """Which sample stands at a position."""
         epoch, place = divmod(position, self.samples)
-        return _shuffled(self.samples, seed_of(self.seed, ORDER, self.rollbacks, epoch))[place]
+        return _shuffled(self.samples, self.seed, self.rollbacks, epoch)[place]
 
     def draw(self, position: int) -> int:
         """The seed of what augmentation draws there."""
@@ -45,17 +50,34 @@ class Order:
 
 
 @functools.lru_cache(maxsize=4)
-def _shuffled(count: int, seed: int) -> list[int]:
-    order: list[int] = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
+def _shuffled(count: int, seed: int, rollbacks: int, epoch: int) -> list[int]:
+    draws = torch.Generator().manual_seed(seed_of(seed, ORDER, rollbacks, epoch))
+    order: list[int] = torch.randperm(count, generator=draws).tolist()
     return order
 
 
 def feed(
     samples: Samples[B], order: Order, start: int, workers: int, *, pin: bool = False
 ) -> Generator[list[B], None, None]:
-    """The micro-batches of step `start` and of every step after it, read ahead by threads."""
-    count = order.batch_size * order.accumulate
+    """The micro-batches of step `start` and of every step after it.
+
+    What lies in memory is gathered when it is asked for; everything else is read ahead by threads.
+    """
     steps = iter(range(start, 2**63))
+    for micro in (
+        _gathered(samples, order, steps) if isinstance(samples, Gathers) else _read(samples, order, steps, workers)
+    ):
+        yield [_pinned(batch) for batch in micro] if pin else micro
+
+
+def _gathered(samples: Gathers[B], order: Order, steps: Iterator[int]) -> Iterator[list[B]]:
+    for step in steps:
+        indices = [order.index(position) for position in order.positions(step)]
+        yield [samples.gather(indices[first : first + order.batch_size]) for first in order.micro_batches]
+
+
+def _read(samples: Samples[B], order: Order, steps: Iterator[int], workers: int) -> Iterator[list[B]]:
+    count = order.batch_size * order.accumulate
     positions = (position for step in steps for position in order.positions(step))
     read = ordered_map(
         lambda position: samples.sample(order.index(position), order.draw(position)),
@@ -63,10 +85,12 @@ def feed(
         threads=workers,
         ahead=max(2 * count, 2 * workers),
     )
-    while True:
-        step_samples = [next(read) for _ in range(count)]
-        batches = [stack(step_samples[first : first + order.batch_size]) for first in range(0, count, order.batch_size)]
-        yield [_pinned(batch) for batch in batches] if pin else batches
+    try:
+        while True:
+            drawn = [next(read) for _ in range(count)]
+            yield [stack(drawn[first : first + order.batch_size]) for first in order.micro_batches]
+    finally:
+        read.close()
 
 
 def _pinned(batch: B) -> B:

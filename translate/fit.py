@@ -46,7 +46,7 @@ def fit(experiment: Experiment, data: Path, device: str = "auto") -> Iterator[Tr
         UserError: Not even one small square at a time fits.
     """
     room = SHARE * free_memory(choose_device(device))
-    crop = experiment.data.crop.size
+    crop = experiment.data.size
     while True:
         first = _try(experiment, data, 1, crop, device)
         yield first
@@ -85,10 +85,11 @@ def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device:
 
 def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str) -> Trial:
     experiment = Experiment.model_validate_json(experiment_json)
-    crop = experiment.data.crop.size
+    opened = experiment.data.open(data)
+    experiment, samples = experiment.on(opened), opened.training
+    crop = experiment.data.size
     device = choose_device(device_name)
     numerics = choose_numerics(device, training=True, precision=experiment.training.precision)
-    samples = experiment.data.open(data).training
     try:
         trainer: Trainer[Any] = Trainer(experiment.model.recipe(), experiment.training, numerics, World(device=device))
         batch: Any = stack([samples.sample(index % len(samples), seed_of(index)) for index in range(batch_size)])

@@ -15,7 +15,7 @@ COPY = 0.1  # share of the wanted change of its input below which an output is a
 WANTED = 0.2  # mean change of a picture, on the scale [0, 1], where no truth tells what is wanted
 LITTLE = 0.02  # wanted change below which a copy is no failure
 INVERTED = -0.3  # correlation with the truth, or else the input, below which colours are inverted
-SAME = 0.05  # difference between outputs, as a share of that between truths, below which all are one
+SAME = 0.05  # difference between outputs, as a share of that between truths or real pictures, below which all are one
 
 
 @dataclass
@@ -65,6 +65,8 @@ def examine(shown: Shown) -> dict[Ailment, bool]:
         found["colours inverted"] = _correlation(made, like.float()) < INVERTED
         if len(made) > 1:
             found["diversity lost"] = _spread(made) < SAME * _spread(like.float())
+    if shown.real is not None and len(made) > 1:
+        found["diversity lost"] = _spread(made) < SAME * _spread(shown.real.float())
     return found
 
 

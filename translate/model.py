@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.images import Picture
-from models.contract import Translator
+from models.contract import Sampler, Translator
 from models.inference import translate_batch
 from translate.auto import choose_inference
 from translate.experiment import Experiment
@@ -53,7 +53,7 @@ class Card(Settings):
     @property
     def scaled_to(self) -> int | None:
         """The shorter side, in pixels, that pictures were scaled to for it; None where it saw them as they were."""
-        return None if self.experiment.data.crop.load is None else self.trained_size
+        return self.experiment.data.scaled_to
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,9 @@ def load_model(
         UserError: There is no such device.
     """
     path = model_path(model)
-    card, tensors = _read(path)
-    network = card.experiment.model.translator()
+    network, card = rebuild(path)
     if not isinstance(network, Translator):
-        raise ModelError(f"{path}: makes pictures from noise and translates none")
-    _fill(network, tensors, path)
+        raise ModelError(f"{path}: makes pictures from noise and translates none; use `translate sample`")
     chosen = choose_device(device)
     numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
     network = numerics.settle(network, chosen).eval().requires_grad_(False)
@@ -146,6 +144,18 @@ def load_model(
         numerics = choose_inference(network, digest, numerics, chosen)
         network = numerics.settle(network, chosen)
     return LoadedModel(network, card, digest, chosen, numerics)
+
+
+def rebuild(path: Path) -> tuple[Translator | Sampler, Card]:
+    """The network of a model file, on the host, and what the file says about it.
+
+    Raises:
+        ModelError: It is damaged, or was not written by this program.
+    """
+    card, tensors = _read(path)
+    network = card.experiment.model.translator()
+    _fill(network, tensors, path)
+    return network.eval().requires_grad_(False), card
 
 
 def start_from(network: nn.Module, path: Path) -> str:

@@ -67,6 +67,9 @@ class Trainer(Generic[B]):
         report: dict[str, Tensor] = {}
         while (drawn := self._backward(streams, report)) is not None:
             self._move(*drawn, factor)
+        if self.world.size > 1:
+            # Where a recipe keeps a number of its own beside the weights, each process made it from its own batch.
+            self.world.average([buffer for buffer in self.recipe.buffers() if buffer.is_floating_point()])
         if self.average is not None and self.config.ema_decay is not None:
             follow(self.average, self.recipe.model, self.config.ema_decay)
         self.failing = self.failing + 1 if self.skipped > skipped else 0

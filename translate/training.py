@@ -60,12 +60,12 @@ class Training:
                 f"{out}: holds a trained model, but no state.pt to go on from; choose another --out, and --init-from "
                 f"{self.folder.last} to start from what was learned"
             )
+        self.data: Opened = experiment.data.open(data)
+        experiment = experiment.on(self.data)
+        self.facts = self._facts(init_from)
         if self.resumed:
             recorded, recorded_facts = self.folder.read_config()
             experiment = same_run(experiment, recorded, out)
-        self.data: Opened = experiment.data.open(data)
-        self.facts = self._facts(init_from)
-        if self.resumed:
             _check_facts(self.facts, recorded_facts, out)
         self.experiment, self.numerics = _resolved(experiment, self.world)
         left_out = self.data.skipped
@@ -253,7 +253,7 @@ class Training:
             experiment=self.experiment,
             step=self.trainer.step,
             domains=self.trainer.recipe.model.domains,
-            trained_size=self.experiment.data.crop.size,
+            trained_size=self.experiment.data.size,
             figures=self.figures,
             data_fingerprint=self.data.fingerprint,
             data_samples=len(self.data.training),
