@@ -25,6 +25,7 @@ class Translator(nn.Module, ABC):
         scale: How many times larger the output is on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
+        only_size: H and W must be exactly this many pixels; None where any size will do.
         margin: How many input pixels away, on each side, an output pixel can still see, norms aside;
             None where there is no such bound.
         global_norm: Its norms take their statistics over the whole picture.
@@ -37,6 +38,7 @@ class Translator(nn.Module, ABC):
     scale: int = 1
     multiple: int = 1
     minimum: int = 1
+    only_size: int | None = None
     margin: int | None = None
     global_norm: bool = False
     domains: tuple[str, ...] = ()

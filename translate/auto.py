@@ -20,7 +20,7 @@ from translate.hardware import Numerics, describe_machine, native_bfloat16
 
 AGREEMENT = 50.0  # dB between bfloat16 and float32, on each probe, for bfloat16 to be used
 FLAT = 0.02  # standard deviation, of a picture in [-1, 1], below which a norm divides by almost nothing
-PROBE = 256  # pixels on a side
+PROBE = 256  # pixels on a side, where a model takes any
 BATCHES = (1, 4, 8)  # tried with the first pictures of a size
 LAYOUTS = ("contiguous", "channels_last")
 
@@ -30,19 +30,19 @@ def is_flat(image: Tensor) -> bool:
     return float(image[..., ::2, ::2].std(correction=0)) < FLAT  # every fourth pixel tells as much
 
 
-def probes(channels: int) -> dict[str, Tensor]:
-    """Pictures (1, channels, 256, 256) that a precision is judged by: the same on every machine.
+def probes(channels: int, size: int = PROBE) -> dict[str, Tensor]:
+    """Pictures (1, channels, size, size) that a precision is judged by: the same on every machine.
 
     A photograph's statistics (contrast falling with frequency, some hard edges), the same at night,
     a gradient, and a picture that is nearly flat.
     """
     draws = np.random.default_rng(0)
-    frequencies = np.hypot(np.fft.fftfreq(PROBE)[:, None], np.fft.rfftfreq(PROBE)[None])
-    spectrum = np.fft.rfft2(draws.standard_normal((channels, PROBE, PROBE))) / np.maximum(frequencies, 1 / PROBE)
-    photograph = np.fft.irfft2(spectrum, (PROBE, PROBE))
-    photograph[:, 64:160, 80:200] *= -0.7  # an object with edges
+    frequencies = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    spectrum = np.fft.rfft2(draws.standard_normal((channels, size, size))) / np.maximum(frequencies, 1 / size)
+    photograph = np.fft.irfft2(spectrum, (size, size))
+    photograph[:, size // 4 : 5 * size // 8, 5 * size // 16 : 25 * size // 32] *= -0.7  # an object with edges
     photograph = np.clip(0.35 * photograph / photograph.std(), -1, 1)
-    ramp = np.linspace(-1, 1, PROBE)[None, None] * np.ones((channels, PROBE, 1))
+    ramp = np.linspace(-1, 1, size)[None, None] * np.ones((channels, size, 1))
     pictures = {
         "photograph": photograph,
         "night": photograph * 0.2 - 0.8,
@@ -55,7 +55,7 @@ def probes(channels: int) -> dict[str, Tensor]:
 def bears_bfloat16(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
     """Agreement in dB between bfloat16 and float32 on each probe."""
     agreement = {}
-    for name, picture in probes(translator.channels_in).items():
+    for name, picture in _probes_of(translator).items():
         outputs = [
             _run(translator, replace(numerics, precision=precision), device, picture) for precision in ("fp32", "bf16")
         ]
@@ -92,7 +92,7 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
 
 def layout_speeds(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
     """Milliseconds of the photograph probe in each layout, interleaved, the faster of three each."""
-    picture = probes(translator.channels_in)["photograph"]
+    picture = _probes_of(translator)["photograph"]
     times: dict[str, list[float]] = {layout: [] for layout in LAYOUTS}
     for _ in range(4):
         for layout in LAYOUTS:
@@ -132,6 +132,10 @@ class BatchChoice:
         """Note how long a batch took."""
         if len(self._times[shape][size]) < 2:
             self._times[shape][size].append(seconds / size)
+
+
+def _probes_of(translator: Translator) -> dict[str, Tensor]:
+    return probes(translator.channels_in, translator.only_size or PROBE)
 
 
 def _run(translator: Translator, numerics: Numerics, device: torch.device, picture: Tensor) -> Tensor:

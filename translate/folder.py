@@ -108,11 +108,14 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
                 "choose another place, or --on-exists overwrite"
             )
         picture = read(job.source, limit=options.pixel_limit)
-        image = as_input(picture, model.translator.channels_in, options.work_size)
     except OSError as error:
         return _failed(job, f"{job.name}: cannot be read: {error.strerror or error}")
     except UserError as error:
         return _failed(job, str(error))
+    try:
+        image = as_input(picture, model.translator, options.work_size)
+    except UserError as error:
+        return _failed(job, f"{job.name}: {error}")
     precision, notes = model.numerics.precision, tuple[str, ...]()
     if precision != "fp32" and (picture.depth == 16 or is_flat(image)):
         precision = "fp32"

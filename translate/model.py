@@ -73,10 +73,10 @@ class LoadedModel:
         (H, W) or (H, W, 1 to 4) uint8 or uint16, RGB and alpha.
 
         Raises:
-            UserError: It is none of these.
+            UserError: It is none of these, or the model works on another size alone.
         """
         given = to_picture(picture)
-        output = self.run(as_input(given, self.translator.channels_in)[None], domain)[0]
+        output = self.run(as_input(given, self.translator)[None], domain)[0]
         made: P = of_kind(as_output(output, given, self.translator), picture)
         return made
 

@@ -67,13 +67,24 @@ def of_kind(picture: Picture, like: Any) -> Any:
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 
-def as_input(picture: Picture, channels: int, work_size: int | None = None) -> Tensor:
-    """The picture as (channels, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given."""
-    pixels = opaque(picture)
+def as_input(picture: Picture, translator: Translator, work_size: int | None = None) -> Tensor:
+    """The picture as (channels_in, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given.
+
+    Raises:
+        UserError: The translator works on another size alone.
+    """
+    width, height = picture.width, picture.height
     if work_size is not None:
-        width, height = work_dimensions(picture.width, picture.height, work_size)
-        pixels = resized(pixels, width, height)
-    return as_tensor(with_channels(as_floats(pixels), channels))
+        width, height = work_dimensions(width, height, work_size)
+    only = translator.only_size
+    if only is not None and (width, height) != (only, only):
+        scaled = f"scale it, as --work-size {only} does"
+        remedy = scaled if width == height else "cut it to a square first"
+        raise UserError(
+            f"expected {only}x{only} pixels, all that this model works on, found {width}x{height}; {remedy}"
+        )
+    pixels = resized(opaque(picture), width, height)
+    return as_tensor(with_channels(as_floats(pixels), translator.channels_in))
 
 
 def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def pinned(model: LoadedModel) -> LoadedModel:
 
 def added_by_files(model: LoadedModel, folder: Path, out: Path) -> str:
     """A table's row: what decoding, encoding and writing add to the bare forward passes at the best batch."""
-    images = torch.stack([as_input(read(folder / name), 3) for name in find(folder).pictures])
+    images = torch.stack([as_input(read(folder / name), model.translator) for name in find(folder).pictures])
 
     def forwards(batch: int) -> float:
         began = time.perf_counter()

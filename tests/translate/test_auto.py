@@ -51,6 +51,16 @@ def test_the_probes_are_what_they_are_called() -> None:
     assert torch.equal(pictures["photograph"], probes(3)["photograph"])
 
 
+def test_a_model_of_one_size_is_measured_at_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = Wave(0.5), set()
+    model.only_size = 28
+    model.register_forward_hook(lambda module, inputs, output: seen.add(tuple(inputs[0].shape)))
+    monkeypatch.setattr("translate.auto.native_bfloat16", lambda device: True)
+    choose_inference(model, "of one size", NUMERICS, CPU)
+    assert seen == {(1, 3, 28, 28)}
+    assert not any(is_flat(picture[0]) for name, picture in probes(3, 28).items() if name != "near-flat")
+
+
 def test_a_model_that_bfloat16_harms_is_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     gentle, harsh = bears_bfloat16(Wave(0.5), NUMERICS, CPU), bears_bfloat16(Wave(50.0), NUMERICS, CPU)
     assert min(gentle.values()) >= AGREEMENT > min(harsh.values())

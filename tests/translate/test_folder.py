@@ -223,6 +223,23 @@ def test_a_work_size_keeps_the_depth(unchanged: Models, tmp_path: Path) -> None:
     assert (made % 257 != 0).mean() > 0.9
 
 
+def test_a_model_of_one_size_fails_other_sizes_in_a_sentence_each(unchanged: Models, tmp_path: Path) -> None:
+    model = unchanged()
+    model.translator.only_size = 16
+    folder = noise(tmp_path / "in", "fits.png", size=(16, 16))
+    noise(folder, "large.png", size=(32, 32))
+    noise(folder, "wide.png", size=(16, 33))
+    outcomes = run(model, folder, tmp_path / "out")
+    assert outcomes["fits.png"].status == "ok"
+    expected = "expected 16x16 pixels, all that this model works on, found"
+    assert outcomes["large.png"].reason == f"large.png: {expected} 32x32; scale it, as --work-size 16 does"
+    assert outcomes["wide.png"].reason == f"wide.png: {expected} 33x16; cut it to a square first"
+    again = statuses(run(model, folder, tmp_path / "again", work_size=16))
+    assert again == {"fits.png": "ok", "large.png": "ok", "wide.png": "failed"}
+    with pytest.raises(UserError, match="found 33x16; cut it to a square first"):
+        model(np.zeros((16, 33, 3), np.uint8))
+
+
 def test_a_domain_is_what_the_model_aims_for(unchanged: Models, tmp_path: Path) -> None:
     folder = noise(tmp_path / "in", "a.png")
     model = unchanged(domains=("positive", "negative"))
