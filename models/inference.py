@@ -1,10 +1,10 @@
-"""How a translator is used, wherever it is used: any size in, the right size out, as `eval()` says."""
+"""How a translator or a sampler is used, wherever it is used: the right size out, as `eval()` says."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.contract import Translator
+from models.contract import Sampler, Translator
 
 
 @torch.inference_mode()
@@ -20,6 +20,17 @@ def translate_batch(model: Translator, image: Tensor, domain: int = 0) -> Tensor
         height, width = image.shape[-2:]
         output: Tensor = model(padded(image, model.multiple, model.minimum), domain)
         return output[..., : height * model.scale, : width * model.scale].clamp(-1, 1)
+    finally:
+        model.train(was_training)
+
+
+@torch.inference_mode()
+def generate_batch(model: Sampler, latent: Tensor, label: Tensor) -> Tensor:
+    """(B, latent) numbers and (B,) labels to (B, channels, size, size), as `eval()` says."""
+    was_training = model.training
+    model.eval()
+    try:
+        return model.generate(latent, label)
     finally:
         model.train(was_training)
 

@@ -13,7 +13,8 @@ Differs from the paper:
 from typing import Literal
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -105,3 +106,47 @@ def normalise_spectrally(network: nn.Module) -> None:
     for layer in list(network.modules()):  # a list, since normalising adds modules
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(layer)
+
+
+def clamp_spectrally(network: nn.Module, cap: float) -> None:
+    """Keep the largest singular value of every convolution's and linear layer's weight at `cap` or below, from now on.
+
+    A weight below the cap is left as it is, where spectral normalisation would enlarge it.
+    """
+    for layer in list(network.modules()):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            parametrize.register_parametrization(layer, "weight", SpectralClamp(layer.weight, cap))
+
+
+class SpectralClamp(nn.Module):
+    """W / max(1, σ(W) / cap), with W as a matrix of one row an output channel (or input, where transposed).
+
+    σ is estimated as in Miyato et al. 2018, algorithm 1: one power iteration a forward in training, none in `eval()`;
+    the estimate starts from 15.
+    """
+
+    def __init__(self, weight: Tensor, cap: float) -> None:
+        super().__init__()
+        self.cap = cap
+        self.register_buffer("left", F.normalize(torch.randn(len(weight)), dim=0))
+        self.left: Tensor
+        for _ in range(15):
+            self.left = self._iterated(weight.detach().flatten(1))[0]
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight to compute with."""
+        matrix = weight.flatten(1)
+        left, right = self._iterated(matrix.detach()) if self.training else self._right(matrix.detach())
+        if self.training:
+            self.left = left
+        sigma = left @ (matrix @ right)
+        return weight / (sigma / self.cap).clamp(min=1)
+
+    @torch.no_grad()
+    def _right(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        return self.left, F.normalize(self.left @ matrix, dim=0)
+
+    @torch.no_grad()
+    def _iterated(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        _, right = self._right(matrix)
+        return F.normalize(matrix @ right, dim=0), right

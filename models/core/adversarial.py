@@ -11,6 +11,10 @@ everything: the examples and, for a discriminator of patches, the patches.
 | hinge          | E max(0, 1-f(x)) + E max(0, 1+f(G)) | -E f(G)          | Lim, Ye 2017, arXiv:1705.02894          |
 | wasserstein    | E f(G) - E f(x)                     | -E f(G)          | Arjovsky et al. 2017, arXiv:1701.07875  |
 
+Any of them becomes relativistic (on average; Jolicoeur-Martineau 2018, arXiv:1807.00734) when f(x) - E f(G) and
+f(G) - E f(x) take the places of f(x) and f(G); the generator then minimises the discriminator's loss with the two
+exchanged.
+
 Where implementations differ in a ½: least squares here has Mao's. CycleGAN's code has the same discriminator term, as
 it halves the sum of both squares, but no ½ for the generator, whose term is then twice this one. Pix2pix halves the
 discriminator's cross-entropy, DeepFill the discriminator's hinge: that is for a recipe to say, as are clipped weights
@@ -81,6 +85,11 @@ ADVERSARIAL: dict[AdversarialName, Adversarial] = {
     "hinge": HINGE,
     "wasserstein": WASSERSTEIN,
 }
+
+
+def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of real and fake examples, each less the mean of the others: Jolicoeur-Martineau 2018, section 4.1."""
+    return real - _mean(fake), fake - _mean(real)
 
 
 def share_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:

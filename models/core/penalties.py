@@ -1,6 +1,7 @@
 """Terms of a critic's loss that keep its gradient with respect to pictures in bounds.
 
 Gradient penalty: Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville 2017, arXiv:1704.00028.
+DRAGAN's penalty: Kodali, Abernethy, Hays, Kira 2017, arXiv:1705.07215.
 R1: Mescheder, Geiger, Nowozin 2018, arXiv:1801.04406.
 
 Each is computed in float32, under autocast too: a second derivative in half precision is mostly rounding. Each is
@@ -32,6 +33,25 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
     gradient = _gradient(critic, share * real + (1 - share) * fake)
     norm: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+    return ((norm - 1) ** 2).mean()
+
+
+def dragan(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """E(‖∇f(x + αδ)‖₂ - 1)² around real examples: Kodali et al., section 2.3 and its code.
+
+    δ is ½ the standard deviation of the batch times a uniform number for each value; α is uniform, one an example.
+
+    Args:
+        critic: From (B, ...) to scores of any shape.
+        real: (B, ...).
+
+    Returns:
+        A float32 scalar that can be differentiated by the critic's parameters.
+    """
+    real = real.detach().float()
+    noise = 0.5 * real.std() * torch.rand_like(real)
+    share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    norm: Tensor = torch.linalg.vector_norm(_gradient(critic, real + share * noise), dim=1)
     return ((norm - 1) ** 2).mean()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from models.core.figures import l1, psnr, reconstruction, ssim
+from models.core.figures import energy, l1, psnr, reconstruction, ssim
 
 SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
 
@@ -81,3 +81,22 @@ def test_every_picture_has_figures_of_its_own_in_half_precision_too():
         assert torch.allclose(values, alone, atol=1e-6)
         assert halves[name].dtype == torch.float32
         assert torch.allclose(halves[name], values, rtol=0.02)
+
+
+def test_energy_is_the_energy_distance_of_two_sets():
+    draws = np.random.default_rng(0)
+    made, real = draws.normal(0, 0.3, (40, 1, 1, 1)), draws.normal(0.5, 0.3, (40, 1, 1, 1))
+    ours = energy(torch.tensor(made), torch.tensor(real)).mean().item()
+    across = np.abs(made.reshape(-1, 1) - real.reshape(1, -1)).mean()
+    alike, same = (np.abs(x.reshape(-1, 1) - x.reshape(1, -1)).sum() / (40 * 39) for x in (real, made))
+    assert ours == pytest.approx((2 * across - alike - same) / 2, rel=1e-4)
+
+
+def test_energy_is_about_zero_for_one_distribution_and_grows_with_the_distance():
+    draws = torch.Generator().manual_seed(0)
+    one, other, far = (torch.randn(200, 3, 4, 4, generator=draws) * 0.3 for _ in range(3))
+    assert abs(energy(one, other).mean().item()) < 0.005
+    collapsed = one[:1].expand(200, -1, -1, -1)
+    assert energy(far + 0.5, other).mean() > 0.05
+    assert energy(collapsed, other).mean() > 0.05
+    assert torch.isfinite(energy(one[:1], other[:1])).all()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.backbones.patch import PatchDiscriminator
-from models.core.penalties import gradient_penalty, r1
+from models.core.penalties import dragan, gradient_penalty, r1
 
 CONTEXTS = [nullcontext, lambda: torch.autocast("cpu", torch.bfloat16)]
 Context = Callable[[], AbstractContextManager[object]]
@@ -116,3 +116,26 @@ def test_a_flat_critic_gives_no_nan() -> None:
     penalty = gradient_penalty(critic, torch.rand(2, 3, 5, 4), torch.rand(2, 3, 5, 4))
     assert penalty.item() == 1.0
     assert torch.autograd.grad(penalty, critic.weight)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_dragans_penalty_of_a_linear_critic(context: Context) -> None:
+    critic = linear(3)
+    with context():
+        penalty = dragan(critic, torch.rand(3, 3, 5, 4))
+    torch.testing.assert_close(penalty, (critic.weight.detach().norm() - 1) ** 2)
+
+
+def test_dragan_looks_around_real_examples_by_half_their_deviation() -> None:
+    seen = []
+
+    def critic(examples: Tensor) -> Tensor:
+        seen.append(examples.detach())
+        return quadratic(examples)
+
+    real = torch.randn(500, 1, 2, 2)
+    dragan(critic, real)
+    moved = (seen[0] - real).flatten(1)
+    assert moved.min() >= 0
+    assert 0.45 * real.std() < moved.max() <= 0.5 * real.std()
+    assert moved.mean().item() == pytest.approx(0.125 * real.std().item(), rel=0.1)  # ½ of ½ of ½

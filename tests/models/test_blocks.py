@@ -1,0 +1,44 @@
+"""Blocks that keep weights in bounds, against singular values computed outright."""
+
+import pytest
+import torch
+from torch import nn
+
+from models.backbones.blocks import clamp_spectrally
+
+
+def largest(weight: torch.Tensor) -> float:
+    return torch.linalg.matrix_norm(weight.detach().flatten(1), 2).item()
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(30, 20), nn.Conv2d(3, 8, 4), nn.ConvTranspose2d(4, 6, 3)])
+def test_a_clamped_weight_has_no_larger_singular_value_than_the_cap(layer):
+    torch.manual_seed(0)
+    nn.init.normal_(layer.weight, std=1.0)
+    network = nn.Sequential(layer)
+    before = largest(layer.weight)
+    clamp_spectrally(network, 0.5)
+    for _ in range(300):
+        weight = network[0].weight  # each look is a power iteration
+    assert before > 1
+    assert largest(weight) == pytest.approx(0.5, rel=1e-3)
+    network.eval()
+    assert torch.equal(network[0].weight, network[0].weight)
+
+
+def test_a_weight_below_the_cap_is_left_as_it_is():
+    network = nn.Sequential(nn.Linear(5, 5))
+    kept = network[0].weight.detach().clone()
+    clamp_spectrally(network, 100.0)
+    assert torch.equal(network[0].weight, kept)
+
+
+def test_a_clamped_network_learns_and_is_saved_whole():
+    network, other = nn.Sequential(nn.Linear(4, 3)), nn.Sequential(nn.Linear(4, 3))
+    for each in (network, other):
+        clamp_spectrally(each, 0.1)
+    network(torch.randn(2, 4)).sum().backward()
+    assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in network.parameters())
+    other.load_state_dict(network.state_dict())
+    numbers = torch.randn(2, 4)
+    assert torch.equal(other.eval()(numbers), network.eval()(numbers))
