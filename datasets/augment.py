@@ -51,6 +51,12 @@ class Cropper:
         cut = pipeline(image=source, target=target)
         return as_floats(_with_channel(cut["image"])), as_floats(_with_channel(cut["target"]))
 
+    def cut(self, pixels: Pixels, seed: int) -> Floats:
+        """A `scaled` picture to (size, size, C) in [0, 1], by the draws of `seed`."""
+        pipeline = self._pipeline("geometry", self._geometry)
+        pipeline.set_random_seed(seed)
+        return as_floats(_with_channel(pipeline(image=pixels)["image"]))
+
     def recolour(self, pixels: Floats, seed: int) -> Floats:
         """(H, W, 1 or 3) floats in [0, 1] with brightness, contrast, saturation and hue moved, in training."""
         if not self.training or not self.config.jitter:

@@ -54,6 +54,17 @@ class Pictures(NamedTuple):
     label: Tensor
 
 
+class Unpaired(NamedTuple):
+    """Pictures of two domains, (B, C, H, W) float32 in [-1, 1] each; neighbours need have nothing in common.
+
+    `truth`, (B,) bool, tells where they do: both then show the same, and each is what the other should become.
+    """
+
+    a: Tensor
+    b: Tensor
+    truth: Tensor
+
+
 B = TypeVar("B", bound=tuple[Tensor, ...])
 S_co = TypeVar("S_co", bound=tuple[Tensor, ...], covariant=True)
 

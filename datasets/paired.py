@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import Field, Tag
 from torch import Tensor
@@ -69,7 +69,7 @@ class Folders(Settings):
             )
         files: dict[str, Path] = {}
         found = find(root / folder)
-        problems = _unsupported(root / folder, found)
+        problems = unsupported(root / folder, found)
         for path in found.pictures:
             stem = path.with_suffix("").as_posix()
             if stem in files:
@@ -174,7 +174,7 @@ class PairedConfig(Settings):
         good = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict is None]
         problems += [verdict for verdict in verdicts if verdict is not None]
         if problems and not self.skip_bad:
-            raise DataError(_listed(root, problems))
+            raise DataError(listed(root, problems))
         training, validation = held_out(good, self.validation_share)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
@@ -238,8 +238,20 @@ def _tensor(pixels: Floats, channels: int) -> Tensor:
     return as_tensor(with_channels(pixels, channels))
 
 
-def held_out(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
-    """Training and validation pairs; a pair stays on its side when other pairs come or go, nearly always.
+class Named(Protocol):
+    """What has a name within its folder."""
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def held_out(pairs: Iterable[N], share: float) -> tuple[list[N], list[N]]:
+    """Training and validation pairs, or pictures; each stays on its side when others come or go, nearly always.
 
     The `share` with the smallest hashes of their names is held out, at least one where there are two.
     """
@@ -254,10 +266,11 @@ def held_out(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair
 def _each_picture(root: Path) -> tuple[list[Pair], list[str]]:
     found = find(root)
     pairs = [Pair(path.as_posix(), root / path, root / path) for path in found.pictures]
-    return pairs, _unsupported(root, found)
+    return pairs, unsupported(root, found)
 
 
-def _unsupported(root: Path, found: Found) -> list[str]:
+def unsupported(root: Path, found: Found) -> list[str]:
+    """A sentence about each file that is known and cannot be read."""
     return [f"{root / path}: {kind} cannot be read" for path, kind in found.unsupported]
 
 
@@ -268,7 +281,8 @@ def _fingerprint(pairs: Sequence[Pair]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _listed(root: Path, problems: Sequence[str]) -> str:
+def listed(root: Path, problems: Sequence[str]) -> str:
+    """The sentence that refuses a folder, with the first problems found in it."""
     shown = "".join(f"\n  {problem}" for problem in problems[:20])
     more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
     return (

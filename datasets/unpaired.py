@@ -1,0 +1,211 @@
+"""Two piles of pictures that have no partners: horses here, zebras there, of any sizes and counts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from datasets.augment import CropConfig, Cropper
+from datasets.contract import Opened, Settings, Unpaired, seed_of
+from datasets.errors import DataError, UserError
+from datasets.folder import find
+from datasets.images import read, read_header
+from datasets.paired import Channels, held_out, listed, unsupported
+from datasets.pixels import Pixels, as_tensor, opaque, with_channels
+from datasets.threads import Kept, ordered_map
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture, and what it is called within its folder."""
+
+    name: str
+    path: Path
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix; a true counterpart has the same."""
+        return Path(self.name).with_suffix("").as_posix()
+
+
+class UnpairedConfig(Settings):
+    """Two folders of pictures to learn translations between; the folders' names are those of the domains.
+
+    The folder of domain `A` may also be called `trainA`, as published data sets have it.
+    """
+
+    batch_type: ClassVar[type[Unpaired]] = Unpaired
+    kind: Literal["unpaired"] = "unpaired"
+    a: str = "A"
+    b: str = "B"
+    truth: bool = False  # pictures of one stem in both folders are pairs: those held out are judged by each other
+    picture_channels: Channels = 3
+    crop: CropConfig = CropConfig()
+    validation_share: float = Field(0.1, ge=0, lt=1)  # of each folder, chosen by a hash of the names
+    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
+    # Leave out pictures that cannot be used, instead of refusing the folders; each is then decoded once to see.
+    skip_bad: bool = False
+
+    @model_validator(mode="after")
+    def _two_domains(self) -> "UnpairedConfig":
+        if self.a == self.b:
+            raise ValueError(f"a and b are both {self.a}: translations go from one folder's kind to another's")
+        return self
+
+    @property
+    def channels(self) -> tuple[int]:
+        """Of both domains' pictures."""
+        return (self.picture_channels,)
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side of the squares that are learned from."""
+        return self.crop.size
+
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side to which pictures are scaled; None: they keep theirs."""
+        return self.crop.scaled_to
+
+    def open(self, root: Path) -> Opened:
+        """Find and check every picture of both folders.
+
+        Raises:
+            DataError: A folder is missing or empty, a picture cannot be used and `skip_bad` is off, or no truth is
+                found where some was said to be.
+        """
+        problems: list[str] = []
+        sides = []
+        for name in (self.a, self.b):
+            files, more = self._side(root, name)
+            sides.append(files)
+            problems += more
+        if problems and not self.skip_bad:
+            raise DataError(listed(root, problems))
+        for name, files in zip((self.a, self.b), sides, strict=True):
+            if len(files) < 2:
+                found = f"a single {'usable ' if problems else ''}picture" if files else "no picture"
+                raise DataError(
+                    f"{root}: {name} holds {found}; a domain is learned from many, and at least 2 are needed"
+                )
+        training, validation = self._split(root, sides[0], sides[1])
+        return Opened(
+            Piles(self, *training, training=True),
+            Piles(self, *validation, training=False),
+            _fingerprint(sides),
+            tuple(problems),
+            (self.a, self.b),
+        )
+
+    def _side(self, root: Path, name: str) -> tuple[list[File], list[str]]:
+        """The usable pictures of a domain, and a sentence about each other one."""
+        folder = self._folder(root, name)
+        found = find(folder)
+        files = [File(path.as_posix(), folder / path) for path in found.pictures]
+        verdicts = list(ordered_map(self._verdict, files, threads=4, ahead=64))
+        good = [file for file, verdict in zip(files, verdicts, strict=True) if verdict is None]
+        return good, unsupported(folder, found) + [verdict for verdict in verdicts if verdict is not None]
+
+    def _folder(self, root: Path, name: str) -> Path:
+        for folder in (root / name, root / f"train{name}"):
+            if folder.is_dir():
+                return folder
+        there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        raise DataError(
+            f"{root}: expected the folders {self.a} and {self.b}, or train{self.a} and train{self.b}, found "
+            + (f"the folders {', '.join(there)}" if there else "no folders")
+            + "; name yours with --set data.a=… --set data.b=…"
+        )
+
+    def _verdict(self, file: File) -> str | None:
+        try:
+            if self.skip_bad:
+                read(file.path)
+            else:
+                read_header(file.path)
+            return None
+        except UserError as error:
+            return str(error)
+
+    def _split(self, root: Path, a: list[File], b: list[File]) -> tuple[list[list[File]], list[list[File]]]:
+        """Both domains' pictures to learn from, and those held out, in pairs where there is a truth."""
+        if not self.truth:
+            parts = [held_out(side, self.validation_share) for side in (a, b)]
+            return [learned for learned, _ in parts], [held for _, held in parts]
+        stems = [{file.stem: file for file in side} for side in (a, b)]
+        common = [file for file in a if file.stem in stems[1]]
+        if not common:
+            raise DataError(
+                f"{root}: data.truth says that pictures of one name in {self.a} and {self.b} are pairs, and no name is "
+                "in both; set data.truth=false"
+            )
+        # A share of the folders, and not of the pairs: of pictures that are never shown in pairs few may be common.
+        share = self.validation_share * min(len(a), len(b)) / len(common)
+        enough = share >= 1 and len(common) < min(len(a), len(b))  # the others are left to learn from
+        held = {file.stem for file in (common if enough else held_out(common, min(share, 1.0))[1])}
+        learned = [[file for file in side if file.stem not in held] for side in (a, b)]
+        return learned, [[stem_to[file.stem] for file in common if file.stem in held] for stem_to in stems]
+
+
+class Piles:
+    """Pictures of both domains as samples; which of them meet in a sample is drawn, so that nothing pairs them."""
+
+    def __init__(self, config: UnpairedConfig, a: Sequence[File], b: Sequence[File], *, training: bool) -> None:
+        self.config = config
+        self.a, self.b = a, b
+        self.training = training
+        self.cropper = Cropper(config.crop, training=training)
+        self._scaled = Kept(self._read, lambda pixels: pixels.nbytes, config.cache_gib * 2**30)
+
+    def __len__(self) -> int:
+        return max(len(self.a), len(self.b)) if self.a and self.b else 0
+
+    def name(self, index: int) -> str:
+        """The name of the picture of the first domain."""
+        return self.a[index % len(self.a)].name
+
+    def sample(self, index: int, seed: int) -> Unpaired:
+        """A picture of each domain, each cut and coloured by itself.
+
+        In training the domain with more pictures is walked through, and the other's picture is drawn.
+        Samples held out meet in order; where there is a truth, both show the same.
+        """
+        first, second = index % len(self.a), index % len(self.b)
+        if self.training and len(self.a) >= len(self.b):
+            second = _draw(len(self.b), seed)
+        elif self.training:
+            first = _draw(len(self.a), seed)
+        truth = self.config.truth and not self.training
+        return Unpaired(
+            self._cut(first, seed_of(seed, 0)),
+            self._cut(len(self.a) + second, seed_of(seed, 1)),
+            torch.tensor(truth),
+        )
+
+    def _cut(self, place: int, seed: int) -> Tensor:
+        pixels = self.cropper.cut(self._scaled(place), seed)
+        return as_tensor(with_channels(self.cropper.recolour(pixels, seed_of(seed, 0)), self.config.picture_channels))
+
+    def _read(self, place: int) -> Pixels:
+        """The picture at a place of both domains in a row, at the scale that squares are cut out at."""
+        file = self.a[place] if place < len(self.a) else self.b[place - len(self.a)]
+        return self.cropper.scaled(opaque(read(file.path)))
+
+
+def _draw(count: int, seed: int) -> int:
+    return int(np.random.default_rng(seed_of(seed, 2)).integers(count))
+
+
+def _fingerprint(sides: Sequence[Sequence[File]]) -> str:
+    digest = hashlib.sha256()
+    for side in sides:
+        for file in side:
+            digest.update(f"{file.name}\0{file.path.stat().st_size}\n".encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,179 @@
+"""Two piles of pictures: what is found, who meets whom, who is held out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datasets.contract import Opened
+from datasets.errors import DataError
+from datasets.unpaired import UnpairedConfig
+
+CROP = {"load": None, "size": 8, "flip": False}
+
+
+def config(**settings) -> UnpairedConfig:
+    return UnpairedConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
+
+
+def pile(folder: Path, values: range, side: int = 8) -> None:
+    """Pictures that are known by their gray, named by it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for value in values:
+        Image.new("RGB", (side, side + value % 3), (value,) * 3).save(folder / f"{value}.png")
+
+
+@pytest.fixture
+def piles(tmp_path) -> Path:
+    """Five pictures in A of one size, nine in B of others; 3, 4 and 5 are in both."""
+    pile(tmp_path / "A", range(1, 6))
+    pile(tmp_path / "B", range(3, 12), side=13)
+    return tmp_path
+
+
+def values(sample) -> tuple[int, int]:
+    return tuple(round((float(field.mean()) + 1) * 127.5) for field in sample[:2])
+
+
+def seen(samples, count: int = 200) -> list[tuple[int, int]]:
+    return [values(samples.sample(index % len(samples), index)) for index in range(count)]
+
+
+def names(opened: Opened) -> list[set[str]]:
+    """A learned, A held out, B learned, B held out."""
+    sides = [[opened.training.a, opened.validation.a], [opened.training.b, opened.validation.b]]
+    return [{file.name for file in part} for side in sides for part in side]
+
+
+def test_folders_of_any_sizes_and_counts_give_squares_of_both_domains(piles):
+    opened = config().open(piles)
+    assert opened.domains == ("A", "B")
+    assert len(opened.training) == 9
+    for index in range(9):
+        a, b, truth = opened.training.sample(index, index)
+        assert a.shape == b.shape == (3, 8, 8)
+        assert a.dtype == b.dtype == torch.float32
+        assert (truth.shape, truth.dtype, bool(truth)) == ((), torch.bool, False)
+
+
+def test_the_larger_pile_is_walked_through_and_the_other_is_drawn(piles):
+    samples = config().open(piles).training
+    walked = seen(samples, 9)
+    assert [b for _, b in walked] == list(range(3, 12))
+    assert {a for a, _ in seen(samples)} == set(range(1, 6))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_pictures_meet_by_the_seed_and_not_in_lockstep(piles, turned):
+    samples = config(**({"a": "B", "b": "A"} if turned else {})).open(piles).training
+    assert len(set(seen(samples, 2000))) == 45
+    assert values(samples.sample(2, 7)) == values(samples.sample(2, 7))
+
+
+def test_each_picture_is_cut_and_turned_by_itself(tmp_path):
+    for domain in "AB":
+        (tmp_path / domain).mkdir()
+        for number in range(2):
+            ramp = np.tile(np.arange(0, 240, 8, np.uint8), (30, 1))
+            Image.fromarray(ramp).save(tmp_path / domain / f"{number}.png")
+    samples = config(crop={"load": None, "size": 8, "flip": True}).open(tmp_path).training
+    same = [torch.equal(*samples.sample(0, seed)[:2]) for seed in range(30)]
+    assert sum(same) < 10
+
+
+def test_a_tree_of_published_data_sets_names_the_same_domains(piles):
+    (piles / "A").rename(piles / "trainA")
+    (piles / "B").rename(piles / "trainB")
+    assert config().open(piles).domains == ("A", "B")
+
+
+def test_folders_of_other_names_are_the_domains_names(piles):
+    (piles / "A").rename(piles / "horse")
+    (piles / "B").rename(piles / "zebra")
+    with pytest.raises(DataError, match=r"expected the folders A and B, or trainA .*, found the folders horse, zebra"):
+        config().open(piles)
+    assert config(a="horse", b="zebra").open(piles).domains == ("horse", "zebra")
+
+
+def test_one_folder_for_both_is_refused():
+    with pytest.raises(ValueError, match="a and b are both A"):
+        config(b="A")
+
+
+@pytest.mark.parametrize(("count", "found"), [(0, "no picture"), (1, "a single picture")])
+def test_an_empty_domain_and_one_of_a_single_picture_are_refused(tmp_path, count, found):
+    pile(tmp_path / "A", range(2))
+    pile(tmp_path / "B", range(count))
+    with pytest.raises(DataError, match=f"B holds {found}; .*at least 2 are needed") as caught:
+        config().open(tmp_path)
+    assert caught.value.exit_code == 5
+
+
+def test_bad_pictures_are_named_and_can_be_left_out(piles):
+    (piles / "A" / "torn.png").write_bytes(b"no picture")
+    whole = (piles / "B" / "3.png").read_bytes()
+    (piles / "B" / "cut.png").write_bytes(whole[:-30])
+    (piles / "B" / "phone.heic").touch()
+    with pytest.raises(DataError, match=r"2 of its pictures(?s:.*)A.torn\.png(?s:.*)HEIC cannot be read"):
+        config().open(piles)
+    opened = config(skip_bad=True).open(piles)
+    assert len(opened.skipped) == 3
+    assert names(opened)[2] == {f"{value}.png" for value in range(3, 12)}
+
+
+def test_a_share_of_each_pile_is_held_out_and_stays_so(piles):
+    pile(piles / "A", range(50, 80))
+    opened = config(validation_share=0.2).open(piles)
+    learned_a, held_a, learned_b, held_b = names(opened)
+    assert (len(held_a), len(held_b), len(learned_a), len(learned_b)) == (7, 2, 28, 7)
+    assert not learned_a & held_a
+    assert not learned_b & held_b
+    assert len(opened.validation) == 7
+    (piles / "A" / "1.png").rename(piles / "A" / "new.png")
+    assert len(held_a ^ names(config(validation_share=0.2).open(piles))[1]) <= 2
+
+
+def test_held_out_pictures_meet_in_order_whatever_the_seed(piles):
+    samples = config(validation_share=0.5).open(piles).validation
+    assert seen(samples, len(samples)) == [values(samples.sample(index, 99)) for index in range(len(samples))]
+
+
+def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_from(piles):
+    opened = config(truth=True, validation_share=0.2).open(piles)
+    learned_a, held_a, learned_b, held_b = names(opened)
+    assert held_a == held_b
+    assert len(held_a) == 1
+    assert not held_a & (learned_a | learned_b)
+    for index in range(len(opened.validation)):
+        sample = opened.validation.sample(index, 0)
+        assert values(sample)[0] == values(sample)[1]
+        assert bool(sample.truth)
+    assert not any(opened.training.sample(index, 0).truth for index in range(9))
+
+
+def test_of_piles_with_few_pictures_in_common_all_of_those_are_held_out(piles):
+    held = names(config(truth=True, validation_share=0.6).open(piles))[1]
+    assert held == {"3.png", "4.png", "5.png"}
+
+
+def test_a_truth_that_is_not_there_is_not_believed(tmp_path):
+    pile(tmp_path / "A", range(0, 3))
+    pile(tmp_path / "B", range(5, 8))
+    with pytest.raises(DataError, match=r"no name is in both; set data\.truth=false"):
+        config(truth=True).open(tmp_path)
+
+
+def test_the_fingerprint_tells_domains_apart(piles):
+    before = config().open(piles).fingerprint
+    assert config().open(piles).fingerprint == before
+    assert config(a="B", b="A").open(piles).fingerprint != before
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_have_the_channels_that_the_config_promises(piles, channels):
+    chosen = config(picture_channels=channels)
+    sample = chosen.open(piles).training.sample(0, 0)
+    assert chosen.channels == (channels,)
+    assert (len(sample.a), len(sample.b)) == (channels, channels)
