@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -197,6 +197,15 @@ class ModelConfig(Protocol):
 
     def recipe(self) -> Recipe[tuple[Tensor, ...], Translator | Sampler]:
         """The network with all that its training needs."""
+        ...
+
+
+@runtime_checkable
+class SuitsSize(Protocol):
+    """A model's configuration of which the data's size settles something that was left open."""
+
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Configurations of the backbones that several translators share; each builds its network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, Tag
 
@@ -26,6 +26,10 @@ class UNetConfig(Settings):
         multiple = 2**self.depth
         return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
 
+    def for_size(self, size: int) -> Self:
+        """Itself: its depth is chosen, since it decides about which sizes are possible."""
+        return self
+
     def build(self, channels_in: int, channels_out: int) -> UNet:
         """The network, freshly drawn."""
         return UNet(
@@ -40,10 +44,10 @@ class UNetConfig(Settings):
 
 
 class ResNetConfig(Settings):
-    """The residual generator of Johnson et al. and CycleGAN: 6 blocks to 128 pixels, 9 above."""
+    """The residual generator of Johnson et al. and CycleGAN."""
 
     name: Literal["resnet"] = "resnet"
-    blocks: int = Field(9, ge=0)
+    blocks: int | None = Field(None, ge=0)  # null: 6 for squares of up to 128 pixels, 9 above
     width: int = Field(64, ge=1)
     norm: Norm = "instance"
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -53,12 +57,16 @@ class ResNetConfig(Settings):
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
         return "a ResNet needs multiples of 4 from 8 on, in" if size % 4 or size < 8 else None
 
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
+        return self if self.blocks is not None else self.model_copy(update={"blocks": 6 if size <= 128 else 9})
+
     def build(self, channels_in: int, channels_out: int) -> ResNetGenerator:
         """The network, freshly drawn."""
         return ResNetGenerator(
             channels_in,
             channels_out,
-            blocks=self.blocks,
+            blocks=9 if self.blocks is None else self.blocks,
             width=self.width,
             norm=self.norm,
             dropout=self.dropout,
@@ -68,6 +76,10 @@ class ResNetConfig(Settings):
 
 GeneratorConfig = Annotated[
     Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], chosen_by("name", "unet")
+]
+# The same choice, for models in which a section without a name means the ResNet.
+ResidualGeneratorConfig = Annotated[
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], chosen_by("name", "resnet")
 ]
 
 

@@ -64,6 +64,10 @@ class Pix2PixConfig(Settings):
         """Itself: pairs have a single direction."""
         return self
 
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
+        return self.model_copy(update={"generator": self.generator.for_size(size)})
+
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
         judged = self.discriminator.size_problem(size) if self.adversarial_weight else None

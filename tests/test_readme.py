@@ -17,6 +17,7 @@ SHRUNK_TO = " ".join(
     for override in (
         "training.steps=2",
         "training.batch_size=1",
+        "model.generator.name=unet",
         "model.generator.width=4",
         "model.generator.depth=3",
         "model.discriminator.layers=1",
@@ -39,7 +40,7 @@ def commands() -> list[str]:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """Runs all commands of the tour, in order, once; gives the folder in which they ran."""
     folder = tmp_path_factory.mktemp("readme")
-    for kind, count in (("photos", 4), ("pairs/A", 4), ("pairs/B", 4)):
+    for kind, count in (("photos", 4), ("pairs/A", 4), ("pairs/B", 4), ("animals/horse", 4), ("animals/zebra", 3)):
         (folder / kind).mkdir(parents=True)
         for index in range(count):
             Image.radial_gradient("L").resize((40 + index, 36)).convert("RGB").save(folder / kind / f"{index}.png")
@@ -81,6 +82,7 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     folder = told()
     assert sorted(path.name for path in (folder / "mended").glob("*.png")) == ["1.png", "2.png", "3.png", "cat.png"]
     assert (folder / "runs" / "pairs" / "report.html").is_file()
+    assert len(list((folder / "stripes").glob("*.png"))) == 4
     assert (folder / "runs" / "together" / "last.safetensors").is_file()
 
 

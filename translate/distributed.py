@@ -4,12 +4,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from datasets.errors import UserError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class World:
         if self.size > 1:
             dist.all_reduce(numbers)
         return numbers
+
+    def gather(self, held: T) -> list[T]:
+        """What each process holds, in their order; every process gets the whole list."""
+        gathered = [held] * self.size
+        if self.size > 1:
+            dist.all_gather_object(gathered, held)
+        return gathered
 
     def any(self, flag: bool) -> bool:
         """Whether any process says so; every process gets the same answer."""

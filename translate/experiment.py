@@ -1,14 +1,17 @@
 """An experiment: what to learn, from what, and how long. The one schema of all configurations."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, Tag, ValidationError, model_validator
 
-from datasets.contract import Opened, Settings
+from datasets.contract import Opened, Settings, chosen_by
 from datasets.errors import UserError
 from datasets.paired import PairedConfig
+from datasets.unpaired import UnpairedConfig
+from models.contract import SuitsSize
+from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from translate.recipes import recipe_path
 
@@ -60,11 +63,21 @@ MAY_CHANGE = (
 )
 
 
+ModelUnion = Annotated[
+    Annotated[Pix2PixConfig, Tag("pix2pix")] | Annotated[CycleGANConfig, Tag("cyclegan")],
+    chosen_by("name", "pix2pix"),
+]
+DataUnion = Annotated[
+    Annotated[PairedConfig, Tag("paired")] | Annotated[UnpairedConfig, Tag("unpaired")],
+    chosen_by("kind", "paired"),
+]
+
+
 class Experiment(Settings):
     """A model, the data it learns from, and its training."""
 
-    model: Pix2PixConfig
-    data: PairedConfig
+    model: ModelUnion
+    data: DataUnion
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
@@ -85,12 +98,15 @@ class Experiment(Settings):
         return self
 
     def on(self, opened: Opened) -> Self:
-        """The experiment with what only the data could tell, such as the names of its domains.
+        """The experiment with what only the data could tell: the names of its domains, the size of its squares.
 
         Raises:
             UserError: The model cannot learn from these domains.
         """
-        return self.model_copy(update={"model": self.model.with_domains(opened.domains)})
+        model = self.model.with_domains(opened.domains)
+        return self.model_copy(
+            update={"model": model.for_size(self.data.size) if isinstance(model, SuitsSize) else model}
+        )
 
 
 def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:

@@ -13,6 +13,7 @@ from translate.distributed import World
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
 
+EXTRA = "_extra_state"  # how torch ends the names of what modules keep beside parameters and buffers
 DRAWS = 1  # what a seed is for: seed_of(seed, DRAWS, …) gives the draws of a step
 
 
@@ -123,12 +124,18 @@ class Trainer(Generic[B]):
         return [parameter for group in self.optimizers[player].param_groups for parameter in group["params"]]
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it; tensors are not copied."""
+        """All of it, of every process, each of which must ask; tensors are not copied.
+
+        Weights are the same in all; what modules keep beside them, such as a pool of pictures, is each process's own.
+        """
+        recipe = self.recipe.state_dict()
+        own = {name: recipe.pop(name) for name in list(recipe) if name.endswith(EXTRA)}
         return {
             "step": self.step,
             "rollbacks": self.rollbacks,
             "skipped": self.skipped,
-            "recipe": self.recipe.state_dict(),
+            "recipe": recipe,
+            "own": self.world.gather(own),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
@@ -137,7 +144,7 @@ class Trainer(Generic[B]):
         """Return to a state."""
         self.step, self.rollbacks, self.skipped = state["step"], state["rollbacks"], state["skipped"]
         self.failing = 0
-        self.recipe.load_state_dict(state["recipe"])
+        self.recipe.load_state_dict(state["recipe"] | state["own"][self.world.rank])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         if self.average is not None:

@@ -134,10 +134,10 @@ class Training:
 
     def save(self) -> None:
         """Write the model and all that resuming needs; the state last, since it is what counts."""
-        self.world.wait()
+        state = self.trainer.state_dict()  # by all, since each process has a part in it
         if self.world.leads:
             save_model(self.folder.last, self.trainer.shipped, self._card())
-            self.folder.write_state({**self.trainer.state_dict(), "best": self.best, "figures": self.figures})
+            self.folder.write_state({**state, "best": self.best, "figures": self.figures})
             self.record.report()
         self.world.wait()
 

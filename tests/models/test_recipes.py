@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from torch import Tensor
 
-from datasets.contract import Paired, Pictures
+from datasets.contract import Paired, Pictures, Unpaired
 from models.contract import Recipe, side_by_side
 from translate.distributed import World
 from translate.experiment import Experiment, TrainingConfig, load_experiment
@@ -31,6 +31,9 @@ def picture(*shape: int) -> Tensor:
 
 # One line for each kind of batch: an example, 2 pictures of 16 pixels.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
+    Unpaired: lambda config: Unpaired(
+        picture(2, config.channels, 16, 16), picture(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
+    ),
     Paired: lambda config: Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16)),
     Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
 }

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from translate.experiment import Experiment, load_experiment
-from translate.folder import translate_folder
+from translate.folder import RunOptions, translate_folder
 from translate.model import load_model
 from translate.recipes import recipe_names, recipe_path, recipe_summary
 from translate.training import Training
@@ -58,7 +58,8 @@ def test_its_full_text_is_a_recipe_for_the_same_experiment(
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_it_trains_saves_loads_and_runs(recipe: str, photos: Path, pairs: Path, tmp_path: Path) -> None:
     experiment: Experiment = load_experiment(recipe, shrunk(recipe))
-    data = pairs if experiment.data.pairs.kind == "folders" else photos
+    derived = experiment.data.kind == "paired" and experiment.data.pairs.kind == "derived"
+    data = photos if derived else pairs
     training = Training(experiment, data, tmp_path / "run", device="cpu")
     last = [*training.run()][-1]
     assert last.step == 2
@@ -67,7 +68,8 @@ def test_it_trains_saves_loads_and_runs(recipe: str, photos: Path, pairs: Path, 
     model = load_model(tmp_path / "run", device="cpu")
     assert model.card.step == 2
     assert model.card.trained_size == 32
-    outcomes = list(translate_folder(model, photos, tmp_path / "out"))
+    aim = RunOptions(to=model.translator.domains[-1] if len(model.translator.domains) > 1 else None)
+    outcomes = list(translate_folder(model, photos, tmp_path / "out", aim))
     assert [outcome.status for outcome in outcomes] == ["ok"] * 6
     for path in photos.iterdir():
         with Image.open(path) as before, Image.open(tmp_path / "out" / path.name) as after:

@@ -115,6 +115,18 @@ def test_a_picture_of_no_numbers_in_one_process_makes_all_skip_and_go_on(reports
     assert_equal(*(report["spoiled"]["state"] for report in reports))
 
 
+def test_each_process_keeps_its_own_pool_of_fakes_when_all_are_resumed(reports):
+    for report in reports:
+        straight, resumed = report["resumed"]["straight"], report["resumed"]["resumed"]
+        assert_equal(straight["recipe"], resumed["recipe"])
+        for one, other in zip(straight["own"], resumed["own"], strict=True):
+            assert one.keys() == other.keys() == {"pool_a._extra_state", "pool_b._extra_state"}
+            for pool in one:
+                assert torch.equal(torch.stack(one[pool]), torch.stack(other[pool]))
+    mine, others = reports[0]["resumed"]["straight"]["own"]
+    assert not any(torch.equal(one, other) for name in mine for one in mine[name] for other in others[name])
+
+
 def test_batch_norm_is_refused_in_one_sentence(reports):
     sentence = "norm batch needs GPUs when several processes train together; choose norm instance"
     assert [report["refusal"] for report in reports] == [sentence] * 2

@@ -67,7 +67,7 @@ def test_a_typo_within_another_kind_of_thing_is_answered_with_that_kinds_words()
     [
         ("model.generator.name", "unte", ["model.generator: there is no unte", "'unet'", "'resnet'"]),
         ("data.pairs.kind", "zip", ["data.pairs: there is no zip", "'folders'", "'side-by-side'", "'derived'"]),
-        ("model.name", "pix3pix", ["model.name", "pix2pix", "'pix3pix'"]),
+        ("model.name", "pix3pix", ["model: there is no pix3pix", "'pix2pix'", "'cyclegan'"]),
         ("model.adversarial", "nice", ["model.adversarial", "'hinge'", "'nice'"]),
         ("model.generator.norm", "layer", ["model.generator.norm", "'instance'", "'layer'"]),
     ],

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from models.contract import Ailment, Shown
 from models.pix2pix import Pix2PixRecipe
-from translate.experiment import Experiment
+from translate.experiment import Experiment, load_experiment
 from translate.health import ROUNDS, Health
+from translate.recipes import recipe_names
 from translate.training import Training
 
 TRUTH = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -51,20 +52,20 @@ def test_a_discriminator_has_won_when_it_is_right_all_the_time() -> None:
     assert health.after_losses({"discriminator/right": 0.9}) == []
 
 
-def test_every_remedy_names_keys_that_exist() -> None:
-    keys = _keys(Experiment.model_json_schema())
-    assert set(Pix2PixRecipe.remedies) == set(get_args(Ailment))
-    for remedy in Pix2PixRecipe.remedies.values():
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_every_remedy_names_keys_that_exist(recipe: str) -> None:
+    experiment = load_experiment(recipe)
+    with torch.device("meta"):
+        remedies = experiment.model.recipe().remedies
+    assert set(remedies) <= set(get_args(Ailment))
+    for remedy in remedies.values():
         named = [word.rstrip(",.") for word in remedy.split() if word.startswith(("model.", "data.", "training."))]
         assert named
         for name in named:
-            assert name.split(".")[1] in keys, name
-
-
-def _keys(schema: dict[str, object]) -> set[str]:
-    definitions = schema["$defs"]
-    assert isinstance(definitions, dict)
-    return {key for definition in definitions.values() for key in definition.get("properties", {})}
+            place: Any = experiment
+            for part in name.split("."):
+                assert part in type(place).model_fields, name
+                place = getattr(place, part)
 
 
 def _health_lines(run: Path) -> list[str]:

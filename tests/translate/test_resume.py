@@ -73,6 +73,18 @@ def test_four_steps_and_four_more_are_eight_steps_bit_for_bit(busy, photos, tmp_
         assert sample.read_bytes() == (resumed / "samples" / sample.name).read_bytes()
 
 
+def test_pools_of_past_fakes_are_resumed_too(tiny, pairs, tmp_path):
+    """Small ones, so that they are full and exchanged on both sides of the stop."""
+    experiment = tiny("training.steps=12", "model.pool_size=3", "training.accumulate=2", recipe="cyclegan")
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    train(experiment, pairs, straight)
+    train(experiment, pairs, resumed, stop_after=5)
+    (own,) = torch.load(resumed / "state.pt", weights_only=True)["own"]
+    assert [len(pool) for pool in own.values()] == [3, 3]
+    train(experiment, pairs, resumed)
+    assert_same(*(torch.load(run / "state.pt", weights_only=True) for run in (straight, resumed)))
+
+
 def test_more_steps_may_be_asked_for_and_the_time_limit_changed(tiny, photos, tmp_path):
     run = tmp_path / "run"
     train(tiny(), photos, run)

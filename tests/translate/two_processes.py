@@ -1,5 +1,6 @@
 """What each of two processes does and then writes down; `torchrun` starts it, test_distributed.py reads."""
 
+import io
 import itertools
 import math
 import os
@@ -11,8 +12,9 @@ from typing import Any
 import torch
 
 import translate.cli
-from datasets.contract import Paired
+from datasets.contract import Paired, Unpaired
 from datasets.errors import UserError
+from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from translate.distributed import World, join_world
 from translate.experiment import Experiment, TrainingConfig, load_experiment
@@ -69,6 +71,30 @@ def spoiled(world: World) -> dict[str, Any]:
     return report
 
 
+def resumed(world: World) -> dict[str, Any]:
+    """The states of a CycleGAN after six steps, and after three, a way through a file and three more."""
+
+    def fresh(seed: int) -> Trainer[Any]:
+        torch.manual_seed(seed)
+        small = {"generator": {"blocks": 1, "width": 2}, "discriminator": {"layers": 1, "width": 2}, "pool_size": 2}
+        recipe = CycleGANConfig.model_validate(small).recipe()
+        return Trainer(recipe, TrainingConfig(), Numerics("fp32", "contiguous", 1), world)
+
+    def advance(trainer: Trainer[Any], steps: int) -> Trainer[Any]:
+        for _ in range(steps):
+            draws = torch.Generator().manual_seed(2 * trainer.step + world.rank)
+            a, b = torch.rand(2, 1, 3, 16, 16, generator=draws) * 2 - 1
+            trainer.advance([Unpaired(a, b, torch.zeros(1, dtype=torch.bool))])
+        return trainer
+
+    straight, stopped, other = advance(fresh(0), 6), advance(fresh(0), 3), fresh(1)
+    file = io.BytesIO()
+    torch.save(stopped.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    return {"straight": straight.state_dict(), "resumed": advance(other, 3).state_dict()}
+
+
 def refusal(experiment: Experiment, data: Path, out: Path) -> str:
     """The sentence that answers batch norm."""
     generator = experiment.model.generator.model_copy(update={"norm": "batch"})
@@ -91,6 +117,7 @@ def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
         "agreed": [world.any(world.rank == 1), world.any(False), own.tolist(), world.total(torch.ones(1)).item()],
         "gradients": gradients(world),
         "spoiled": spoiled(world),
+        "resumed": resumed(world),
         "refusal": refusal(experiment, data, out / "refused"),
     }
     training = Training(experiment, data, out / "run", device="cpu")

@@ -1,0 +1,155 @@
+"""CycleGAN: translation both ways between two piles of pictures that have no pairs.
+
+Zhu, Park, Isola, Efros 2017, arXiv:1703.10593.
+
+Differs from the paper:
+- The identity loss, which the paper adds for paintings only, is on, as in the authors' code; `identity_weight: 0` saves
+  two of the six forward passes of a step.
+- Both generators move, then both discriminators, as in the authors' code: the fakes are made once a step.
+- The best model is kept by the mean of cycle and identity errors where no truth is known. A generator that changes
+  nothing has neither, so these figures say what is kept, and only eyes say what is gained.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Optimizer
+
+from datasets.contract import Settings, Unpaired
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.core.adversarial import ADVERSARIAL, share_right
+from models.core.figures import l1
+from models.core.pool import ImagePool
+from models.core.unpaired import averaged, shown, two_domains, with_error
+from models.inference import translate_batch
+from models.networks import PatchConfig, ResidualGeneratorConfig, ResNetConfig
+
+
+class CycleGANConfig(Settings):
+    """CycleGAN with the defaults of the authors' code."""
+
+    batch_type: ClassVar[type[Unpaired]] = Unpaired
+    name: Literal["cyclegan"] = "cyclegan"
+    channels: int = Field(3, ge=1)  # of both domains' pictures
+    domains: tuple[str, ...] = ()  # the data's folders
+    generator: ResidualGeneratorConfig = ResNetConfig()  # of each direction
+    discriminator: PatchConfig = PatchConfig()  # of each domain
+    adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
+    adversarial_weight: float = Field(2.0, gt=0)  # 1 in the paper, whose least squares are without a ½
+    cycle_weight: float = Field(10.0, ge=0)
+    identity_weight: float = Field(5.0, ge=0)
+    pool_size: int = Field(50, ge=0)  # past fakes of each domain that its discriminator is reminded of
+    generator_adam: Adam = Adam()
+    discriminator_adam: Adam = Adam()
+
+    @property
+    def expects(self) -> dict[str, int]:
+        """Channels of both domains' pictures."""
+        return {"channels": self.channels}
+
+    def with_domains(self, domains: tuple[str, ...]) -> Self:
+        """The configuration for two folders.
+
+        Raises:
+            UserError: There are not two, or others than `domains` says.
+        """
+        return self.model_copy(update={"domains": two_domains(self.domains, domains)})
+
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
+        return self.model_copy(update={"generator": self.generator.for_size(size)})
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        return self.generator.size_problem(size) or self.discriminator.size_problem(size)
+
+    def translator(self) -> "CycleGAN":
+        """Both generators."""
+        return CycleGAN(self)
+
+    def recipe(self) -> "CycleGANRecipe":
+        """Both generators, their discriminators and their losses."""
+        return CycleGANRecipe(self)
+
+
+class CycleGAN(Translator):
+    """Two generators in one: the first makes pictures of the first domain, the second of the second."""
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        super().__init__()
+        channels = config.channels
+        self.to_a, self.to_b = (config.generator.build(channels, channels) for _ in range(2))
+        self.domains = config.domains or ("A", "B")
+        self.channels_in = self.channels_out = channels
+        self.multiple, self.minimum, self.margin = self.to_a.multiple, self.to_a.minimum, self.to_a.margin
+        self.global_norm = config.generator.norm == "instance"
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        """Translate (B, C, H, W) pictures of the other domain into `domains[domain]`."""
+        output: Tensor = (self.to_a, self.to_b)[domain](image)
+        return output
+
+
+class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
+    """How CycleGAN learns."""
+
+    remedies: ClassVar[dict[Ailment, str]] = {
+        "discriminator won": "lower model.discriminator_adam.lr, or raise model.pool_size",
+        "generator copies its input": "lower model.identity_weight, then model.cycle_weight",
+        "colours inverted": "raise model.identity_weight, or lower model.generator_adam.lr",
+        "diversity lost": "raise model.cycle_weight, or lower model.discriminator_adam.lr",
+    }
+    figure = "error"
+    figure_rises = False
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.adversarial = ADVERSARIAL[config.adversarial]
+        self.model = CycleGAN(config)
+        self.judge_a, self.judge_b = (config.discriminator.build(config.channels) for _ in range(2))
+        self.pool_a, self.pool_b = ImagePool(config.pool_size), ImagePool(config.pool_size)
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for both generators, one for both discriminators."""
+        return {
+            "generators": self.config.generator_adam.of(self.model),
+            "discriminators": self.config.discriminator_adam.of(self.judge_a, self.judge_b),
+        }
+
+    def updates(self, batch: Unpaired, step: int) -> Iterator[Update]:
+        """Equation 3 of the paper, with the identity loss of its section 5.2; discriminators see pooled fakes."""
+        config, to_a, to_b = self.config, self.model.to_a, self.model.to_b
+        fake_a, fake_b = to_a(batch.b), to_b(batch.a)
+
+        fooled = self.adversarial.generator(self.judge_a(fake_a)) + self.adversarial.generator(self.judge_b(fake_b))
+        cycle = F.l1_loss(to_a(fake_b), batch.a) + F.l1_loss(to_b(fake_a), batch.b)
+        losses = {"adversarial": config.adversarial_weight * fooled, "cycle": config.cycle_weight * cycle}
+        if config.identity_weight:
+            identity = F.l1_loss(to_a(batch.a), batch.a) + F.l1_loss(to_b(batch.b), batch.b)
+            losses["identity"] = config.identity_weight * identity
+        yield Update("generators", losses)
+
+        scores_a = self.judge_a(batch.a), self.judge_a(self.pool_a.exchange(fake_a))
+        scores_b = self.judge_b(batch.b), self.judge_b(self.pool_b.exchange(fake_b))
+        losses = {"a": self.adversarial.discriminator(*scores_a), "b": self.adversarial.discriminator(*scores_b)}
+        right = torch.maximum(share_right(*scores_a), share_right(*scores_b))  # lost is what one of them has won
+        yield Update("discriminators", losses, {"right": right})
+
+    def show(self, model: CycleGAN, batch: Unpaired) -> list[Shown]:
+        """Pictures of each domain as the other's."""
+        return [shown(model, batch.a, batch.b, batch.truth, 1), shown(model, batch.b, batch.a, batch.truth, 0)]
+
+    def validate(self, model: CycleGAN, batch: Unpaired) -> dict[str, Tensor]:
+        """What a round trip and a needless translation change, and how close to the truth the needed one comes."""
+        fakes, kept = [], []
+        for domain, (source, wanted) in enumerate([(batch.b, batch.a), (batch.a, batch.b)]):
+            fake = translate_batch(model, source, domain)
+            cycle = l1(translate_batch(model, fake, 1 - domain), source)
+            kept.append({"cycle": cycle, "identity": l1(translate_batch(model, wanted, domain), wanted)})
+            fakes.append((fake, wanted))
+        return with_error(averaged(kept), batch, fakes)
