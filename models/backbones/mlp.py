@@ -26,8 +26,8 @@ class MLP(nn.Module):
 
     Args:
         inputs: Numbers it takes.
-        hidden: Units of each layer; there is at least one.
-        classes: Of the labels it is told; 0 where it is told none.
+        hidden: Units of each layer; without any, the numbers themselves are its features.
+        classes: Of the labels it is told; 0 where it is told none. Labels need a layer beside which to enter.
         label_width: Units of the label's own layer, which join the first layer's.
         activation: After every layer; "maxout" takes the largest of `pieces` linear units.
         pieces: Of maxout, for each layer.
@@ -54,21 +54,21 @@ class MLP(nn.Module):
         counts = tuple(pieces) if activation == "maxout" else (1,) * len(hidden)
         self.classes = classes
         self.label = Layer(classes, label_width, activation, counts[0], norm, dropout) if classes else None
-        joined = hidden[0] + (label_width if classes else 0)
-        self.features = hidden[-1] if hidden[1:] else joined
-        sizes = [inputs, joined, *hidden[1:]]
+        sizes = [inputs, *hidden]
+        if classes:
+            sizes[1] += label_width
+        self.features = sizes[-1]
         self.layers = nn.ModuleList(
             Layer(sizes[index], width, activation, counts[index], norm, dropout) for index, width in enumerate(hidden)
         )
 
     def forward(self, numbers: Tensor, label: Tensor) -> Tensor:
         """Take (B, ...) and (B,) int64; without classes the label does not count."""
-        first, *rest = self.layers
-        features: Tensor = first(numbers.flatten(1))
-        if self.label is not None:
-            features = torch.cat([features, self.label(F.one_hot(label, self.classes).to(features.dtype))], 1)
-        for layer in rest:
+        features = numbers.flatten(1)
+        for index, layer in enumerate(self.layers):
             features = layer(features)
+            if index == 0 and self.label is not None:
+                features = torch.cat([features, self.label(F.one_hot(label, self.classes).to(features.dtype))], 1)
         return features
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Tag, model_validator
 
 from datasets.contract import Settings, chosen_by
+from datasets.errors import UserError
 from models.backbones.blocks import Norm
 from models.backbones.dcgan import LARGEST, SMALLEST, ConvEncoder, ConvGenerator, halvings
 from models.backbones.mlp import MLP, Activation, MLPEncoder, MLPGenerator, VectorNorm
@@ -18,7 +19,7 @@ class MLPBody(Settings):
     """Fully connected layers, for small pictures and for points; a generator and an encoder alike."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: tuple[int, ...] = Field((400,), min_length=1)  # units of each layer, from the input on
+    hidden: tuple[int, ...] = (400,)  # units of each layer, from the input on; none: linear
     label_width: int = Field(64, ge=1)  # units of the label's own layer, where there are labels
     activation: Activation = "relu"
     pieces: tuple[int, ...] = ()  # of maxout, for each layer
@@ -52,6 +53,8 @@ class MLPBody(Settings):
         return MLPGenerator(self._trunk(latent, classes), channels, size, gain=self.gain)
 
     def _trunk(self, inputs: int, classes: int) -> MLP:
+        if classes and not self.hidden:
+            raise UserError("hidden: labels enter beside the first layer, and there is none; give one, such as [400]")
         return MLP(
             inputs,
             self.hidden,

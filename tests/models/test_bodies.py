@@ -7,6 +7,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from datasets.errors import UserError
 from models.backbones.dcgan import halvings
 from models.backbones.mlp import Layer
 from models.core.bodies import DCGANBody, MLPBody, ResNetBody
@@ -98,6 +99,18 @@ def test_a_label_counts_where_there_are_classes_and_only_there(body):
             first, second = network(given, one), network(given, other)
             assert torch.equal(first[1], second[1])
             assert torch.equal(first[0], second[0]) == (classes == 0)
+
+
+def test_without_layers_a_perceptron_is_linear_and_takes_no_label():
+    linear = MLPBody(hidden=())
+    encoder, generator = linear.encoder(1, 4, 5), linear.generator(5, 1, 4)
+    assert (count(encoder), count(generator)) == (16 * 5 + 5, 5 * 16 + 16)
+    label, image = torch.zeros(3).long(), torch.randn(3, 1, 4, 4)
+    zero = encoder(torch.zeros(3, 1, 4, 4), label)
+    assert torch.allclose(encoder(2 * image, label) - zero, 2 * (encoder(image, label) - zero), atol=1e-5)
+    assert generator(torch.randn(3, 5), label).shape == (3, 1, 4, 4)
+    with pytest.raises(UserError, match="labels enter beside the first layer"):
+        linear.generator(5, 1, 4, 3)
 
 
 def test_maxout_is_the_largest_of_its_pieces():
