@@ -1,38 +1,43 @@
 """How a translator or a sampler is used, wherever it is used: the right size out, as `eval()` says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.contract import Sampler, Translator
 
 
-@torch.inference_mode()
+@contextmanager
+def as_shipped(model: nn.Module) -> Iterator[None]:
+    """Within, the model is as a model file's: in evaluation, and with nothing kept for gradients."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
 def translate_batch(model: Translator, image: Tensor, domain: int = 0) -> Tensor:
     """Translate (B, channels_in, H, W) of any H, W ≥ 1 into (B, channels_out, scale * H, scale * W), in [-1, 1].
 
     The pictures are padded at the right and the bottom to sizes that the network takes, and the
     result is cut back.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        height, width = image.shape[-2:]
+    height, width = image.shape[-2:]
+    with as_shipped(model):
         output: Tensor = model(padded(image, model.multiple, model.minimum), domain)
         return output[..., : height * model.scale, : width * model.scale].clamp(-1, 1)
-    finally:
-        model.train(was_training)
 
 
-@torch.inference_mode()
 def generate_batch(model: Sampler, latent: Tensor, label: Tensor) -> Tensor:
     """(B, latent) numbers and (B,) labels to (B, channels, size, size), as `eval()` says."""
-    was_training = model.training
-    model.eval()
-    try:
+    with as_shipped(model):
         return model.generate(latent, label)
-    finally:
-        model.train(was_training)
 
 
 def padded(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:

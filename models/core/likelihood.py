@@ -1,0 +1,109 @@
+"""How well a decoder's raw numbers explain a picture: log-likelihoods in nats, and errors, one a picture.
+
+Everything is measured on pixels x in [0, 1], summed over all pixels and channels of a picture, in float32.
+
+- Cross-entropy: -Σ x log p + (1-x) log(1-p), with p = σ(raw). For pixels that are 0 or 1 this is -log of a Bernoulli
+  likelihood. Grays are taken as they are and not drawn as zeros and ones, which is the custom: then it is a loss like
+  any other, whose least value is the entropy of the grays and not 0, and figures of binarised pictures, such as the
+  papers' on MNIST, are not to be compared with it.
+- Gaussian: -log of a density over [0, 1] of each pixel, around (raw + 1) / 2. A density may exceed 1, so a
+  likelihood may be positive.
+
+One nat is 1 / log 2 = 1.4427 bits.
+"""
+
+import math
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, Tag
+from torch import Tensor, nn
+
+from datasets.contract import Settings, chosen_by
+
+FIRST_DEVIATION = 0.5  # of a deviation that is learned, on the scale [0, 1]
+
+
+def from_zero(image: Tensor) -> Tensor:
+    """Pictures in [-1, 1] on the scale [0, 1]."""
+    return (image + 1) / 2
+
+
+def cross_entropy(raw: Tensor, image: Tensor) -> Tensor:
+    """In nats, of (B, C, H, W) logits against pictures in [-1, 1]: (B,)."""
+    nats = F.binary_cross_entropy_with_logits(raw.float(), from_zero(image.float()), reduction="none")
+    return nats.flatten(1).sum(1)
+
+
+def squared_error(raw: Tensor, image: Tensor) -> Tensor:
+    """Σ (x - x̂)² of (B, C, H, W) pictures, both in [-1, 1], on the scale [0, 1]: (B,)."""
+    return (raw.float() - image.float()).square().flatten(1).sum(1) / 4
+
+
+class BernoulliPixels(nn.Module):
+    """Pixels that are on or off, each by itself."""
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """The expected picture, in [-1, 1]."""
+        return 2 * torch.sigmoid(raw) - 1
+
+    def forward(self, raw: Tensor, image: Tensor) -> Tensor:
+        """log p(image | raw) in nats, (B,)."""
+        return -cross_entropy(raw, image)
+
+
+class GaussianPixels(nn.Module):
+    """Pixels around a mean, each by itself, all with one deviation.
+
+    Args:
+        deviation: On the scale [0, 1].
+        learned: Whether it is a parameter, which begins there.
+    """
+
+    def __init__(self, deviation: float, *, learned: bool) -> None:
+        super().__init__()
+        self.log_deviation = nn.Parameter(torch.tensor(math.log(deviation)), requires_grad=learned)
+
+    def picture(self, raw: Tensor) -> Tensor:
+        """The expected picture, in [-1, 1]."""
+        return raw.clamp(-1, 1)
+
+    def forward(self, raw: Tensor, image: Tensor) -> Tensor:
+        """log p(image | raw) in nats, (B,)."""
+        constant = self.log_deviation + 0.5 * math.log(2 * math.pi)
+        exponent = 0.5 * squared_error(raw, image) * torch.exp(-2 * self.log_deviation)
+        return -exponent - image[0].numel() * constant
+
+
+class Bernoulli(Settings):
+    """For pictures that are mostly black and white."""
+
+    name: Literal["bernoulli"] = "bernoulli"
+
+    def build(self) -> BernoulliPixels:
+        """The likelihood."""
+        return BernoulliPixels()
+
+
+class Gaussian(Settings):
+    """For photographs.
+
+    The smaller its deviation, the more the picture counts against the code's terms. Learned, it settles at the root
+    mean square error (Rybkin, Daniilidis, Levine 2020, arXiv:2006.13202).
+    """
+
+    name: Literal["gaussian"] = "gaussian"
+    deviation: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"  # of a pixel, on the scale [0, 1]
+
+    def build(self) -> GaussianPixels:
+        """The likelihood."""
+        if self.deviation == "learned":
+            return GaussianPixels(FIRST_DEVIATION, learned=True)
+        return GaussianPixels(self.deviation, learned=False)
+
+
+LikelihoodConfig = Annotated[
+    Annotated[Bernoulli, Tag("bernoulli")] | Annotated[Gaussian, Tag("gaussian")], chosen_by("name", "bernoulli")
+]
+Likelihood = BernoulliPixels | GaussianPixels
