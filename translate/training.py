@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 
 from datasets.contract import Opened, seed_of
 from datasets.errors import DataError, UserError
@@ -246,7 +247,10 @@ class Training:
     def _sample(self) -> None:
         samples = self.data.validation if len(self.data.validation) else self.data.training
         shown = show(self.trainer.recipe, self.trainer.shipped, samples, PREVIEWS, self.world)
-        self.record.sample(self.trainer.step, torch.cat([one.strips() for one in shown]).cpu())
+        strips = [one.strips() for one in shown]
+        widest = max(strip.shape[-1] for strip in strips)  # what has no source or truth is narrower
+        padded = [F.pad(strip, (0, widest - strip.shape[-1]), value=1.0) for strip in strips]
+        self.record.sample(self.trainer.step, torch.cat(padded).cpu())
 
     def _card(self) -> Card:
         return Card(
