@@ -116,6 +116,21 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
     return mine, notes
 
 
+def refuse_existing(jobs: Sequence[Job]) -> None:
+    """Check that no output exists.
+
+    Raises:
+        UserError: One does.
+    """
+    existing = [job.output for job in jobs if job.output.exists()]
+    if existing:
+        raise UserError(
+            f"{existing[0]}: exists"
+            + (f", and so do {len(existing) - 1} more outputs" if existing[1:] else "")
+            + "; choose another place, or --on-exists skip or overwrite"
+        )
+
+
 def domain_index(translator: Translator, name: str | None) -> int:
     """Which of a translator's domains is meant.
 
@@ -179,13 +194,7 @@ def _refuse_overwriting(jobs: Sequence[Job], sources: Set[Path], source: Path, o
         if job.output.resolve() in sources:
             raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")
     if options.on_exists == "error":
-        existing = [job.output for job in jobs if job.output.exists()]
-        if existing:
-            raise UserError(
-                f"{existing[0]}: exists"
-                + (f", and so do {len(existing) - 1} more outputs" if existing[1:] else "")
-                + "; choose another place, or --on-exists skip or overwrite"
-            )
+        refuse_existing(jobs)
 
 
 def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:

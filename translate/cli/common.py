@@ -3,16 +3,21 @@
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from datasets.contract import Settings
+    from translate.manifest import Outcome
+
+S = TypeVar("S", bound="Settings")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32 or bf16.")]
@@ -32,6 +37,67 @@ def console() -> "Console":
 def print_json(document: Any) -> None:
     """The one document on stdout."""
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def follow(stream: Generator["Outcome", None, None], total: int) -> tuple[list["Outcome"], bool]:
+    """Run a stream of outcomes under a bar; every failure is a line at once. Also tells whether it was interrupted."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    screen = console()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    outcomes: list[Outcome] = []
+    with stop_on_signals() as stop, Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        for outcome in stream:
+            outcomes.append(outcome)
+            bar.advance(task)
+            if outcome.status == "failed":
+                bar.console.print(f"failed: {outcome.reason}", style="red", markup=False)
+            for note in outcome.notes:
+                bar.console.print(f"note: {outcome.name}: {note}", markup=False)
+            if stop():
+                stream.close()
+                break
+    return outcomes, stop() and len(outcomes) < total
+
+
+def counted(outcomes: Sequence["Outcome"]) -> dict[str, int]:
+    """How many outcomes are of each kind."""
+    return {status: sum(o.status == status for o in outcomes) for status in ("ok", "skipped", "failed")}
+
+
+def described(outcome: "Outcome") -> dict[str, Any]:
+    """An outcome for a JSON document."""
+    told = {"name": outcome.name.as_posix(), "out": absolute(outcome.output), "status": outcome.status}
+    return {**told, "reason": outcome.reason, "notes": list(outcome.notes), **outcome.record}
+
+
+def end(counts: dict[str, int], destination: Path, *, interrupted: bool) -> None:
+    """The last line of a verb over a folder, and its exit code."""
+    tally = ", ".join(f"{count} {status}" for status, count in counts.items())
+    console().print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if counts["failed"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+def parsed(kind: type[S], **values: Any) -> S:
+    """Settings from what was given on the command line.
+
+    Raises:
+        UserError: A value cannot be; it names the option.
+    """
+    from pydantic import ValidationError
+
+    from datasets.errors import UserError
+
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = next(part for part in reversed(problem["loc"]) if isinstance(part, str)).replace("_", "-")
+        raise UserError(f"--{name}: {problem['msg'].removeprefix('Value error, ')}") from None
 
 
 def absolute(path: Path) -> str:

@@ -1,20 +1,22 @@
 """`translate run`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from translate.cli.common import (
-    INTERRUPTED,
-    SOME_FAILED,
     Device,
     Json,
     Precision,
     absolute,
     console,
+    counted,
+    described,
+    end,
+    follow,
+    parsed,
     print_json,
-    stop_on_signals,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from translate.folder import Outcome
     from translate.model import LoadedModel
-    from translate.plan import Plan, RunOptions
+    from translate.plan import Plan
 
 SHEET_ROWS = 12  # of the contact sheet that --compare writes
 
@@ -59,12 +61,14 @@ def run(
     json: Json = False,
 ) -> None:
     """Translate a picture or a folder of pictures; each comes back as it went in, in size, depth and format."""
+    from translate.folder import run_plan
     from translate.model import load_model
-    from translate.plan import make_plan
+    from translate.plan import RunOptions, make_plan
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
     limits = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
-    options = _options(
+    options = parsed(
+        RunOptions,
         save=save,
         **limits,
         to=to,
@@ -85,58 +89,14 @@ def run(
     if dry_run:
         _tell_plan(plan, loaded, as_json=json)
         return
-    outcomes, interrupted = _carry_out(loaded, plan, options)
-    counts = {status: sum(o.status == status for o in outcomes) for status in ("ok", "skipped", "failed")}
+    outcomes, interrupted = follow(run_plan(loaded, plan, options), len(plan.jobs))
+    counts = counted(outcomes)
     if json:
-        files = [_described(outcome) for outcome in outcomes]
+        files = [described(outcome) for outcome in outcomes]
         print_json({"out": absolute(destination), "counts": counts, "notes": list(plan.notes), "files": files})
     if compare:
         _compare(outcomes, plan, screen)
-    tally = ", ".join(f"{count} {status}" for status, count in counts.items())
-    screen.print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
-    if interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if counts["failed"]:
-        raise typer.Exit(SOME_FAILED)
-
-
-def _options(**values: Any) -> "RunOptions":
-    from pydantic import ValidationError
-
-    from datasets.errors import UserError
-    from translate.plan import RunOptions
-
-    try:
-        return RunOptions.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = next(part for part in reversed(problem["loc"]) if isinstance(part, str)).replace("_", "-")
-        raise UserError(f"--{name}: {problem['msg'].removeprefix('Value error, ')}") from None
-
-
-def _carry_out(model: "LoadedModel", plan: "Plan", options: "RunOptions") -> tuple[list["Outcome"], bool]:
-    """Run under a bar; every failure is a line at once. Returns the outcomes, and whether it was interrupted."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    from translate.folder import run_plan
-
-    screen = console()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    outcomes: list[Outcome] = []
-    with stop_on_signals() as stop, Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=len(plan.jobs))
-        stream = run_plan(model, plan, options)
-        for outcome in stream:
-            outcomes.append(outcome)
-            bar.advance(task)
-            if outcome.status == "failed":
-                bar.console.print(f"failed: {outcome.reason}", style="red", markup=False)
-            for note in outcome.notes:
-                bar.console.print(f"note: {outcome.name}: {note}", markup=False)
-            if stop():
-                stream.close()
-                break
-    return outcomes, stop() and len(outcomes) < len(plan.jobs)
+    end(counts, destination, interrupted=interrupted)
 
 
 def _sheet_of(plan: "Plan") -> Path:
@@ -163,11 +123,6 @@ def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None
     sheet = _sheet_of(plan)
     contact_sheet(rows, ["before", "after"], sheet)
     screen.print(f"compare {absolute(sheet)}", markup=False)
-
-
-def _described(outcome: "Outcome") -> dict[str, Any]:
-    told = {"name": outcome.name.as_posix(), "out": absolute(outcome.output), "status": outcome.status}
-    return {**told, "reason": outcome.reason, "notes": list(outcome.notes), **outcome.record}
 
 
 def _tell_plan(plan: "Plan", model: "LoadedModel", *, as_json: bool) -> None:
