@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from translate.folder import RunOptions, translate_folder
     from translate.model import LoadedModel, load_model
+    from translate.sampling import LoadedSampler, load_sampler
 
 __version__ = "0.1.0"
-__all__ = ["LoadedModel", "RunOptions", "__version__", "load_model", "translate_folder"]
+__all__ = [
+    "LoadedModel",
+    "LoadedSampler",
+    "RunOptions",
+    "__version__",
+    "load_model",
+    "load_sampler",
+    "translate_folder",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from translate import model
 
         return getattr(model, name)
+    if name in ("load_sampler", "LoadedSampler"):
+        from translate import sampling
+
+        return getattr(sampling, name)
     if name in ("translate_folder", "RunOptions"):
         from translate import folder
 

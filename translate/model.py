@@ -158,6 +158,12 @@ def rebuild(path: Path) -> tuple[Translator | Sampler, Card]:
     return network.eval().requires_grad_(False), card
 
 
+def outline(card: Card) -> Translator | Sampler:
+    """The network that a card describes, without weights: it can be asked what it takes and makes."""
+    with torch.device("meta"):
+        return card.experiment.model.translator()
+
+
 def start_from(network: nn.Module, path: Path) -> str:
     """Take over the weights of a model file wherever name and shape agree; say how many did.
 

@@ -12,6 +12,9 @@ from datasets.pixels import Pixels, as_floats, resized, with_channels
 
 GAP = 6  # pixels between pictures
 TITLE = 26  # pixels above a column
+MARGIN = 4  # pixels beside a title
+VISIBLE = 64  # pixels on a side that a picture should have to be seen
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path: Path, height: int = 256) -> None:
@@ -22,12 +25,33 @@ def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path:
     sheet = np.full((TITLE + (height + GAP) * len(rows), sum(widths) + GAP * (columns - 1), 3), 255, np.uint8)
     left = 0
     for column, title in enumerate(titles):
-        cv2.putText(sheet, title, (left + 4, TITLE - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.putText(sheet, title, (left + MARGIN, TITLE - 8), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
         for index, row in enumerate(scaled):
             top = TITLE + index * (height + GAP)
             sheet[top : top + height, left : left + row[column].shape[1]] = row[column]
         left += widths[column] + GAP
     write(Picture(sheet), path)
+
+
+def tiled(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), gap: int = 2) -> Pixels:
+    """Equal small pictures (H, W, C) in rows of `columns`, left to right; a title at the left of each row, if given.
+
+    Pictures of fewer than 64 pixels are shown larger by a whole factor, each pixel a square.
+    """
+    factor = -(-VISIBLE // max(pictures[0].shape[:2]))
+    height, width = (factor * side for side in pictures[0].shape[:2])
+    left = max((cv2.getTextSize(title, FONT, 0.5, 1)[0][0] + 2 * MARGIN for title in titles), default=0)
+    rows = -(-len(pictures) // columns)
+    size = (rows * (height + gap) - gap, left + columns * (width + gap) - gap)
+    sheet = np.full((*size, 3 if titles else pictures[0].shape[2]), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        top, side = index // columns * (height + gap), left + index % columns * (width + gap)
+        large = picture.repeat(factor, 0).repeat(factor, 1)
+        sheet[top : top + height, side : side + width] = large
+    for row, title in enumerate(titles):
+        middle = row * (height + gap) + height // 2
+        cv2.putText(sheet, title, (MARGIN, middle + 5), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return sheet
 
 
 def _cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:

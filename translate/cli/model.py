@@ -1,11 +1,14 @@
 """`translate model list` and `translate model info`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from translate.cli.common import Json, console, print_json
+
+if TYPE_CHECKING:
+    from models.contract import Sampler, Translator
 
 app = typer.Typer(help="Model files: what they are and what they say about themselves.", no_args_is_help=True)
 
@@ -17,7 +20,7 @@ def list_models(
 ) -> None:
     """List the model files under a folder."""
     from datasets.errors import UserError
-    from translate.model import read_card
+    from translate.model import outline, read_card
     from translate.plan import NothingFoundError
 
     if not folder.is_dir():
@@ -29,7 +32,8 @@ def list_models(
         except UserError as error:
             console().print(f"note: {error}", markup=False)
             continue
-        rows.append({"model": str(path), "name": card.experiment.model.name, "step": card.step, **card.figures})
+        kind = {"model": str(path), "name": card.experiment.model.name, "step": card.step}
+        rows.append({**kind, **_sampled(outline(card)), **card.figures})
     if not rows:
         raise NothingFoundError(f"{folder}: holds no model file that can be read")
     if json:
@@ -37,7 +41,11 @@ def list_models(
         return
     for row in rows:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))
-        typer.echo(f"{row['model']}: {row['name']}, step {row['step']}" + (f", {figures}" if figures else ""))
+        told = f"{row['model']}: {row['name']}, step {row['step']}"
+        if "latent" in row:
+            told += f", latent {row['latent']} {row['prior']}, {row['size']} pixels"
+            told += f", {len(row['classes'])} classes" if row["classes"] else ""
+        typer.echo(told + (f", {figures}" if figures else ""))
 
 
 @app.command("info")
@@ -45,22 +53,20 @@ def info(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
 ) -> None:
     """Tell what a model file knows about itself: kind, size, training, figures."""
-    from translate.model import load_model, model_path, read_card
+    from translate.model import model_path, read_card, rebuild
 
     path = model_path(model)
-    card = read_card(path)
     if json:
-        print_json(card.model_dump(mode="json"))
+        print_json(read_card(path).model_dump(mode="json"))
         return
     import yaml
 
-    network = load_model(path, device="cpu").translator
+    network, card = rebuild(path)
     facts = {
         "model": card.experiment.model.name,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "channels": f"{network.channels_in} in, {network.channels_out} out",
-        "scale": network.scale,
-        "domains": list(network.domains),
+        **_translated(network),
+        **_sampled(network),
         "trained": f"{card.step} steps on {card.data_samples} samples at {card.trained_size} pixels",
         "figures": card.figures,
         "data_fingerprint": card.data_fingerprint,
@@ -69,3 +75,23 @@ def info(
         "experiment": card.experiment.model_dump(mode="json"),
     }
     typer.echo(yaml.safe_dump(facts, sort_keys=False), nl=False)
+
+
+def _translated(network: "Translator | Sampler") -> dict[str, Any]:
+    """What a network that translates takes and makes; nothing of others."""
+    from models.contract import Translator
+
+    if not isinstance(network, Translator):
+        return {}
+    channels = f"{network.channels_in} in, {network.channels_out} out"
+    return {"channels": channels, "scale": network.scale, "domains": list(network.domains)}
+
+
+def _sampled(network: "Translator | Sampler") -> dict[str, Any]:
+    """What a network that makes pictures from noise takes and makes; nothing of others."""
+    from models.contract import Sampler
+
+    if not isinstance(network, Sampler):
+        return {}
+    made = {"latent": network.latent, "prior": network.prior, "size": network.size, "classes": list(network.domains)}
+    return {**made, "encoder": network.encodes}
