@@ -126,6 +126,8 @@ class Shown:
         return side_by_side(*(F.interpolate(p, size) if p.shape[-2:] != size else p for p in pictures))
 
 
+Trunk = Literal["encoder", "discriminator"]
+
 Ailment = Literal["discriminator won", "generator copies its input", "colours inverted", "diversity lost"]
 
 M = TypeVar("M", bound=Translator | Sampler)
@@ -159,6 +161,10 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
     @abstractmethod
     def validate(self, model: M, batch: B) -> dict[str, Tensor]:
         """Named figures of each example, (B,) each, of `model` as it would be shipped."""
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """Parts that take pictures apart, by role: they can start from such a part of another kind of model."""
+        return {}
 
     remedies: ClassVar[dict[Ailment, str]]  # what to change in the configuration, naming its keys
     figure: ClassVar[str]  # the validation figure by which the best model is kept

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 
 from datasets.contract import Paired, Settings
 from datasets.errors import UserError
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
 from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
 from models.core.figures import reconstruction
 from models.core.penalties import gradient_penalty
@@ -140,6 +140,10 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
             "discriminator": self.config.discriminator_adam.of(self.discriminator),
             "generator": self.config.generator_adam.of(self.model),
         }
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """The generator's way down, and the discriminator but for its last layer."""
+        return {"encoder": self.model.generator.encoder, "discriminator": self.discriminator.layers[:-1]}
 
     def judge(self, source: Tensor, target: Tensor) -> Tensor:
         """Scores of patches, (B, 1, h, w): do the two pictures belong together?"""

@@ -164,23 +164,6 @@ def outline(card: Card) -> Translator | Sampler:
         return card.experiment.model.translator()
 
 
-def start_from(network: nn.Module, path: Path) -> str:
-    """Take over the weights of a model file wherever name and shape agree; say how many did.
-
-    Raises:
-        ModelError: None did.
-    """
-    _, tensors = _read(path)
-    own = network.state_dict()
-    fitting = {name: tensor for name, tensor in tensors.items() if name in own and own[name].shape == tensor.shape}
-    taken, known = sum(t.numel() for t in fitting.values()), sum(t.numel() for t in own.values())
-    if taken < 0.01 * known:
-        raise ModelError(f"{path}: next to none of its {len(tensors)} tensors fits this experiment's model")
-    network.load_state_dict(fitting, strict=False)
-    left = ", ".join([name for name in own if name not in fitting][:5])
-    return f"{taken / known:.0%} of the weights start from {path.name}" + (f"; drawn anew: {left}, …" if left else "")
-
-
 def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]:
     try:
         with safe_open(path, "pt") as file:

@@ -18,12 +18,13 @@ from translate.feed import Order, feed
 from translate.files import digest_of
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
 from translate.health import Health
-from translate.model import Card, model_path, read_card, save_model, start_from
+from translate.model import Card, model_path, read_card, save_model
 from translate.progress import Interval, Progress
 from translate.record import Record
 from translate.run_folder import ResumeError, RunFolder, same_run
 from translate.trainer import Trainer
 from translate.validation import show, validate
+from translate.warm_start import start_from
 
 PREVIEWS = 4  # strips in a sample picture
 PANEL = 8  # held-out samples by which health is judged
@@ -146,7 +147,7 @@ class Training:
         torch.manual_seed(seed_of(self.experiment.training.seed))
         recipe = self.experiment.model.recipe()
         if init_from is not None and not self.resumed:
-            self.notes.append(start_from(recipe.model, model_path(init_from)))
+            self.notes.append(start_from(recipe, init_from))
         share_batch_norm(recipe, self.world)
         return Trainer(recipe, self.experiment.training, self.numerics, self.world)
 

@@ -142,6 +142,10 @@ class SpectralClamp(nn.Module):
         sigma = left @ (matrix @ right)
         return weight / (sigma / self.cap).clamp(min=1)
 
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What to keep when a weight is assigned: itself."""
+        return weight
+
     @torch.no_grad()
     def _right(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         return self.left, F.normalize(self.left @ matrix, dim=0)

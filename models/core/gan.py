@@ -28,13 +28,13 @@ from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
 from datasets.errors import DataError, UserError
 from models.backbones.blocks import clamp_spectrally, normalise_spectrally
-from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Update, due
+from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Trunk, Update, due
 from models.core.adversarial import ADVERSARIAL, AdversarialName, relativistic, share_right
 from models.core.bodies import BodyConfig, DCGANBody
 from models.core.figures import energy
@@ -187,6 +187,10 @@ class GANRecipe(Recipe[Pictures, GAN]):
             if self.config.feature_matching_weight:
                 losses["features"] = self.config.feature_matching_weight * self.feature_distance(batch, fake)
             yield Update("generator", losses)
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """The discriminator but for its last layer."""
+        return {"discriminator": self.discriminator.trunk}
 
     def judge(self, image: Tensor, label: Tensor) -> Tensor:
         """Scores, (B, 1): is the picture real, and of its label?"""

@@ -41,7 +41,12 @@ def as_peers_allocate() -> None:
 
 
 def compare(
-    name: str, peers: Callable[[], None], ours: Callable[[], None], rounds: int, per_run: int = 1, warm_up: bool = True
+    name: str,
+    peers: Callable[[], object],
+    ours: Callable[[], object],
+    rounds: int,
+    per_run: int = 1,
+    warm_up: bool = True,
 ) -> Comparison:
     """Run both in turn, each with its own setting of the allocator.
 

@@ -45,6 +45,29 @@ class PeersPix2Pix:
         return F.binary_cross_entropy_with_logits(score, torch.full_like(score, label))
 
 
+class PeersDCGAN:
+    """A DCGAN step as PyTorch's own example writes it: three backward passes, the discriminator never frozen."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, latent: int) -> None:
+        self.generator, self.discriminator, self.latent = generator.train(), discriminator.train(), latent
+        self.generator_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+
+    def step(self, real: Tensor, label: Tensor) -> None:
+        self.discriminator.zero_grad()
+        self._cross_entropy(self.discriminator(real, label), 1.0).backward()
+        fake = torch.tanh(self.generator(torch.randn(len(real), self.latent), label))
+        self._cross_entropy(self.discriminator(fake.detach(), label), 0.0).backward()
+        self.discriminator_optimizer.step()
+
+        self.generator.zero_grad()
+        self._cross_entropy(self.discriminator(fake, label), 1.0).backward()
+        self.generator_optimizer.step()
+
+    def _cross_entropy(self, score: Tensor, label: float) -> Tensor:
+        return F.binary_cross_entropy_with_logits(score, torch.full_like(score, label))
+
+
 @torch.no_grad()
 def peers_folder(generator: nn.Module, source: Path, destination: Path) -> None:
     """Load, run and save each picture in line, as 8-bit RGB."""
