@@ -110,6 +110,7 @@ class Source(Protocol):
     """A data configuration: it can open a folder."""
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
+    size_key: ClassVar[str]  # the setting that says `size`
 
     @property
     def channels(self) -> tuple[int, ...]:

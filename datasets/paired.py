@@ -137,6 +137,7 @@ class PairedConfig(Settings):
     """Pairs to learn a translation from source to target."""
 
     batch_type: ClassVar[type[Paired]] = Paired
+    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["paired"] = "paired"
     pairs: PairsConfig = Folders()
     source_channels: Channels | None = None  # null: as the target, or what the degradation makes

@@ -1,37 +1,18 @@
 """Two piles of pictures that have no partners: horses here, zebras there, of any sizes and counts."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from datasets.augment import CropConfig, Cropper
+from datasets.augment import CropConfig
 from datasets.contract import Opened, Settings, Unpaired, seed_of
-from datasets.errors import DataError, UserError
-from datasets.folder import find
-from datasets.images import read, read_header
-from datasets.paired import Channels, held_out, listed, unsupported
-from datasets.pixels import Pixels, as_tensor, opaque, with_channels
-from datasets.threads import Kept, ordered_map
-
-
-@dataclass(frozen=True)
-class File:
-    """A picture, and what it is called within its folder."""
-
-    name: str
-    path: Path
-
-    @property
-    def stem(self) -> str:
-        """The name without its suffix; a true counterpart has the same."""
-        return Path(self.name).with_suffix("").as_posix()
+from datasets.errors import DataError
+from datasets.paired import Channels, held_out, listed
+from datasets.pile import File, Squares, fingerprint, usable
 
 
 class UnpairedConfig(Settings):
@@ -41,6 +22,7 @@ class UnpairedConfig(Settings):
     """
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
+    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["unpaired"] = "unpaired"
     a: str = "A"
     b: str = "B"
@@ -98,19 +80,14 @@ class UnpairedConfig(Settings):
         return Opened(
             Piles(self, *training, training=True),
             Piles(self, *validation, training=False),
-            _fingerprint(sides),
+            fingerprint(sides),
             tuple(problems),
             (self.a, self.b),
         )
 
     def _side(self, root: Path, name: str) -> tuple[list[File], list[str]]:
         """The usable pictures of a domain, and a sentence about each other one."""
-        folder = self._folder(root, name)
-        found = find(folder)
-        files = [File(path.as_posix(), folder / path) for path in found.pictures]
-        verdicts = list(ordered_map(self._verdict, files, threads=4, ahead=64))
-        good = [file for file, verdict in zip(files, verdicts, strict=True) if verdict is None]
-        return good, unsupported(folder, found) + [verdict for verdict in verdicts if verdict is not None]
+        return usable(self._folder(root, name), decode=self.skip_bad)
 
     def _folder(self, root: Path, name: str) -> Path:
         for folder in (root / name, root / f"train{name}"):
@@ -122,16 +99,6 @@ class UnpairedConfig(Settings):
             + (f"the folders {', '.join(there)}" if there else "no folders")
             + "; name yours with --set data.a=… --set data.b=…"
         )
-
-    def _verdict(self, file: File) -> str | None:
-        try:
-            if self.skip_bad:
-                read(file.path)
-            else:
-                read_header(file.path)
-            return None
-        except UserError as error:
-            return str(error)
 
     def _split(self, root: Path, a: list[File], b: list[File]) -> tuple[list[list[File]], list[list[File]]]:
         """Both domains' pictures to learn from, and those held out, in pairs where there is a truth."""
@@ -160,8 +127,7 @@ class Piles:
         self.config = config
         self.a, self.b = a, b
         self.training = training
-        self.cropper = Cropper(config.crop, training=training)
-        self._scaled = Kept(self._read, lambda pixels: pixels.nbytes, config.cache_gib * 2**30)
+        self.squares = Squares([*a, *b], config.crop, config.picture_channels, config.cache_gib, training=training)
 
     def __len__(self) -> int:
         return max(len(self.a), len(self.b)) if self.a and self.b else 0
@@ -183,29 +149,11 @@ class Piles:
             first = _draw(len(self.a), seed)
         truth = self.config.truth and not self.training
         return Unpaired(
-            self._cut(first, seed_of(seed, 0)),
-            self._cut(len(self.a) + second, seed_of(seed, 1)),
+            self.squares.cut(first, seed_of(seed, 0)),
+            self.squares.cut(len(self.a) + second, seed_of(seed, 1)),
             torch.tensor(truth),
         )
-
-    def _cut(self, place: int, seed: int) -> Tensor:
-        pixels = self.cropper.cut(self._scaled(place), seed)
-        return as_tensor(with_channels(self.cropper.recolour(pixels, seed_of(seed, 0)), self.config.picture_channels))
-
-    def _read(self, place: int) -> Pixels:
-        """The picture at a place of both domains in a row, at the scale that squares are cut out at."""
-        file = self.a[place] if place < len(self.a) else self.b[place - len(self.a)]
-        return self.cropper.scaled(opaque(read(file.path)))
 
 
 def _draw(count: int, seed: int) -> int:
     return int(np.random.default_rng(seed_of(seed, 2)).integers(count))
-
-
-def _fingerprint(sides: Sequence[Sequence[File]]) -> str:
-    digest = hashlib.sha256()
-    for side in sides:
-        for file in side:
-            digest.update(f"{file.name}\0{file.path.stat().st_size}\n".encode())
-        digest.update(b"\0")
-    return digest.hexdigest()[:16]

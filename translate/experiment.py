@@ -8,9 +8,13 @@ from pydantic import Field, Tag, ValidationError, model_validator
 
 from datasets.contract import Opened, Settings, chosen_by
 from datasets.errors import UserError
+from datasets.idx import IdxConfig
 from datasets.paired import PairedConfig
+from datasets.pictures import PicturesConfig
 from datasets.unpaired import UnpairedConfig
 from models.contract import SuitsSize
+from models.core.began import BEGANConfig
+from models.core.gan import GANConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from translate.recipes import recipe_path
@@ -64,11 +68,17 @@ MAY_CHANGE = (
 
 
 ModelUnion = Annotated[
-    Annotated[Pix2PixConfig, Tag("pix2pix")] | Annotated[CycleGANConfig, Tag("cyclegan")],
+    Annotated[Pix2PixConfig, Tag("pix2pix")]
+    | Annotated[CycleGANConfig, Tag("cyclegan")]
+    | Annotated[GANConfig, Tag("gan")]
+    | Annotated[BEGANConfig, Tag("began")],
     chosen_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[
-    Annotated[PairedConfig, Tag("paired")] | Annotated[UnpairedConfig, Tag("unpaired")],
+    Annotated[PairedConfig, Tag("paired")]
+    | Annotated[UnpairedConfig, Tag("unpaired")]
+    | Annotated[PicturesConfig, Tag("pictures")]
+    | Annotated[IdxConfig, Tag("idx")],
     chosen_by("kind", "paired"),
 ]
 
@@ -94,7 +104,7 @@ class Experiment(Settings):
                 )
         problem = self.model.size_problem(self.data.size)
         if problem is not None:
-            raise ValueError(f"data.crop.size is {self.data.size}, and {problem} pixels: change one of the two")
+            raise ValueError(f"{self.data.size_key} is {self.data.size}, and {problem} pixels: change one of the two")
         return self
 
     def on(self, opened: Opened) -> Self:
