@@ -1,5 +1,7 @@
 """What tests share: small folders of pictures, an experiment of milliseconds a step, a finished training."""
 
+import gzip
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +83,22 @@ def pairs(tmp_path: Path) -> Path:
     for number, side in enumerate("AB"):
         fill(tmp_path / "pairs" / side, {f"{name}.png": size for name, size in PAIRS.items()}, 100 * number)
     return tmp_path / "pairs"
+
+
+@pytest.fixture(scope="session")
+def write_idx() -> Callable[..., np.ndarray]:
+    """`write_idx(folder, split, count, seed=0)`: pictures and labels 0 to 2 as MNIST's files; gives the pictures."""
+    return _write_idx
+
+
+def _write_idx(folder: Path, split: str, count: int, seed: int = 0, zipped: bool = True, size: int = 5) -> np.ndarray:
+    folder.mkdir(exist_ok=True)
+    images, labels = np.random.default_rng(seed).integers(0, 256, (count, size, size)), np.arange(count) % 3
+    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
+        content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+        path = folder / f"{split}-{name}-ubyte{'.gz' if zipped else ''}"
+        path.write_bytes(gzip.compress(content) if zipped else content)
+    return images
 
 
 def fill(folder: Path, sizes: dict[str, tuple[int, int]], first_seed: int = 0) -> Path:

@@ -1,7 +1,6 @@
 """idx files: written here as their publishers write them, whole and damaged."""
 
 import gzip
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,32 +12,20 @@ from datasets.contract import Gathers, stack
 from datasets.errors import DataError
 from datasets.idx import IdxConfig, read_idx
 
-
-def idx(array: np.ndarray) -> bytes:
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
-
-
-def write(folder: Path, split: str, count: int, seed: int, zipped: bool = True, size: int = 5) -> np.ndarray:
-    folder.mkdir(exist_ok=True)
-    draws = np.random.default_rng(seed)
-    images, labels = draws.integers(0, 256, (count, size, size)), np.arange(count) % 3
-    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
-        path = folder / f"{split}-{name}-ubyte{'.gz' if zipped else ''}"
-        path.write_bytes(gzip.compress(idx(array)) if zipped else idx(array))
-    return images
+Write = Callable[..., np.ndarray]
 
 
 @pytest.fixture(params=[True, False], ids=["zipped", "plain"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    write(tmp_path / "idx", "train", 12, 0, request.param)
-    write(tmp_path / "idx", "t10k", 4, 1, request.param)
+def folder(request: pytest.FixtureRequest, tmp_path: Path, write_idx: Write) -> Path:
+    write_idx(tmp_path / "idx", "train", 12, 0, zipped=request.param)
+    write_idx(tmp_path / "idx", "t10k", 4, 1, zipped=request.param)
     return tmp_path / "idx"
 
 
-def test_what_was_written_is_read_and_the_published_split_is_kept(folder: Path) -> None:
+def test_what_was_written_is_read_and_the_published_split_is_kept(folder: Path, write_idx: Write) -> None:
     opened = IdxConfig(side=5).open(folder)
     assert (len(opened.training), len(opened.validation), opened.domains) == (12, 4, ("0", "1", "2"))
-    images = write(folder.parent / "again", "train", 12, 0)
+    images = write_idx(folder.parent / "again", "train", 12, 0)
     for index in range(12):
         image, label = opened.training.sample(index, seed=0)
         expected = torch.tensor(images[index] / 127.5 - 1, dtype=torch.float32)[None]
@@ -63,16 +50,16 @@ def test_a_wider_side_is_a_frame(folder: Path) -> None:
     assert (image[:, 6:] == 1).all()
 
 
-def test_without_a_published_split_nothing_is_held_out(tmp_path: Path) -> None:
-    write(tmp_path / "idx", "train", 6, 0)
+def test_without_a_published_split_nothing_is_held_out(tmp_path: Path, write_idx: Write) -> None:
+    write_idx(tmp_path / "idx", "train", 6, 0)
     opened = IdxConfig(side=5, domains=("a", "b", "c"), limit=4).open(tmp_path / "idx")
     assert (len(opened.training), len(opened.validation), opened.domains) == (4, 0, ("a", "b", "c"))
 
 
-def test_another_content_is_another_fingerprint(tmp_path: Path) -> None:
-    write(tmp_path / "one", "train", 6, 0)
-    write(tmp_path / "other", "train", 6, 5)
-    write(tmp_path / "same", "train", 6, 0, zipped=False)
+def test_another_content_is_another_fingerprint(tmp_path: Path, write_idx: Write) -> None:
+    write_idx(tmp_path / "one", "train", 6, 0)
+    write_idx(tmp_path / "other", "train", 6, 5)
+    write_idx(tmp_path / "same", "train", 6, 0, zipped=False)
     prints = [IdxConfig(side=5).open(tmp_path / name).fingerprint for name in ("one", "other", "same")]
     assert prints[0] != prints[1]
     assert prints[0] == prints[2]
@@ -93,20 +80,22 @@ def damage(path: Path, change: Callable[[bytes], bytes]) -> None:
         (lambda content: content[:30] + b"torn" + content[34:], "damaged or cut off"),
     ],
 )
-def test_a_damaged_file_is_one_sentence(tmp_path: Path, change: Callable[[bytes], bytes], sentence: str) -> None:
-    write(tmp_path / "idx", "train", 12, 0)
+def test_a_damaged_file_is_one_sentence(
+    tmp_path: Path, change: Callable[[bytes], bytes], sentence: str, write_idx: Write
+) -> None:
+    write_idx(tmp_path / "idx", "train", 12, 0)
     damage(tmp_path / "idx" / "train-images-idx3-ubyte.gz", change)
     with pytest.raises(DataError, match=sentence):
         IdxConfig(side=5).open(tmp_path / "idx")
 
 
-def test_what_does_not_belong_together_is_said(tmp_path: Path) -> None:
-    write(tmp_path / "idx", "train", 12, 0)
+def test_what_does_not_belong_together_is_said(tmp_path: Path, write_idx: Write) -> None:
+    write_idx(tmp_path / "idx", "train", 12, 0)
     with pytest.raises(DataError, match=r"5x5 pixels, and data\.side is 4; set data\.side=5"):
         IdxConfig(side=4).open(tmp_path / "idx")
     with pytest.raises(DataError, match=r"labels reach 2, and data\.domains names only 2"):
         IdxConfig(side=5, domains=("a", "b")).open(tmp_path / "idx")
-    write(tmp_path / "fewer", "train", 11, 0)
+    write_idx(tmp_path / "fewer", "train", 11, 0)
     name = "train-labels-idx1-ubyte.gz"
     (tmp_path / "idx" / name).write_bytes((tmp_path / "fewer" / name).read_bytes())
     with pytest.raises(DataError, match=r"shape \(12, 5, 5\) and labels of shape \(11,\)"):
@@ -118,5 +107,5 @@ def test_what_does_not_belong_together_is_said(tmp_path: Path) -> None:
 
 def test_three_dimensions_of_any_size_are_read(tmp_path: Path) -> None:
     array = np.arange(24).reshape(2, 3, 4)
-    (tmp_path / "x").write_bytes(idx(array))
+    (tmp_path / "x").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]) + bytes(range(24)))
     assert np.array_equal(read_idx(tmp_path / "x"), array)

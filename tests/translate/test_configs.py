@@ -6,24 +6,55 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
-from translate.experiment import Experiment, load_experiment
+from models.contract import Sampler, Translator
+from translate.experiment import Experiment, load_experiment, parse_experiment
 from translate.folder import RunOptions, translate_folder
-from translate.model import load_model
+from translate.model import load_model, model_path, rebuild
 from translate.recipes import recipe_names, recipe_path, recipe_summary
 from translate.training import Training
 
 RECIPES = recipe_names()
 
 
-def shrunk(recipe: str) -> list[str]:
-    """Overrides by which a recipe keeps its kind and costs milliseconds a step."""
-    generator = load_experiment(recipe).model.generator
-    size = {"unet": "depth=3", "resnet": "blocks=1"}[generator.name]
-    model = [f"model.generator.{size}", "model.generator.width=4", "model.discriminator.width=4"]
-    data = ["data.crop.load=36", "data.crop.size=32"]
-    return [*model, *data, "training.steps=2", "training.batch_size=2", "training.precision=fp32"]
+SMALL = {"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2}
+
+
+def shrunk(recipe: str) -> Experiment:
+    """The recipe's experiment, of its kind, at milliseconds a step."""
+    tree = load_experiment(recipe).model_dump(mode="json")
+    for section in ("model", "data"):
+        tree[section] = small(tree[section])
+    tree["training"] |= {"steps": 2, "batch_size": 2, "precision": "fp32", "accumulate": 1}
+    return parse_experiment(tree, recipe)
+
+
+def small(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    return {key: SMALL[key] if key in SMALL and value else small(value) for key, value in tree.items()}
+
+
+@pytest.fixture
+def suiting(photos: Path, pairs: Path, tmp_path: Path, write_idx: Callable[..., Any]) -> Callable[[Experiment], Path]:
+    """The folder that an experiment can learn from."""
+    return lambda experiment: _suiting(experiment, photos, pairs, tmp_path / "idx", write_idx)
+
+
+def _suiting(experiment: Experiment, photos: Path, pairs: Path, idx: Path, write_idx: Callable[..., Any]) -> Path:
+    match experiment.data.kind:
+        case "paired":
+            return photos if experiment.data.pairs.kind == "derived" else pairs
+        case "pictures":
+            return photos if experiment.data.labels.kind == "none" else pairs
+        case "idx":
+            for split in ("train", "t10k"):
+                write_idx(idx, split, 12, size=28)
+            return idx
+        case _:
+            return pairs
 
 
 def test_recipes_ship() -> None:
@@ -56,21 +87,34 @@ def test_its_full_text_is_a_recipe_for_the_same_experiment(
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_it_trains_saves_loads_and_runs(recipe: str, photos: Path, pairs: Path, tmp_path: Path) -> None:
-    experiment: Experiment = load_experiment(recipe, shrunk(recipe))
-    derived = experiment.data.kind == "paired" and experiment.data.pairs.kind == "derived"
-    data = photos if derived else pairs
-    training = Training(experiment, data, tmp_path / "run", device="cpu")
+def test_it_trains_saves_loads_and_runs(
+    recipe: str, photos: Path, suiting: Callable[[Experiment], Path], tmp_path: Path
+) -> None:
+    experiment = shrunk(recipe)
+    training = Training(experiment, suiting(experiment), tmp_path / "run", device="cpu")
     last = [*training.run()][-1]
     assert last.step == 2
     assert last.losses is not None
     assert training.figures
+    network, card = rebuild(model_path(tmp_path / "run"))
+    assert (card.step, card.trained_size, card.domains) == (2, experiment.data.size, network.domains)
+    if isinstance(network, Sampler):
+        label = torch.tensor([0, max(len(network.domains) - 1, 0)])
+        assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)
+    if not isinstance(network, Translator):
+        return
     model = load_model(tmp_path / "run", device="cpu")
-    assert model.card.step == 2
-    assert model.card.trained_size == 32
+    if network.only_size is not None:
+        folder = photos.parent / "fitting"
+        folder.mkdir()
+        for path in photos.glob("*.png"):
+            with Image.open(path) as picture:
+                picture.resize((network.only_size, network.only_size)).save(folder / path.name)
+        photos = folder
     aim = RunOptions(to=model.translator.domains[-1] if len(model.translator.domains) > 1 else None)
     outcomes = list(translate_folder(model, photos, tmp_path / "out", aim))
-    assert [outcome.status for outcome in outcomes] == ["ok"] * 6
+    assert {outcome.status for outcome in outcomes} == {"ok"}
     for path in photos.iterdir():
         with Image.open(path) as before, Image.open(tmp_path / "out" / path.name) as after:
-            assert (after.size, after.mode) == (before.size, before.mode)
+            assert after.size == (before.width * network.scale, before.height * network.scale)
+            assert after.mode == (before.mode if network.channels_out == 3 else "L")

@@ -18,7 +18,7 @@ from torch import nn
 from datasets.errors import UserError
 from datasets.images import read
 from translate.cli import main
-from translate.model import METADATA_KEY, ModelError, load_model, model_path, read_card, save_model, start_from
+from translate.model import METADATA_KEY, load_model, model_path, read_card, save_model
 from translate.training import Training
 
 
@@ -184,27 +184,6 @@ def test_what_is_no_model_file_is_one_sentence_and_exit_code_6(bad, reason, monk
 
 def test_a_run_folder_means_its_last_model(trained):
     assert model_path(trained) == trained / "last.safetensors"
-
-
-def test_starting_from_a_model_takes_what_fits_and_says_how_much(trained, tiny):
-    path = trained / "last.safetensors"
-    same = tiny().model.translator()
-    assert start_from(same, path) == "100% of the weights start from last.safetensors"
-    assert_equal(same.state_dict(), load_file(path))
-    gray = tiny("model.channels_out=1", "data.target_channels=1", "data.source_channels=3", "model.residual=false")
-    other = gray.model.translator()
-    sentence = start_from(other, path)
-    share = sum(
-        tensor.numel() for name, tensor in other.state_dict().items() if tensor.shape == load_file(path)[name].shape
-    ) / sum(tensor.numel() for tensor in other.state_dict().values())
-    assert sentence.startswith(f"{share:.0%} of the weights start from last.safetensors; drawn anew: ")
-    assert 0 < share < 1
-
-
-def test_starting_from_a_model_of_which_nothing_fits_is_refused(trained):
-    path = trained / "last.safetensors"
-    with pytest.raises(ModelError, match=rf"none of its {len(load_file(path))} tensors fits this experiment's model"):
-        start_from(nn.Linear(3, 3), path)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
