@@ -152,4 +152,5 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
             cycle = l1(translate_batch(model, fake, 1 - domain), source)
             kept.append({"cycle": cycle, "identity": l1(translate_batch(model, wanted, domain), wanted)})
             fakes.append((fake, wanted))
-        return with_error(averaged(kept), batch, fakes)
+        figures = averaged(kept)
+        return with_error(figures, (figures["cycle"] + figures["identity"]) / 2, batch, fakes)

@@ -15,6 +15,7 @@ from datasets.unpaired import UnpairedConfig
 from models.contract import SuitsSize
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
+from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from translate.recipes import recipe_path
@@ -71,7 +72,8 @@ ModelUnion = Annotated[
     Annotated[Pix2PixConfig, Tag("pix2pix")]
     | Annotated[CycleGANConfig, Tag("cyclegan")]
     | Annotated[GANConfig, Tag("gan")]
-    | Annotated[BEGANConfig, Tag("began")],
+    | Annotated[BEGANConfig, Tag("began")]
+    | Annotated[CUTConfig, Tag("cut")],
     chosen_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[

@@ -30,6 +30,7 @@ class ResNetGenerator(nn.Module):
         minimum: H and W must be at least this many pixels: a quarter of it must be larger than a reflected border.
         margin: How many pixels away, on each side, an output pixel can still see, norms aside.
         global_norm: Its norms take their statistics over the whole picture.
+        looks: Channels of what `encode` gives.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ResNetGenerator(nn.Module):
         # where two 3x3 convolutions look around instead), and 3 for where the output pixel stands among four.
         self.margin = 8 * blocks + (12 if upsampling == "transposed" else 15)
         self.global_norm = norm == "instance"
+        self.looks = (channels_in, 2 * width, 4 * width, *([4 * width] * len({min(1, blocks), min(5, blocks)} - {0})))
         bias = needs_bias(norm)
         self.encoder = nn.Sequential(
             _reflected(channels_in, width, kernel=7, bias=bias),
@@ -78,6 +80,27 @@ class ResNetGenerator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Translate (B, channels_in, H, W), H and W multiples of `multiple` and at least `minimum`."""
         translated: Tensor = self.decoder(self.blocks(self.encoder(image)))
+        return translated
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """What it sees of (B, channels_in, H, W) on its way in, by which CUT tells whether two places are alike.
+
+        That is the picture itself, what either convolution of stride 2 makes of it, and the sums after the first and
+        the fifth residual block, or the last where there are fewer; `looks` tells the channels.
+        """
+        half = self.encoder[:4](image)
+        quarter = self.encoder[4:7](half)
+        looks = [image, half, quarter]
+        features = self.encoder[7:](quarter)
+        for number, block in enumerate(self.blocks[:5], 1):
+            features = block(features)
+            if number in (1, 5, len(self.blocks)):
+                looks.append(features)
+        return looks
+
+    def decode(self, look: Tensor) -> Tensor:
+        """The translation, from the last of what `encode` gave: both together are `forward`."""
+        translated: Tensor = self.decoder(self.blocks[5:](look))
         return translated
 
 

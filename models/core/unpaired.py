@@ -44,9 +44,18 @@ def averaged(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([one[name] for one in figures]).mean(dim=0) for name in figures[0]}
 
 
-def with_error(kept: dict[str, Tensor], batch: Unpaired, pairs: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    """Figures, and `error`, by which the best model is kept: L1 against the truth; without one, the mean of `kept`."""
+def with_error(
+    kept: dict[str, Tensor], otherwise: Tensor, batch: Unpaired, pairs: Sequence[tuple[Tensor, Tensor]]
+) -> dict[str, Tensor]:
+    """All figures, and `error`, by which the best model is kept.
+
+    Args:
+        kept: What is measured without a truth.
+        otherwise: The error where no truth is known.
+        batch: Tells whether one is.
+        pairs: Translations and their truths; the error is then their L1, averaged over all of them.
+    """
     if not bool(batch.truth.all()):
-        return {"error": torch.stack([*kept.values()]).mean(dim=0), **kept}
+        return {"error": otherwise, **kept}
     compared = averaged([reconstruction(made, truth) for made, truth in pairs])
     return {"error": compared["l1"], **compared, **kept}

@@ -1,0 +1,137 @@
+"""CUT against its authors' code: what each player minimises, what is seen of whom, and what FastCUT changes."""
+
+import pytest
+import torch
+
+from datasets.contract import Unpaired
+from models.backbones.resnet import ResNetGenerator
+from models.core.contrastive import patch_nce
+from models.core.figures import l1
+from models.cut import CUTConfig
+from models.inference import translate_batch
+from translate.experiment import load_experiment
+
+SMALL = {"generator": {"blocks": 1, "width": 4}, "discriminator": {"layers": 1, "width": 4}, "head_width": 8}
+# All places of every layer of 16 pixels: then nothing is left to chance.
+EVERYWHERE = {"patches": 256}
+
+
+def config(**settings) -> CUTConfig:
+    return CUTConfig.model_validate({**SMALL, **settings})
+
+
+def batch(truth: bool = False) -> Unpaired:
+    draws = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(2, 3, 16, 16, generator=draws) * 2 - 1 for _ in range(2))
+    return Unpaired(a, b, torch.full((2,), truth))
+
+
+def test_the_defaults_are_those_of_the_authors_and_fastcut_is_their_faster_choice():
+    paper, fast = CUTConfig(), load_experiment("fastcut").model
+    assert (paper.generator.width, paper.discriminator.layers, paper.patches, paper.temperature) == (64, 3, 256, 0.07)
+    assert (paper.nce_weight, paper.identity, paper.flip_equivariance) == (1, True, False)
+    assert (fast.nce_weight, fast.identity, fast.flip_equivariance) == (10, False, True)
+    assert (paper.generator_adam.lr, paper.generator_adam.beta1, paper.generator_adam.beta2) == (2e-4, 0.5, 0.999)
+
+
+def test_the_heads_have_the_published_size():
+    with torch.device("meta"):
+        recipe = CUTConfig().recipe()
+    assert sum(parameter.numel() for parameter in recipe.heads.parameters()) == 560_384
+
+
+@pytest.mark.parametrize(("blocks", "sums"), [(1, [1]), (3, [1, 3]), (5, [1, 5]), (9, [1, 5])])
+def test_the_generator_is_seen_at_five_places_on_its_way_in(blocks, sums):
+    network = ResNetGenerator(blocks=blocks, width=2)
+    image = batch().a
+    with torch.no_grad():
+        looks = network.encode(image)
+        expected = [image, network.encoder[:4](image), network.encoder[:7](image)]
+        expected += [network.blocks[:number](network.encoder(image)) for number in sums]
+        assert torch.equal(network.decode(looks[-1]), network(image))
+    assert [look.shape[1] for look in looks] == list(network.looks)
+    assert all(torch.equal(one, other) for one, other in zip(looks, expected, strict=True))
+
+
+def contrast(recipe, made: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Over all places, computed apart."""
+    generator, heads = recipe.model.generator, recipe.heads
+    looks, again = generator.encode(source), generator.encode(made)
+    everywhere = [torch.arange(look[0, 0].numel()) for look in looks]
+    return patch_nce(heads(again, everywhere), heads(looks, everywhere), 0.07)
+
+
+@pytest.mark.parametrize("identity", [False, True])
+def test_losses_are_those_of_the_authors_code(identity):
+    recipe, given = config(identity=identity, nce_weight=3, **EVERYWHERE).recipe(), batch()
+    with torch.no_grad():
+        fake = recipe.model(given.a)
+        told = 0.5 * (((recipe.discriminator(given.b) - 1) ** 2).mean() + (recipe.discriminator(fake) ** 2).mean())
+        fooled = ((recipe.discriminator(fake) - 1) ** 2).mean()
+        nce = contrast(recipe, fake, given.a)
+        if identity:
+            nce = 0.5 * (nce + contrast(recipe, recipe.model(given.b), given.b))
+    discriminator, generator = recipe.updates(given, 0)
+    assert (discriminator.player, generator.player) == ("discriminator", "generator")
+    assert torch.allclose(discriminator.losses["adversarial"], told)
+    assert torch.allclose(generator.losses["adversarial"], fooled)
+    assert torch.allclose(generator.losses["nce"], 3 * nce.mean(), atol=1e-5)
+
+
+def test_the_generator_learns_from_the_contrast_through_what_it_makes_and_through_what_it_sees():
+    recipe = config().recipe()
+    _, update = recipe.updates(batch(), 0)
+    update.losses["nce"].backward()
+    assert all(parameter.grad is not None for parameter in recipe.heads.parameters())
+    assert recipe.model.generator.decoder[-2].weight.grad.abs().max() > 0
+    assert recipe.model.generator.encoder[0].weight.grad.abs().max() > 0
+
+
+def test_half_the_time_the_mirrored_source_is_translated_and_contrasted_with_what_is_not_mirrored():
+    recipe, given = config(identity=False, flip_equivariance=True, **EVERYWHERE).recipe(), batch()
+    plain, turned = 0, 0
+    with torch.no_grad():
+        straight = contrast(recipe, recipe.model(given.a), given.a).mean()
+        generator, heads = recipe.model.generator, recipe.heads
+        looks = generator.encode(given.a)
+        again = [look.flip(3) for look in generator.encode(recipe.model(given.a.flip(3)))]
+        everywhere = [torch.arange(look[0, 0].numel()) for look in looks]
+        mirrored = patch_nce(heads(again, everywhere), heads(looks, everywhere), 0.07).mean()
+        for seed in range(20):
+            torch.manual_seed(seed)
+            _, update = recipe.updates(given, 0)
+            plain += bool(torch.allclose(update.losses["nce"], straight, atol=1e-4))
+            turned += bool(torch.allclose(update.losses["nce"], mirrored, atol=1e-4))
+    assert plain + turned == 20
+    assert 4 < turned < 16
+
+
+def test_the_generator_translates_once_a_step_and_twice_with_the_identity():
+    for identity, expected in ((False, 1), (True, 2)):
+        recipe = config(identity=identity).recipe()
+        calls: list[int] = []
+        recipe.model.generator.decoder.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        list(recipe.updates(batch(), 0))
+        assert len(calls) == expected
+
+
+def test_the_model_aims_for_the_second_folder_alone():
+    model = config().with_domains(("horse", "zebra")).translator()
+    assert model.domains == ("zebra",)
+
+
+def test_a_generator_without_blocks_is_refused():
+    with pytest.raises(ValueError, match=r"generator\.blocks is 0, and CUT compares"):
+        config(generator={"blocks": 0})
+
+
+@pytest.mark.parametrize("truth", [False, True])
+def test_figures_are_contrasts_or_errors_of_the_truth_where_there_is_one(truth):
+    recipe, given = config(**EVERYWHERE).recipe(), batch(truth)
+    figures = recipe.validate(recipe.model, given)
+    fake = translate_batch(recipe.model, given.a)
+    with torch.no_grad():
+        assert torch.allclose(figures["nce"], contrast(recipe, fake, given.a), atol=1e-5)
+    assert torch.allclose(figures["identity"], l1(translate_batch(recipe.model, given.b), given.b))
+    assert torch.allclose(figures["error"], l1(fake, given.b) if truth else figures["nce"])
+    assert recipe.model.training
