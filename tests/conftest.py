@@ -4,6 +4,7 @@ import gzip
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,10 @@ BUSY = (
     "training.decay_from=0.5",
     "training.clip_norm=5",
 )
+
+
+SMALL = {"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2}
+SHORT = ("training.steps=2", "training.batch_size=2", "training.accumulate=1", "training.precision=fp32")
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +118,26 @@ def fill(folder: Path, sizes: dict[str, tuple[int, int]], first_seed: int = 0) -
 def shrunk() -> tuple[str, ...]:
     """What `--set` needs to hear for a training of milliseconds a step, whatever the recipe."""
     return SHRUNK
+
+
+@pytest.fixture(scope="session")
+def smaller() -> Callable[[str], list[str]]:
+    """`smaller(recipe)`: overrides by which a recipe keeps its kind and costs milliseconds a step."""
+
+    def overrides(section: str, tree: dict[str, Any]) -> list[str]:
+        found = []
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                found += overrides(f"{section}.{key}", value)
+            elif key in SMALL and value:
+                found.append(f"{section}.{key}={SMALL[key]}")
+        return found
+
+    def of(recipe: str) -> list[str]:
+        tree = load_experiment(recipe).model_dump(mode="json")
+        return [*overrides("model", tree["model"]), *overrides("data", tree["data"]), *SHORT]
+
+    return of
 
 
 @pytest.fixture(scope="session")

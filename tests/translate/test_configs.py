@@ -10,31 +10,13 @@ import torch
 from PIL import Image
 
 from models.contract import Sampler, Translator
-from translate.experiment import Experiment, load_experiment, parse_experiment
+from translate.experiment import Experiment, load_experiment
 from translate.folder import RunOptions, translate_folder
 from translate.model import load_model, model_path, rebuild
 from translate.recipes import recipe_names, recipe_path, recipe_summary
 from translate.training import Training
 
 RECIPES = recipe_names()
-
-
-SMALL = {"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2}
-
-
-def shrunk(recipe: str) -> Experiment:
-    """The recipe's experiment, of its kind, at milliseconds a step."""
-    tree = load_experiment(recipe).model_dump(mode="json")
-    for section in ("model", "data"):
-        tree[section] = small(tree[section])
-    tree["training"] |= {"steps": 2, "batch_size": 2, "precision": "fp32", "accumulate": 1}
-    return parse_experiment(tree, recipe)
-
-
-def small(tree: Any) -> Any:
-    if not isinstance(tree, dict):
-        return tree
-    return {key: SMALL[key] if key in SMALL and value else small(value) for key, value in tree.items()}
 
 
 @pytest.fixture
@@ -88,9 +70,13 @@ def test_its_full_text_is_a_recipe_for_the_same_experiment(
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_it_trains_saves_loads_and_runs(
-    recipe: str, photos: Path, suiting: Callable[[Experiment], Path], tmp_path: Path
+    recipe: str,
+    photos: Path,
+    suiting: Callable[[Experiment], Path],
+    smaller: Callable[[str], list[str]],
+    tmp_path: Path,
 ) -> None:
-    experiment = shrunk(recipe)
+    experiment = load_experiment(recipe, smaller(recipe))
     training = Training(experiment, suiting(experiment), tmp_path / "run", device="cpu")
     last = [*training.run()][-1]
     assert last.step == 2
