@@ -49,12 +49,12 @@ def find(root: Path, *, recurse: bool = True) -> Found:
         unsupported.append((Path(error.filename).relative_to(root), "a folder that gives no access"))
 
     for folder, subfolders, files in os.walk(root, onerror=keep):
-        subfolders[:] = [name for name in subfolders if recurse and not _is_junk(name)]
+        subfolders[:] = [name for name in subfolders if recurse and not is_junk(name)]
         links += sum(Path(folder, name).is_symlink() for name in subfolders)
         for name in files:
             path = Path(folder, name).relative_to(root)
             suffix = path.suffix.lower()
-            if _is_junk(name):
+            if is_junk(name):
                 continue
             if suffix in SUFFIXES:
                 pictures.append(path)
@@ -76,5 +76,6 @@ def natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
+    """Whether a file or folder is hidden, or put there by a system."""
     return name.startswith(".") or name.lower() in JUNK

@@ -1,14 +1,15 @@
 """idx files, as MNIST and Fashion-MNIST publish them: all pictures in one file, all labels in another.
 
-LeCun, Cortes, Burges: THE MNIST DATABASE. Two zero bytes, the type of the values, the number of dimensions, each
-dimension as 32 bits big-endian, then the values; all of it usually within gzip.
+LeCun, Cortes, Burges: The MNIST database. Two bytes 0, the type of the values, the number of dimensions, each
+dimension as 32 bits with the highest first, then the values; the whole usually gzipped.
 """
 
 import gzip
+import hashlib
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -19,29 +20,36 @@ from pydantic import Field, model_validator
 
 from datasets.contract import Opened, Pictures, Settings
 from datasets.errors import DataError
+from datasets.memory import InMemory, rows_held_out
+from datasets.pixels import resized
 
-UNSIGNED_BYTES = 0x08  # the only type of value that pictures and labels come in
-SPLITS = ("train", "t10k")  # to learn from, and held out
+TRAINING, VALIDATION = "train", "t10k"  # how the files of the published split begin
+BYTES = 8  # the type of value that pictures and labels have
+GZIP = b"\x1f\x8b"
+
+Bytes = NDArray[np.uint8]
 
 
 class IdxConfig(Settings):
-    """A folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and, held out, the same two of t10k.
+    """A folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, and t10k-… of both, which are held out.
 
-    Each may end in .gz. Everything stays in memory, a byte a pixel.
+    Each may be gzipped. All of it stays in memory, a byte a pixel.
     """
 
     batch_type: ClassVar[type[Pictures]] = Pictures
-    size_key: ClassVar[str] = "data.side"
+    size_key: ClassVar[str] = "data.size"
     kind: Literal["idx"] = "idx"
-    side: int = Field(28, ge=1)  # pixels on a side of what is learned from; a wider frame is filled with `padding`
-    padding: int = Field(0, ge=0, le=255)
-    domains: tuple[str, ...] = ()  # names of the labels, from 0 on; empty: the numbers themselves
-    limit: int | None = Field(None, ge=1)  # learn from the first so many only
+    size: int = Field(28, ge=1)  # pixels on a side of what is learned from; 28 are the published files' own
+    fit: Literal["pad", "resize"] = "pad"  # how others become so large: by a frame around them, or scaled
+    padding: int = Field(0, ge=0, le=255)  # the frame's gray; 0 is black, as the published files' background
+    domains: tuple[str, ...] = ()  # names of the labels, from the smallest on; empty: the numbers themselves
+    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, where there are no t10k files
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        if len(set(self.domains)) < len(self.domains):
-            raise ValueError("domains: each label needs a name of its own")
+        twice = sorted({name for name in self.domains if self.domains.count(name) > 1})
+        if twice:
+            raise ValueError(f"domains: {twice[0]} stands for more than one label")
         return self
 
     @property
@@ -50,110 +58,149 @@ class IdxConfig(Settings):
         return (1,)
 
     @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.side
-
-    @property
     def scaled_to(self) -> int | None:
-        """Pictures keep their scale."""
+        """None: the size is the whole pictures'."""
         return None
 
     def open(self, root: Path) -> Opened:
-        """Read the files.
+        """Read the files under `root`.
 
         Raises:
             DataError: One is missing or damaged, or they do not belong together.
         """
-        images, labels = self._split(root, SPLITS[0])
-        images, labels = images[: self.limit], labels[: self.limit]
-        held = self._split(root, SPLITS[1]) if _path(root, SPLITS[1], "images").is_file() else (images[:0], labels[:0])
-        count = int(max(labels.max(initial=0), held[1].max(initial=0))) + 1
-        names = self.domains or tuple(map(str, range(count)))
-        if len(names) < count:
-            raise DataError(f"{root}: its labels reach {count - 1}, and data.domains names only {len(names)}")
-        print_of = zlib.crc32(labels.tobytes(), zlib.crc32(images[:: max(1, len(images) // 1000)].tobytes()))
-        return Opened(
-            Images(self, images, labels, SPLITS[0]),
-            Images(self, *held, SPLITS[1]),
-            f"{len(images)}-{print_of:08x}",
-            (),
-            names,
-        )
-
-    def _split(self, root: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        images, labels = (read_idx(_path(root, split, kind)) for kind in ("images", "labels"))
-        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels) or not len(images):
+        training = self._read(root, TRAINING)
+        published = _find(root, VALIDATION, "images") is not None
+        validation = self._read(root, VALIDATION) if published else training.some([])
+        fingerprint = _fingerprint(training, validation)
+        numbers = np.unique(training.labels)
+        names = self.domains or tuple(map(str, numbers.tolist()))
+        if len(names) != len(numbers):
             raise DataError(
-                f"{root}: {split} has pictures of shape {images.shape} and labels of shape {labels.shape}; expected "
-                "(n, height, width) and (n,)"
+                f"{root}: has {len(numbers)} kinds of label, from {numbers[0]} to {numbers[-1]}, and data.domains has "
+                f"{len(names)} names"
             )
-        if max(images.shape[1:]) > self.side:
+        strange = np.setdiff1d(validation.labels, numbers)
+        if len(strange):
             raise DataError(
-                f"{root}: its pictures have {images.shape[2]}x{images.shape[1]} pixels, and data.side is {self.side}; "
-                f"set data.side={max(images.shape[1:])} or more"
+                f"{root}: the label {strange[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones"
             )
-        return images, labels
+        if not published:
+            learned, held = rows_held_out(len(training.labels), self.validation_share)
+            training, validation = training.some(learned), training.some(held)
+        return Opened(self._samples(training, numbers), self._samples(validation, numbers), fingerprint, (), names)
 
+    def _read(self, root: Path, split: str) -> "Part":
+        """The pictures and labels of a split, checked."""
+        images, labels = (read_idx(_path(root, split, what)) for what in ("images", "labels"))
+        if images.ndim != 3 or not images.size:
+            raise DataError(
+                f"{root}: expected {split} pictures of one gray byte a pixel, numbered, high and wide; found the "
+                f"dimensions {_times(images.shape)}"
+            )
+        if labels.shape != images.shape[:1]:
+            raise DataError(
+                f"{root}: has {len(images)} {split} pictures and labels of the dimensions {_times(labels.shape)}; "
+                "expected one for each: fetch both files anew, from one source"
+            )
+        largest = max(images.shape[1:])
+        if self.fit == "pad" and largest > self.size:
+            raise DataError(
+                f"{root}: its pictures have {images.shape[2]}x{images.shape[1]} pixels, and data.size is {self.size}; "
+                f"set data.size to {largest} or more, or data.fit=resize"
+            )
+        return Part(split, images, labels, list(range(len(labels))))
 
-class Images:
-    """Pictures and labels in memory."""
+    def _samples(self, part: "Part", numbers: Bytes) -> InMemory:
+        labels = np.searchsorted(numbers, part.labels).astype(np.int64)
+        names = [f"{part.split}/{row}" for row in part.rows]
+        return InMemory(torch.from_numpy(self._fitted(part.images))[:, None], torch.from_numpy(labels), names)
 
-    def __init__(self, config: IdxConfig, images: NDArray[np.uint8], labels: NDArray[np.uint8], split: str) -> None:
+    def _fitted(self, images: Bytes) -> Bytes:
+        """(N, H, W) as (N, size, size)."""
         height, width = images.shape[1:]
-        top, left = (config.side - height) // 2, (config.side - width) // 2
-        frame = ((0, 0), (top, config.side - height - top), (left, config.side - width - left))
-        self.split = split
-        self.images = torch.from_numpy(np.pad(images, frame, constant_values=config.padding))[:, None]
-        self.labels = torch.from_numpy(labels.astype(np.int64))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def name(self, index: int) -> str:
-        """The picture's place in its file."""
-        return f"{self.split}/{index}"
-
-    def sample(self, index: int, seed: int) -> Pictures:
-        """The picture at `index`; nothing is drawn."""
-        image, label = self.gather([index])
-        return Pictures(image[0], label[0])
-
-    def gather(self, indices: Sequence[int]) -> Pictures:
-        """Many at once."""
-        places = torch.tensor(indices)
-        return Pictures(self.images[places].float().div_(127.5).sub_(1), self.labels[places])
+        if (height, width) == (self.size, self.size):
+            return images.copy()  # what was read may not be written to, and torch wants to be able to
+        if self.fit == "resize":
+            scaled = np.empty((len(images), self.size, self.size), np.uint8)
+            for image, place in zip(images, scaled, strict=True):
+                place[...] = resized(image[:, :, np.newaxis], self.size, self.size)[:, :, 0]
+            return scaled
+        top, left = (self.size - height) // 2, (self.size - width) // 2
+        frame = ((0, 0), (top, self.size - height - top), (left, self.size - width - left))
+        return np.pad(images, frame, constant_values=self.padding)
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array of an idx file, gzipped or not.
+@dataclass(frozen=True)
+class Part:
+    """Pictures (N, H, W) and labels (N,) of a split, and where they stand in its files."""
+
+    split: str
+    images: Bytes
+    labels: Bytes
+    rows: list[int]
+
+    def some(self, rows: list[int]) -> "Part":
+        """Those at some places."""
+        return Part(self.split, self.images[rows], self.labels[rows], [self.rows[row] for row in rows])
+
+
+def read_idx(path: Path) -> Bytes:
+    """The array of bytes that an idx file holds, gzipped or not; it cannot be written to.
 
     Raises:
-        DataError: It is missing or damaged, or holds something else than bytes.
+        DataError: It is damaged, or holds something else than bytes.
     """
     try:
-        stored = path.read_bytes()
-        content = gzip.decompress(stored) if path.suffix == ".gz" else stored
-    except FileNotFoundError:
-        raise DataError(f"{path}: expected an idx file, plain or with .gz, found none") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: is damaged or cut off: {error}") from None
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTES:
-        raise DataError(f"{path}: is no idx file of bytes; it begins with {content[:4].hex() or 'nothing'}")
-    head = 4 + 4 * content[3]
+        content = path.read_bytes()
+        content = gzip.decompress(content) if content.startswith(GZIP) else content
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path}: is a damaged or cut-off gzip file: fetch it anew") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) < 4 or content[:2] != b"\0\0":
+        raise DataError(
+            f"{path}: is no idx file: it begins with {content[:4].hex(' ') or 'nothing'}, expected 00 00 08"
+        )
+    kind, dimensions = content[2:4]
+    if kind != BYTES:
+        raise DataError(f"{path}: expected an idx file of unsigned bytes, found values of the type {kind:#04x}")
+    head = 4 + 4 * dimensions
     if len(content) < head:
-        raise DataError(f"{path}: is cut off within its head")
-    shape = struct.unpack(f">{content[3]}I", content[4:head])
+        raise DataError(f"{path}: is cut off within its head: fetch it anew")
+    shape = struct.unpack(f">{dimensions}I", content[4:head])
     if len(content) - head != math.prod(shape):
         raise DataError(
-            f"{path}: says that it holds {'x'.join(map(str, shape))} bytes, and holds {len(content) - head}: "
-            "fetch it anew"
+            f"{path}: says that it holds {_times(shape)} values, and holds {len(content) - head}: fetch it anew"
         )
     return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 
-def _path(root: Path, split: str, kind: str) -> Path:
-    """Where a file lies, plain or zipped."""
-    plain = root / f"{split}-{kind}-idx{3 if kind == 'images' else 1}-ubyte"
-    zipped = plain.with_name(f"{plain.name}.gz")
-    return zipped if zipped.is_file() and not plain.is_file() else plain
+def _find(root: Path, split: str, what: Literal["images", "labels"]) -> Path | None:
+    """Where a file lies; some programs that unpack turn the dash before idx into a dot."""
+    rank = 3 if what == "images" else 1
+    names = [f"{split}-{what}{dash}idx{rank}-ubyte{suffix}" for suffix in ("", ".gz") for dash in "-."]
+    return next((root / name for name in names if (root / name).is_file()), None)
+
+
+def _path(root: Path, split: str, what: Literal["images", "labels"]) -> Path:
+    path = _find(root, split, what)
+    if path is None:
+        rank = 3 if what == "images" else 1
+        there = sorted(path.name for path in root.iterdir() if "idx" in path.name) if root.is_dir() else []
+        raise DataError(
+            f"{root}: expected {split}-{what}-idx{rank}-ubyte or the same with .gz, as MNIST publishes them, found "
+            + (", ".join(there[:8]) or "no idx file")
+        )
+    return path
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "none"
+
+
+def _fingerprint(*parts: Part) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{part.split} {part.images.shape}\n".encode())
+        digest.update(part.images.tobytes() + part.labels.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,10 +1,10 @@
 """Pairs of pictures: two folders, files with both halves side by side, or pairs derived from photographs."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Tag
 from torch import Tensor
@@ -12,13 +12,12 @@ from torch import Tensor
 from datasets.augment import CropConfig, Cropper
 from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
 from datasets.degrade import DEGRADATIONS, DegradationName, checked_strength, degrade
-from datasets.errors import DataError, UserError
-from datasets.folder import Found, find, natural
+from datasets.errors import DataError
+from datasets.folder import find
 from datasets.images import read, read_header
+from datasets.pile import Channels, held_out, listed, sifted, unsupported
 from datasets.pixels import Floats, Pixels, as_tensor, opaque, with_channels
-from datasets.threads import Kept, ordered_map
-
-Channels = Literal[1, 3]
+from datasets.threads import Kept
 
 
 @dataclass(frozen=True)
@@ -171,9 +170,8 @@ class PairedConfig(Settings):
             DataError: A pair cannot be used and `skip_bad` is off, or too few are left.
         """
         pairs, problems = self.pairs.find(root)
-        verdicts = list(ordered_map(self._verdict, pairs, threads=4, ahead=64))
-        good = [pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict is None]
-        problems += [verdict for verdict in verdicts if verdict is not None]
+        good, more = sifted(pairs, self._problem)
+        problems += more
         if problems and not self.skip_bad:
             raise DataError(listed(root, problems))
         training, validation = held_out(good, self.validation_share)
@@ -186,14 +184,11 @@ class PairedConfig(Settings):
             tuple(problems),
         )
 
-    def _verdict(self, pair: Pair) -> str | None:
-        try:
-            problem = self.pairs.problem(pair)
-            if problem is None and self.skip_bad:
-                self.pairs.read(pair)
-            return problem
-        except UserError as error:
-            return str(error)
+    def _problem(self, pair: Pair) -> str | None:
+        problem = self.pairs.problem(pair)
+        if problem is None and self.skip_bad:
+            self.pairs.read(pair)
+        return problem
 
 
 class Pairs:
@@ -239,40 +234,10 @@ def _tensor(pixels: Floats, channels: int) -> Tensor:
     return as_tensor(with_channels(pixels, channels))
 
 
-class Named(Protocol):
-    """What has a name within its folder."""
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        ...
-
-
-N = TypeVar("N", bound=Named)
-
-
-def held_out(pairs: Iterable[N], share: float) -> tuple[list[N], list[N]]:
-    """Training and validation pairs, or pictures; each stays on its side when others come or go, nearly always.
-
-    The `share` with the smallest hashes of their names is held out, at least one where there are two.
-    """
-    ranked = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
-    count = round(share * len(ranked))
-    if share and len(ranked) > 1:
-        count = min(max(count, 1), len(ranked) - 1)
-    by_name = [sorted(part, key=lambda pair: natural(Path(pair.name))) for part in (ranked[count:], ranked[:count])]
-    return by_name[0], by_name[1]
-
-
 def _each_picture(root: Path) -> tuple[list[Pair], list[str]]:
     found = find(root)
     pairs = [Pair(path.as_posix(), root / path, root / path) for path in found.pictures]
     return pairs, unsupported(root, found)
-
-
-def unsupported(root: Path, found: Found) -> list[str]:
-    """A sentence about each file that is known and cannot be read."""
-    return [f"{root / path}: {kind} cannot be read" for path, kind in found.unsupported]
 
 
 def _fingerprint(pairs: Sequence[Pair]) -> str:
@@ -280,13 +245,3 @@ def _fingerprint(pairs: Sequence[Pair]) -> str:
     for pair in pairs:
         digest.update(f"{pair.name}\0{pair.source.stat().st_size}\0{pair.target.stat().st_size}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def listed(root: Path, problems: Sequence[str]) -> str:
-    """The sentence that refuses a folder, with the first problems found in it."""
-    shown = "".join(f"\n  {problem}" for problem in problems[:20])
-    more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
-    return (
-        f"{root}: {len(problems)} of its pictures cannot be used; mend them, or leave them out with "
-        f"--set data.skip_bad=true:{shown}{more}"
-    )

@@ -1,8 +1,10 @@
-"""Pictures to learn from one by one, with or without labels: a tree of files, class folders, or a table."""
+"""Pictures to learn from one by one, with or without labels: any tree of files, a folder a class, or a table."""
 
 import csv
-from collections.abc import Sequence
-from pathlib import Path
+import itertools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -11,9 +13,8 @@ from pydantic import Field, Tag
 from datasets.augment import CropConfig
 from datasets.contract import Opened, Pictures, Settings, chosen_by
 from datasets.errors import DataError
-from datasets.folder import natural
-from datasets.paired import Channels, held_out, listed
-from datasets.pile import File, Squares, fingerprint, usable
+from datasets.folder import is_junk, natural
+from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
 
 
 class NoLabels(Settings):
@@ -22,66 +23,81 @@ class NoLabels(Settings):
     kind: Literal["none"] = "none"
 
     def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
-        """No label for any picture."""
-        return {}, []
+        """An empty label for every picture."""
+        return {file.name: "" for file in files}, []
 
 
 class FolderLabels(Settings):
-    """The folders directly under the root are the classes; what lies in them, however deep, is of that class."""
+    """The folders directly under the root are the classes; what lies in one, however deep, is of its class."""
 
     kind: Literal["folders"] = "folders"
 
     def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
-        """Each picture's folder, and a sentence about each picture that lies in none."""
+        """The label of each picture by its name, and a sentence about what has none, or is empty."""
         labels = {file.name: Path(file.name).parts[0] for file in files if len(Path(file.name).parts) > 1}
+        folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not is_junk(path.name)]
         if not labels:
-            there = [f"{len(files)} pictures beside each other" if files else "no pictures"]
+            there = f"nothing usable in {', '.join(path.name for path in folders)}" if folders else "no folder"
             raise DataError(
-                f"{root}: expected a folder of pictures for each class, as in {root.name}/cats and {root.name}/dogs, "
-                f"found {there[0]}; sort them into folders, or set data.labels.kind=csv"
+                f"{root}: expected a folder of pictures for each class, such as cats/1.jpg and dogs/1.jpg, found "
+                f"{there} and {len(files)} usable pictures beside them; sort them into folders, or set "
+                "data.labels.kind to csv or none"
             )
-        empty = sorted(
-            path.name
-            for path in root.iterdir()
-            if path.is_dir() and not path.name.startswith(".") and path.name not in labels.values()
-        )
-        problems = [f"{root / name}: a class folder without a usable picture" for name in empty]
-        return labels, problems + [f"{file.path}: lies in no class folder" for file in files if file.name not in labels]
+        problems = [f"{file.path}: lies in no class folder" for file in files if file.name not in labels]
+        for folder in folders:
+            if folder.is_symlink():
+                problems.append(f"{folder}: is a link to a folder, and those are not followed")
+            elif folder.name not in labels.values():
+                problems.append(f"{folder}: is a class folder without a usable picture")
+        return labels, problems
 
 
 class TableLabels(Settings):
-    """A table with a header, one row a picture: its path under the root, and its label."""
+    """A table with a head, separated by commas, one row a picture: its path under the root, and its label."""
 
     kind: Literal["csv"] = "csv"
-    table: str = "labels.csv"
+    table: str = "labels.csv"  # its path under the root
     file_column: str = "file"
     label_column: str = "label"
 
     def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
-        """Each picture's label, and a sentence about each label without a picture and picture without a label."""
+        """The label of each picture by its name, and sentences about rows without a picture and the reverse."""
         path = root / self.table
+        names = {file.name for file in files}
+        labels: dict[str, str] = {}
+        unsure = set()
+        problems = []
+        for name, label in self._rows(path):
+            if labels.setdefault(name, label) != label:
+                problems.append(f"{path}: calls {name} both {labels[name]} and {label}")
+                unsure.add(name)
+            elif name not in names and not os.path.isfile(root / name):  # unlike Path's, whatever the name
+                problems.append(f"{path}: labels {name}, and there is no such picture")
+        problems += [f"{file.path}: has no label in {path.name}" for file in files if file.name not in labels]
+        return {name: label for name, label in labels.items() if name in names - unsure}, problems
+
+    def _rows(self, path: Path) -> Iterator[tuple[str, str]]:
+        """The names and labels in the rows that have both."""
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = csv.DictReader(file)
-                columns = list(rows.fieldnames or [])
-                for column in (self.file_column, self.label_column):
-                    if column not in columns:
-                        raise DataError(
-                            f"{path}: expected the columns {self.file_column} and {self.label_column}, found "
-                            f"{', '.join(columns) or 'nothing'}; name yours with --set data.labels.file_column=… "
-                            "--set data.labels.label_column=…"
-                        )
-                table = {(row[self.file_column] or "").strip(): (row[self.label_column] or "").strip() for row in rows}
+                columns = rows.fieldnames or []
+                if self.file_column not in columns or self.label_column not in columns:
+                    raise DataError(
+                        f"{path}: expected the columns {self.file_column} and {self.label_column}, separated by "
+                        f"commas, found {', '.join(columns) or 'nothing'}; name yours with "
+                        "--set data.labels.file_column=… --set data.labels.label_column=…"
+                    )
+                for row in rows:
+                    name, label = ((row[column] or "").strip() for column in (self.file_column, self.label_column))
+                    if name and label:
+                        yield PurePosixPath(name).as_posix(), label
         except FileNotFoundError:
             raise DataError(f"{path}: expected a table of labels, found nothing; set data.labels.table=…") from None
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise DataError(f"{path}: cannot be read as a table: {error}") from None
-        names = {file.name for file in files}
-        labels = {name: label for name, label in table.items() if name in names and label}
-        problems = [f"{path}: {name}: there is no such usable picture" for name in table if name not in names]
-        return labels, problems + [
-            f"{file.path}: has no label in {path.name}" for file in files if file.name not in labels
-        ]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{path}: expected a table of labels in UTF-8, and cannot read it: {error}") from None
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 LabelsConfig = Annotated[
@@ -101,7 +117,7 @@ class PicturesConfig(Settings):
     crop: CropConfig = CropConfig()
     validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out pictures that cannot be used, instead of refusing the folder; each is then decoded once to see.
+    # Leave out what cannot be used, instead of refusing the folder; each picture is then decoded once to see.
     skip_bad: bool = False
 
     @property
@@ -130,34 +146,46 @@ class PicturesConfig(Settings):
         problems += more
         if problems and not self.skip_bad:
             raise DataError(listed(root, problems))
-        labelled = not isinstance(self.labels, NoLabels)
-        files = [file for file in files if file.name in labels] if labelled else files
-        domains = tuple(sorted(set(labels.values()), key=lambda label: natural(Path(label))))
-        if not files:
+        classes: dict[str, list[File]] = {}
+        for file in files:
+            if file.name in labels:
+                classes.setdefault(labels[file.name], []).append(file)
+        if not classes:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
-        if labelled and len(domains) < 2:
-            raise DataError(f"{root}: every picture is of the class {domains[0]}; labels tell apart at least two")
-        indices = {name: domains.index(label) for name, label in labels.items()}
-        training, validation = held_out(files, self.validation_share)
+        domains = sorted(classes, key=lambda label: natural(Path(label)))
+        if isinstance(self.labels, NoLabels):
+            domains = []
+        elif len(domains) == 1:
+            raise DataError(
+                f"{root}: every picture is of the class {domains[0]}, and labels tell apart at least two; add another, "
+                "or set data.labels.kind=none"
+            )
+        places = {file.name: place for place, label in enumerate(domains) for file in classes[label]}
+        training, validation = self._split(list(classes.values()))
         return Opened(
-            Labelled(self, training, indices, training=True),
-            Labelled(self, validation, indices, training=False),
-            fingerprint(
-                [[file for file in files if indices.get(file.name, 0) == at] for at in range(len(domains) or 1)]
-            ),
+            Labelled(self, training, places, training=True),
+            Labelled(self, validation, places, training=False),
+            fingerprint(classes),
             tuple(problems),
-            domains,
+            tuple(domains),
         )
+
+    def _split(self, classes: Sequence[Sequence[File]]) -> tuple[list[File], list[File]]:
+        """Pictures to learn from, and pictures held out; no class is held out as a whole."""
+        training, validation = held_out(itertools.chain(*classes), self.validation_share)
+        learned = set(training)
+        needed = {files[0] for files in classes if learned.isdisjoint(files)}
+        return training + [f for f in validation if f in needed], [f for f in validation if f not in needed]
 
 
 class Labelled:
-    """Pictures as samples, with the indices of their labels, or 0 without."""
+    """Pictures as samples, with the places of their labels among the domains; 0 without labels."""
 
     def __init__(
-        self, config: PicturesConfig, files: Sequence[File], indices: dict[str, int], *, training: bool
+        self, config: PicturesConfig, files: Sequence[File], places: Mapping[str, int], *, training: bool
     ) -> None:
         self.files = files
-        self.indices = indices
+        self.places = places
         self.squares = Squares(files, config.crop, config.picture_channels, config.cache_gib, training=training)
 
     def __len__(self) -> int:
@@ -168,6 +196,5 @@ class Labelled:
         return self.files[index].name
 
     def sample(self, index: int, seed: int) -> Pictures:
-        """The picture at `index`, cut by the draws of `seed`."""
-        label = self.indices.get(self.files[index].name, 0)
-        return Pictures(self.squares.cut(index, seed), torch.tensor(label))
+        """The picture at `index`, cut and coloured by the draws of `seed`."""
+        return Pictures(self.squares.cut(index, seed), torch.tensor(self.places.get(self.name(index), 0)))

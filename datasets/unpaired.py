@@ -11,8 +11,7 @@ from pydantic import Field, model_validator
 from datasets.augment import CropConfig
 from datasets.contract import Opened, Settings, Unpaired, seed_of
 from datasets.errors import DataError
-from datasets.paired import Channels, held_out, listed
-from datasets.pile import File, Squares, fingerprint, usable
+from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
 
 
 class UnpairedConfig(Settings):
@@ -80,7 +79,7 @@ class UnpairedConfig(Settings):
         return Opened(
             Piles(self, *training, training=True),
             Piles(self, *validation, training=False),
-            fingerprint(sides),
+            fingerprint({self.a: sides[0], self.b: sides[1]}),
             tuple(problems),
             (self.a, self.b),
         )

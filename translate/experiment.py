@@ -11,6 +11,7 @@ from datasets.errors import UserError
 from datasets.idx import IdxConfig
 from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
+from datasets.points import PointsConfig
 from datasets.unpaired import UnpairedConfig
 from models.contract import SuitsSize
 from models.core.began import BEGANConfig
@@ -80,7 +81,8 @@ DataUnion = Annotated[
     Annotated[PairedConfig, Tag("paired")]
     | Annotated[UnpairedConfig, Tag("unpaired")]
     | Annotated[PicturesConfig, Tag("pictures")]
-    | Annotated[IdxConfig, Tag("idx")],
+    | Annotated[IdxConfig, Tag("idx")]
+    | Annotated[PointsConfig, Tag("points")],
     chosen_by("kind", "paired"),
 ]
 
