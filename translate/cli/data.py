@@ -1,4 +1,4 @@
-"""`translate data degrade`."""
+"""`translate data degrade`, `mixture`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,3 +40,28 @@ def degrade(
     screen.print(f"done {tally} → {absolute(destination)}", markup=False)
     if counts["failed"]:
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command("mixture")
+def mixture(
+    name: Annotated[str, typer.Argument(help="ring, of 8 modes, or grid, of 25.")],
+    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for points.csv.")],
+    count: Annotated[int, typer.Option(min=1, help="Points.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same points.")] = 0,
+) -> None:
+    """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
+    from datasets.errors import UserError
+    from datasets.points import TABLE, write_points
+    from datasets.synthetic import MIXTURES
+
+    if name not in MIXTURES:
+        raise UserError(f"{name}: there is no such mixture; there are {', '.join(MIXTURES)}")
+    table = destination / TABLE
+    if table.exists():
+        raise UserError(f"{table}: is there already; remove it, or choose another OUT")
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+        write_points(MIXTURES[name].draw(count, seed), table)
+    except OSError as error:
+        raise UserError(f"{destination}: cannot be written to: {error.strerror or error}") from None
+    console().print(f"done {count} points → {absolute(table)}", markup=False)
