@@ -1,0 +1,105 @@
+"""The networks of StarGAN: one generator that is told where to go, and a critic that also tells what it sees.
+
+Choi, Choi, Kim, Ha, Kim, Choo 2017, arXiv:1711.09020.
+
+The label becomes planes of constant values beside the picture. A border that reflects would make of them constants that
+the first norm takes away again; zeros around the picture keep them, so convolutions here pad with zeros.
+
+Differs from the paper:
+- Instance norms learn a scale and a shift but keep no running statistics: the authors' code keeps some and never uses
+  them, since it also tests in training mode. Here `eval()` computes what `train()` does.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class StarGenerator(nn.Module):
+    """A residual generator of pictures and labels: (B, channels, H, W) and (B, label) to (B, channels, H, W) in [-1, 1].
+
+    Args:
+        channels: Of the pictures it takes and makes.
+        label: Numbers in a label.
+        blocks: Residual blocks.
+        width: Channels at full size; four times as many at a quarter of it.
+
+    Attributes:
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels: no norm may be left with a single one.
+        margin: How many pixels away, on each side, an output pixel can still see, norms aside.
+    """
+
+    def __init__(self, channels: int, label: int, *, blocks: int = 6, width: int = 64) -> None:
+        super().__init__()
+        self.multiple = 4
+        self.minimum = 8
+        # In input pixels: 3 + 3 for the ends, 2 * 4 for each block, and 9 for the way down and up and where the output
+        # pixel stands among four.
+        self.margin = 8 * blocks + 15
+        self.layers = nn.Sequential(
+            *_normed(nn.Conv2d(channels + label, width, 7, padding=3, bias=False)),
+            *_normed(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)),
+            *_normed(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False)),
+            *(StarBlock(4 * width) for _ in range(blocks)),
+            *_normed(nn.ConvTranspose2d(4 * width, 2 * width, 4, stride=2, padding=1, bias=False)),
+            *_normed(nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False)),
+            nn.Conv2d(width, channels, 7, padding=3, bias=False),
+            nn.Tanh(),
+        )
+
+    def forward(self, image: Tensor, label: Tensor) -> Tensor:
+        """Translate (B, channels, H, W) toward (B, label) numbers."""
+        planes = label.to(image)[:, :, None, None].expand(-1, -1, *image.shape[2:])
+        translated: Tensor = self.layers(torch.cat([image, planes], dim=1))
+        return translated
+
+
+class StarBlock(nn.Module):
+    """Two convolutions beside the identity, (B, channels, H, W) to the same; nothing follows the sum."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False)),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add what the layers make of `features` to them."""
+        changed: Tensor = self.layers(features)
+        return features + changed
+
+
+class StarDiscriminator(nn.Module):
+    """Scores of patches and logits of labels: (B, channels, size, size) to (B, 1, h, h) and (B, label).
+
+    Args:
+        channels: Of the pictures it judges.
+        label: Numbers in a label.
+        size: Pixels on a side of the pictures it judges.
+        layers: Convolutions that halve the size.
+        width: Channels of the first; they double with each further one.
+    """
+
+    def __init__(self, channels: int, label: int, *, size: int, layers: int = 6, width: int = 64) -> None:
+        super().__init__()
+        widths = [channels, *(width * 2**layer for layer in range(layers))]
+        self.layers = nn.Sequential(
+            *(
+                module
+                for before, after in zip(widths, widths[1:], strict=False)
+                for module in (nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.01, inplace=True))
+            )
+        )
+        self.scores = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
+        self.classes = nn.Conv2d(widths[-1], label, size // 2**layers, bias=False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Judge (B, channels, size, size)."""
+        features = self.layers(image)
+        return self.scores(features), self.classes(features).flatten(1)
+
+
+def _normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:
+    return convolution, nn.InstanceNorm2d(convolution.out_channels, affine=True), nn.ReLU(inplace=True)
