@@ -11,6 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import B, Settings
+from datasets.errors import UserError
+
+# What a translator aims for: an index into its domains, or several where it can do several things at once.
+Domain = int | tuple[int, ...]
 
 
 class Translator(nn.Module, ABC):
@@ -47,6 +51,23 @@ class Translator(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """Translate (B, channels_in, H, W) pictures toward `domains[domain]`."""
+
+    def aim(self, to: str | None) -> Domain:
+        """What `forward` is to be told for what a person calls `to`; None where nothing was said.
+
+        Raises:
+            UserError: There is nothing of that name, or nothing was said where there is a choice.
+        """
+        known = ", ".join(self.domains)
+        if to is None:
+            if len(self.domains) > 1:
+                raise UserError(f"this model aims for {known}: choose one with --to")
+            return 0
+        if to not in self.domains:
+            raise UserError(
+                f"--to {to}: this model " + (f"aims for {known}" if known else "has nothing to choose from")
+            )
+        return self.domains.index(to)
 
 
 class Sampler(nn.Module, ABC):

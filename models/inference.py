@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.contract import Sampler, Translator
+from models.contract import Domain, Sampler, Translator
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def as_shipped(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def translate_batch(model: Translator, image: Tensor, domain: int = 0) -> Tensor:
+def translate_batch(model: Translator, image: Tensor, domain: Domain = 0) -> Tensor:
     """Translate (B, channels_in, H, W) of any H, W ≥ 1 into (B, channels_out, scale * H, scale * W), in [-1, 1].
 
     The pictures are padded at the right and the bottom to sizes that the network takes, and the

@@ -1,7 +1,7 @@
 """Files of a run: replaced whole, or a sentence about why not."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,3 +38,12 @@ def digest_of(path: Path) -> str:
         raise UserError(f"{path}: is a folder, a device or a pipe, and a file was expected")  # a pipe would block
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def folder_of(names: Sequence[str], index: int) -> Path:
+    """The folder of one of several names; what the name of a folder cannot hold becomes a dash."""
+    if not names:
+        return Path()
+    held = ["".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in name).strip(" .") for name in names]
+    name, lowered = held[index], [name.lower() for name in held]
+    return Path(name if name and lowered.count(name.lower()) == 1 else f"{index} {name}".strip())

@@ -78,7 +78,7 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
     writing: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(options.threads) as pool:
         for group in _equal_groups(items, choice):
-            for item in _translate(model, group, plan.domain, choice):
+            for item in _translate(model, group, choice):
                 writing.append(pool.submit(_finish, item, model, options, manifest))
             while len(writing) > 2 * options.threads + choice.largest or (writing and writing[0].done()):
                 yield manifest.keep(writing.popleft().result())
@@ -88,7 +88,8 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
 
 def _digest(options: RunOptions, model: LoadedModel) -> str:
     # Only what changes a picture counts: with another batch or limit a file is still up to date.
-    told = {"to": options.to, "work_size": options.work_size, "save": options.save.model_dump()}
+    # What is aimed for stands in each picture's own line.
+    told = {"work_size": options.work_size, "save": options.save.model_dump()}
     text = json.dumps({**told, "precision": model.numerics.precision}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -132,7 +133,11 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
     group: list[_Item] = []
     size = 1
     for item in items:
-        if group and (len(group) == size or item.kind is None or group[0].kind != item.kind):
+        if group and (
+            len(group) == size
+            or item.kind is None
+            or (group[0].kind, group[0].job.domain) != (item.kind, item.job.domain)
+        ):
             yield group
             group = []
         if not group:
@@ -142,7 +147,7 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
         yield group
 
 
-def _translate(model: LoadedModel, group: Sequence[_Item], domain: int, choice: BatchChoice) -> list[_Item]:
+def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) -> list[_Item]:
     """The group with its outputs, or with outcomes where there can be none."""
     kind, images = group[0].kind, [item.image for item in group if item.image is not None]
     if kind is None:
@@ -151,27 +156,27 @@ def _translate(model: LoadedModel, group: Sequence[_Item], domain: int, choice: 
         torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
     began = time.perf_counter()
     try:
-        outputs = model.run(torch.stack(images), domain, group[0].precision)
+        outputs = model.run(torch.stack(images), group[0].job.domain, group[0].precision)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
         if len(group) > 1:
-            return [result for item in group for result in _translate(model, [item], domain, choice)]
+            return [result for item in group for result in _translate(model, [item], choice)]
         height, width = images[0].shape[-2:]
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels at once; try a --work-size"
         return [_failed(group[0].job, reason)]
     choice.learn(kind, len(group), time.perf_counter() - began)
-    return [_checked(model, replace(item, output=output), domain) for item, output in zip(group, outputs, strict=True)]
+    return [_checked(model, replace(item, output=output)) for item, output in zip(group, outputs, strict=True)]
 
 
-def _checked(model: LoadedModel, item: _Item, domain: int) -> _Item:
+def _checked(model: LoadedModel, item: _Item) -> _Item:
     """The item, computed again in fp32 where its output holds infinities or no numbers."""
     if item.output is None or item.image is None or item.output.isfinite().all():
         return item
     if item.precision != "fp32":
-        output = model.run(item.image[None], domain, "fp32")[0]
+        output = model.run(item.image[None], item.job.domain, "fp32")[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
-        return _checked(model, replace(item, output=output, precision="fp32", notes=notes), domain)
+        return _checked(model, replace(item, output=output, precision="fp32", notes=notes))
     return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")
 
 
@@ -190,6 +195,7 @@ def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Mani
         return Outcome(job.name, job.output, "failed", str(error))
     record = {
         "source": item.digest,
+        "to": job.to,
         "in": _described(picture),
         "out": _described(made),
         "precision": item.precision,

@@ -37,7 +37,7 @@ class Manifest:
     def is_current(self, job: Job, source_digest: str) -> bool:
         """Whether a job's output, which exists, was made from its very source, by this model, with these options."""
         record = self._known.get(job.name.as_posix(), {})
-        expected = {**self.identity, "source": source_digest}
+        expected = {**self.identity, "source": source_digest, "to": job.to}
         whole = record.get("status") == "ok" or (record.get("status") == "writing" and not record.get("replaces"))
         return whole and all(record.get(key) == value for key, value in expected.items())
 
@@ -47,7 +47,13 @@ class Manifest:
         Should the process be killed before `keep`, an output that exists is still known to be whole,
         unless it may be the older one that was to be replaced.
         """
-        record = {"name": job.name.as_posix(), "status": "writing", "source": source_digest, **self.identity}
+        record = {
+            "name": job.name.as_posix(),
+            "status": "writing",
+            "source": source_digest,
+            "to": job.to,
+            **self.identity,
+        }
         self._append({**record, "replaces": job.output.exists()})
 
     def keep(self, outcome: Outcome) -> Outcome:

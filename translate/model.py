@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.images import Picture
-from models.contract import Sampler, Translator
+from models.contract import Domain, Sampler, Translator
 from models.inference import translate_batch
 from translate.auto import choose_inference
 from translate.experiment import Experiment
@@ -66,8 +66,10 @@ class LoadedModel:
     device: torch.device
     numerics: Numerics
 
-    def __call__(self, picture: P, domain: int = 0) -> P:
+    def __call__(self, picture: P, to: str | None = None) -> P:
         """Translate one picture as `translate run` does: same size, depth, gray or colour, and alpha.
+
+        `to` names what to aim for, of a model that has several domains.
 
         Takes and gives a `datasets.images.Picture`, a PIL image (8 bit, of any mode), or an array of
         (H, W) or (H, W, 1 to 4) uint8 or uint16, RGB and alpha.
@@ -76,11 +78,11 @@ class LoadedModel:
             UserError: It is none of these, or the model works on another size alone.
         """
         given = to_picture(picture)
-        output = self.run(as_input(given, self.translator)[None], domain)[0]
+        output = self.run(as_input(given, self.translator)[None], self.translator.aim(to))[0]
         made: P = of_kind(as_output(output, given, self.translator), picture)
         return made
 
-    def run(self, images: Tensor, domain: int = 0, precision: str | None = None) -> Tensor:
+    def run(self, images: Tensor, domain: Domain = 0, precision: str | None = None) -> Tensor:
         """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host."""
         numerics = self.numerics if precision is None else replace(self.numerics, precision=precision)
         placed = numerics.place(images, self.device)

@@ -3,9 +3,9 @@
 import statistics
 from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -14,7 +14,8 @@ from datasets.errors import UserError
 from datasets.folder import Found, find
 from datasets.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOptions, output_suffix, read_header
 from datasets.kinds import FORMAT_OF
-from models.contract import Translator
+from models.contract import Domain, Translator
+from translate.files import folder_of
 
 HEADS_READ = 50  # of a folder, to see what sizes it holds
 
@@ -29,14 +30,15 @@ class RunOptions(Settings):
     """How to run a model over pictures.
 
     Attributes:
-        to: The domain to aim for, of a model that has several.
+        to: The domains to aim for, of a model that has several; `all` means each of them. What can be had at once is
+            named with commas between. Several make a folder each.
         work_size: Scale the shorter side to this many pixels for the model, and its output back.
         batch: Pictures of one size that the model gets at once; null: as many as suits.
         on_exists: What to do where an output exists: refuse, skip what is up to date, or overwrite.
         shard: (i, n), counted from 1: do every n-th picture from the i-th on.
     """
 
-    to: str | None = None
+    to: tuple[str, ...] = ()
     work_size: int | None = Field(None, ge=1)
     batch: int | None = Field(None, ge=1)
     on_exists: Literal["error", "skip", "overwrite"] = "error"
@@ -46,6 +48,11 @@ class RunOptions(Settings):
     threads: int = Field(2, ge=1)  # that decode, and as many that encode
     pixel_limit: int = Field(PIXEL_LIMIT, ge=1)  # a larger picture is refused: it may be a bomb
     save: SaveOptions = SaveOptions()
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one_or_several(cls, to: Any) -> Any:
+        return () if to is None else (to,) if isinstance(to, str) else to
 
     @field_validator("shard")
     @classmethod
@@ -63,6 +70,8 @@ class Job:
     name: Path
     output: Path
     unreadable: str | None = None  # what kind of picture it is, where that kind cannot be read
+    to: str | None = None  # what is aimed for, by name, where there is a choice
+    domain: Domain = 0  # the same, as the translator is told
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,6 @@ class Plan:
     jobs: tuple[Job, ...]
     destination: Path
     manifest: Path | None  # None where a single file goes to a single file
-    domain: int
     notes: tuple[str, ...]
 
 
@@ -85,15 +93,21 @@ def make_plan(
         NothingFoundError: There are none.
         UserError: Something would be overwritten, or two outputs would be one file.
     """
-    domain = domain_index(translator, options.to)
-    jobs, notes = find_jobs(source, destination, options)
+    aims = targets(translator, options.to)
+    if len(aims) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
+        raise UserError(f"{destination}: is one file, and each of the {len(aims)} targets needs its own: give a folder")
+    jobs: list[Job] = []
+    notes: list[str] = []
+    for name, domain, folder in aims:
+        found, notes = find_jobs(source, destination / folder, options)
+        jobs += [replace(job, name=folder / job.name, to=name, domain=domain) for job in found]
     if options.work_size is None and translator.scale == 1 and scaled_to is not None:
         notes += _size_notes(jobs, scaled_to)
     if not source.is_dir() and jobs[0].output == destination and options.on_exists == "skip" and destination.exists():
         raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
     # A single file that was given a name leaves nothing beside it.
     manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
-    return Plan(tuple(jobs), destination, manifest, domain, tuple(notes))
+    return Plan(tuple(jobs), destination, manifest, tuple(notes))
 
 
 def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
@@ -131,20 +145,20 @@ def refuse_existing(jobs: Sequence[Job]) -> None:
         )
 
 
-def domain_index(translator: Translator, name: str | None) -> int:
-    """Which of a translator's domains is meant.
+def targets(translator: Translator, to: Sequence[str]) -> list[tuple[str | None, Domain, Path]]:
+    """What is aimed for, under its name, with the folder that its pictures go to: their own where there are several.
 
     Raises:
-        UserError: None of that name, or none was named where there is a choice.
+        UserError: There is nothing of a name, or nothing was named where there is a choice.
     """
-    known = ", ".join(translator.domains)
-    if name is None:
-        if len(translator.domains) > 1:
-            raise UserError(f"this model aims for {known}: choose one with --to")
-        return 0
-    if name not in translator.domains:
-        raise UserError(f"--to {name}: this model " + (f"aims for {known}" if known else "has nothing to choose from"))
-    return translator.domains.index(name)
+    everything = "all" in to and "all" not in translator.domains
+    names = translator.domains if everything else tuple(dict.fromkeys(to))
+    if everything and not names:
+        raise UserError("--to all: this model has nothing to choose from")
+    if len(names) < 2 and not everything:
+        domain = translator.aim(names[0] if names else None)
+        return [(names[0] if len(translator.domains) > 1 else None, domain, Path())]
+    return [(name, translator.aim(name), folder_of(names, index)) for index, name in enumerate(names)]
 
 
 def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOptions) -> list[Job]:

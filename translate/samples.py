@@ -25,6 +25,7 @@ from datasets.kinds import SUFFIXES_OF
 from datasets.pixels import as_pixels
 from datasets.threads import ordered_map
 from models.core.points import scatter
+from translate.files import folder_of
 from translate.latents import SMALLEST_TRUNCATION, drawn, plane, way
 from translate.manifest import Manifest, Outcome
 from translate.plan import Job, refuse_existing
@@ -108,7 +109,7 @@ def plan_samples(
     pieces = [
         picture(
             destination,
-            _folder(model.domains, label) / f"{index:06}",
+            folder_of(model.domains, label) / f"{index:06}",
             f"seed {seed}, class {label}, picture {index}{cut}",
             label,
             functools.partial(latents, label, [index]),
@@ -148,7 +149,7 @@ def plan_interpolation(
     for label in loaded.labels(options.classes):
         stations = [drawn(model, seed, label, 0, options.truncation) for seed in seeds]
         latents = way(model, stations, steps)
-        folder, columns = _folder(model.domains, label), len(latents)
+        folder, columns = folder_of(model.domains, label), len(latents)
         told = f"seeds {list(seeds)}, class {label}, {columns} pictures, truncation {options.truncation}"
         for index, latent in enumerate(latents):
             name, one = folder / f"{index:06}", functools.partial(torch.unsqueeze, latent, 0)
@@ -184,7 +185,7 @@ def plan_manifold(
         raise UserError(f"--axes {axes[0]},{axes[1]}: expected two different numbers from 0 to {model.latent - 1}")
     pieces = [
         Piece(
-            place(destination, _folder(model.domains, label) / "manifold.png"),
+            place(destination, folder_of(model.domains, label) / "manifold.png"),
             f"class {label}, axes {axes}, {steps} steps",
             (label,) * steps**2,
             lambda: plane(model, axes, steps),
@@ -346,12 +347,3 @@ def _save_table(names: Sequence[str], made: Tensor, path: Path) -> tuple[str, ..
 
 def _save_scatter(made: Tensor, path: Path) -> tuple[str, ...]:
     return write(Picture(np.asarray(as_pixels(scatter(made)[0], 8))), path)
-
-
-def _folder(domains: Sequence[str], label: int) -> Path:
-    """The folder of a class; what a name of a folder cannot hold becomes a dash."""
-    if not domains:
-        return Path()
-    names = ["".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in name).strip(" .") for name in domains]
-    name, lowered = names[label], [name.lower() for name in names]
-    return Path(name if name and lowered.count(name.lower()) == 1 else f"{label} {name}".strip())

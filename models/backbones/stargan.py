@@ -10,6 +10,8 @@ Differs from the paper:
   them, since it also tests in training mode. Here `eval()` computes what `train()` does.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -88,7 +90,7 @@ class StarDiscriminator(nn.Module):
         self.layers = nn.Sequential(
             *(
                 module
-                for before, after in zip(widths, widths[1:], strict=False)
+                for before, after in pairwise(widths)
                 for module in (nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.01, inplace=True))
             )
         )

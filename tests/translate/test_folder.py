@@ -246,6 +246,33 @@ def test_a_domain_is_what_the_model_aims_for(unchanged: Models, tmp_path: Path) 
     run(model, folder, tmp_path / "out", to="negative")
     negative = read(tmp_path / "out" / "a.png").pixels
     np.testing.assert_array_equal(negative, 255 - read(folder / "a.png").pixels)
+    given = read(folder / "a.png").pixels
+    np.testing.assert_array_equal(model(given, "negative"), negative)
+    with pytest.raises(UserError, match="--to neutral: this model aims for positive, negative"):
+        model(given, "neutral")
+
+
+def test_every_domain_gets_its_own_pictures_and_keeps_them_when_others_come(unchanged: Models, tmp_path: Path) -> None:
+    folder = noise(tmp_path / "in", "a.png", "b/c.png")
+    model = unchanged(domains=("positive", "negative"))
+    made = run(model, folder, tmp_path / "out", to=["positive"])
+    assert statuses(made) == {"a.png": "ok", "b/c.png": "ok"}
+    made = run(model, folder, tmp_path / "both", to="all")
+    assert len(statuses(made)) == 4
+    for name in ("a.png", "b/c.png"):
+        given = read(folder / name).pixels
+        np.testing.assert_array_equal(read(tmp_path / "both" / "positive" / name).pixels, given)
+        np.testing.assert_array_equal(read(tmp_path / "both" / "negative" / name).pixels, 255 - given)
+    (tmp_path / "both" / "negative" / "a.png").unlink()
+    again = statuses(run(model, folder, tmp_path / "both", to=["negative", "positive"], on_exists="skip"))
+    assert again == {
+        "negative/a.png": "ok",
+        "negative/b/c.png": "skipped",
+        "positive/a.png": "skipped",
+        "positive/b/c.png": "skipped",
+    }
+    other = run(model, folder, tmp_path / "out", to=["negative"], on_exists="skip")
+    assert set(statuses(other).values()) == {"failed"}  # made toward something else
 
 
 @contextlib.contextmanager

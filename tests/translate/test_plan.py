@@ -257,18 +257,54 @@ def test_a_single_file_that_is_no_picture_is_nothing_found(plan: Planner, tmp_pa
 
 
 def test_a_domain_is_asked_for_by_name(plan: Planner, fill: Callable[..., Path], tmp_path: Path) -> None:
-    folder = fill("a.png")
-    seasons = ("summer", "winter")
-    assert plan(folder, tmp_path / "out", domains=seasons, to="winter").domain == 1
-    assert plan(folder, tmp_path / "out", domains=seasons[:1]).domain == 0
-    assert plan(folder, tmp_path / "out").domain == 0
+    folder, seasons = fill("a.png"), ("summer", "winter")
+
+    def aims(domains: tuple[str, ...], **options: Any) -> list[tuple[str | None, Any]]:
+        return [(job.to, job.domain) for job in plan(folder, tmp_path / "out", domains=domains, **options).jobs]
+
+    assert aims(seasons, to="winter") == aims(seasons, to=["winter"]) == [("winter", 1)]
+    assert aims(seasons[:1]) == aims(seasons[:1], to="summer") == aims(()) == [(None, 0)]
     for domains, to, sentence in (
         (seasons, None, "this model aims for summer, winter: choose one with --to"),
         (seasons, "spring", "--to spring: this model aims for summer, winter"),
+        (seasons, ["winter", "spring"], "--to spring: this model aims for summer, winter"),
+        (seasons, "summer,winter", "--to summer,winter: this model aims for summer, winter"),
         ((), "winter", "--to winter: this model has nothing to choose from"),
+        ((), "all", "--to all: this model has nothing to choose from"),
     ):
         with pytest.raises(UserError, match=f"^{sentence}$"):
             plan(folder, tmp_path / "out", domains=domains, to=to)
+
+
+@pytest.mark.parametrize("to", ["all", ["summer", "winter", "summer"]])
+def test_several_domains_get_a_folder_each(plan: Planner, fill: Callable[..., Path], tmp_path: Path, to: Any) -> None:
+    made = plan(fill("a.png", "b/c.png"), tmp_path / "out", domains=("summer", "winter"), to=to)
+    assert names(made) == ["summer/a.png", "summer/b/c.png", "winter/a.png", "winter/b/c.png"]
+    assert [job.output for job in made.jobs] == [tmp_path / "out" / name for name in names(made)]
+    assert [job.source.name for job in made.jobs] == ["a.png", "c.png"] * 2
+    assert [(job.to, job.domain) for job in made.jobs[1:3]] == [("summer", 0), ("winter", 1)]
+    assert made.manifest == tmp_path / "out" / "manifest.jsonl"
+
+
+def test_a_domain_that_is_called_all_is_itself(plan: Planner, fill: Callable[..., Path], tmp_path: Path) -> None:
+    made = plan(fill("a.png"), tmp_path / "out", domains=("some", "all"), to="all")
+    assert [(job.name.as_posix(), job.domain) for job in made.jobs] == [("a.png", 1)]
+
+
+def test_all_of_a_single_domain_is_a_folder_too(plan: Planner, fill: Callable[..., Path], tmp_path: Path) -> None:
+    made = plan(fill("a.png"), tmp_path / "out", domains=("night/day",), to="all")
+    assert names(made) == ["night-day/a.png"]
+
+
+def test_one_picture_for_several_domains_needs_a_folder(
+    plan: Planner, fill: Callable[..., Path], tmp_path: Path
+) -> None:
+    picture, seasons = fill("a.png") / "a.png", ("summer", "winter")
+    made = plan(picture, tmp_path / "out", domains=seasons, to="all")
+    assert [job.output for job in made.jobs] == [tmp_path / "out" / season / "a.png" for season in seasons]
+    assert made.manifest == tmp_path / "out" / "manifest.jsonl"
+    with pytest.raises(UserError, match=r"out\.png: is one file, and each of the 2 targets needs its own: give a"):
+        plan(picture, tmp_path / "out.png", domains=seasons, to="all")
 
 
 @pytest.mark.parametrize(("side", "told"), [(20, True), (22, False), (48, False), (49, True)])

@@ -33,7 +33,13 @@ def run(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
     destination: Annotated[Path, typer.Argument(metavar="OUT", help="Where the translations go.")],
-    to: Annotated[str | None, typer.Option(help="The domain to aim for, of a model that has several.")] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[,NAME]|all",
+            help="The domain to aim for, of a model that has several; a folder each where it is given again, or all.",
+        ),
+    ] = None,
     work_size: Annotated[
         str, typer.Option(metavar="N|native", help="Scale the shorter side to N pixels for the model, and back.")
     ] = "native",
