@@ -65,6 +65,32 @@ class Unpaired(NamedTuple):
     truth: Tensor
 
 
+class Attributed(NamedTuple):
+    """Pictures, (B, C, H, W) float32 in [-1, 1], and which labels they have.
+
+    `label`, (B, n) float32, is 1 for each label that a picture has, over the labels of all sets; those of other sets
+    than its own, `source`, (B,) int64, are 0 and not known.
+    """
+
+    image: Tensor
+    label: Tensor
+    source: Tensor
+
+
+class LabelSet(Settings):
+    """The labels by which the pictures of one source are known.
+
+    Attributes:
+        names: Of the labels.
+        classes: Every picture has exactly one of them; else any number, each by itself.
+        exclusive: Groups of labels of which a picture has one at most.
+    """
+
+    names: tuple[str, ...]
+    classes: bool = False
+    exclusive: tuple[tuple[str, ...], ...] = ()
+
+
 B = TypeVar("B", bound=tuple[Tensor, ...])
 S_co = TypeVar("S_co", bound=tuple[Tensor, ...], covariant=True)
 
@@ -104,6 +130,7 @@ class Opened(NamedTuple):
     fingerprint: str  # of names and sizes: two folders with one fingerprint hold the same data
     skipped: tuple[str, ...]  # a sentence for each sample left out
     domains: tuple[str, ...] = ()  # names of the kinds of picture there are; a label is an index into them
+    label_sets: tuple[LabelSet, ...] = ()  # the same, where a picture may be of several kinds at once
 
 
 class Source(Protocol):

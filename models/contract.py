@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import B, Settings
+from datasets.contract import B, LabelSet, Settings
 from datasets.errors import UserError
 
 # What a translator aims for: an index into its domains, or several where it can do several things at once.
@@ -233,6 +233,19 @@ class SuitsSize(Protocol):
 
     def for_size(self, size: int) -> Self:
         """The configuration for squares of `size` pixels."""
+        ...
+
+
+@runtime_checkable
+class SuitsLabels(Protocol):
+    """A model's configuration that wants to know which labels a picture may have at once."""
+
+    def with_label_sets(self, label_sets: tuple[LabelSet, ...]) -> Self:
+        """The configuration for data with these sets of labels, whose names are the domains.
+
+        Raises:
+            UserError: They do not suit it.
+        """
         ...
 
 

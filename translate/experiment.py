@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, Tag, ValidationError, model_validator
 
+from datasets.attributes import AttributesConfig
 from datasets.contract import Opened, Settings, chosen_by
 from datasets.errors import UserError
 from datasets.idx import IdxConfig
@@ -13,12 +14,13 @@ from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
 from datasets.unpaired import UnpairedConfig
-from models.contract import SuitsSize
+from models.contract import SuitsLabels, SuitsSize
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
+from models.stargan import StarGANConfig
 from translate.recipes import recipe_path
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -74,12 +76,14 @@ ModelUnion = Annotated[
     | Annotated[CycleGANConfig, Tag("cyclegan")]
     | Annotated[GANConfig, Tag("gan")]
     | Annotated[BEGANConfig, Tag("began")]
-    | Annotated[CUTConfig, Tag("cut")],
+    | Annotated[CUTConfig, Tag("cut")]
+    | Annotated[StarGANConfig, Tag("stargan")],
     chosen_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[
     Annotated[PairedConfig, Tag("paired")]
     | Annotated[UnpairedConfig, Tag("unpaired")]
+    | Annotated[AttributesConfig, Tag("attributes")]
     | Annotated[PicturesConfig, Tag("pictures")]
     | Annotated[IdxConfig, Tag("idx")]
     | Annotated[PointsConfig, Tag("points")],
@@ -118,9 +122,11 @@ class Experiment(Settings):
             UserError: The model cannot learn from these domains.
         """
         model = self.model.with_domains(opened.domains)
-        return self.model_copy(
-            update={"model": model.for_size(self.data.size) if isinstance(model, SuitsSize) else model}
-        )
+        if isinstance(model, SuitsLabels):
+            model = model.with_label_sets(opened.label_sets)
+        if isinstance(model, SuitsSize):
+            model = model.for_size(self.data.size)
+        return self.model_copy(update={"model": model})
 
 
 def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:

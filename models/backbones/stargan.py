@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 
 class StarGenerator(nn.Module):
-    """A residual generator of pictures and labels: (B, channels, H, W) and (B, label) to (B, channels, H, W) in [-1, 1].
+    """A residual generator: pictures (B, channels, H, W) and (B, label) to pictures of the same shape in [-1, 1].
 
     Args:
         channels: Of the pictures it takes and makes.

@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel
 from torch import Tensor
 
-from datasets.contract import Paired, Pictures, Unpaired
-from models.contract import Recipe, side_by_side
+from datasets.contract import Attributed, Paired, Pictures, Unpaired
+from models.contract import Recipe, SuitsSize, side_by_side
 from translate.distributed import World
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
@@ -33,6 +33,9 @@ def picture(*shape: int) -> Tensor:
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
         picture(2, config.channels, 16, 16), picture(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
+    ),
+    Attributed: lambda config: Attributed(
+        picture(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
     Paired: lambda config: Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16)),
     Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
@@ -60,7 +63,8 @@ def cells() -> dict[str, Any]:
     found = {f"{kind.__name__}-defaults": kind() for kind in kinds}
     found |= {f"{name}.yaml": load_experiment(name).model for name in recipe_names()}
     small = {name: type(config).model_validate(shrunk(config.model_dump())) for name, config in found.items()}
-    return {name: config.with_domains(("one", "other")) for name, config in small.items()}
+    suited = {name: config.with_domains(("one", "other")) for name, config in small.items()}
+    return {name: config.for_size(16) if isinstance(config, SuitsSize) else config for name, config in suited.items()}
 
 
 CELLS = cells()

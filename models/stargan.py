@@ -1,0 +1,316 @@
+"""StarGAN: one generator for translations between any number of domains, told by labels where to go.
+
+Choi, Choi, Kim, Ha, Kim, Choo 2017, arXiv:1711.09020.
+
+Differs from the paper:
+- A generator is told all labels of what it shall make. In use those not named are taken to be absent, since nobody
+  knows which ones an unlabelled picture has: who wants a blond young man asks for all three.
+- Pictures of two differently labelled sets may share a batch; the authors' code takes a batch of each in turns.
+- Where training stops the learning rate is 0; the authors' code lowers it by a thousandth in all, by mistake.
+- The fakes of a step in which the generator learns are those that its critic has just learned from.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Optimizer
+
+from datasets.contract import Attributed, LabelSet, Settings
+from datasets.errors import UserError
+from models.backbones.stargan import StarDiscriminator, StarGenerator
+from models.contract import Adam, Ailment, Domain, Recipe, Shown, Translator, Update, due
+from models.core.adversarial import WASSERSTEIN
+from models.core.figures import l1
+from models.core.penalties import gradient_penalty
+from models.inference import translate_batch
+
+ROWS = 8  # domains that a preview shows
+
+
+class StarGeneratorConfig(Settings):
+    """The generator."""
+
+    blocks: int = Field(6, ge=0)
+    width: int = Field(64, ge=1)
+
+
+class StarDiscriminatorConfig(Settings):
+    """The critic."""
+
+    layers: int = Field(6, ge=1)  # times the picture is halved: 2 pixels are left of 128
+    width: int = Field(64, ge=1)
+
+
+class StarGANConfig(Settings):
+    """StarGAN with the paper's defaults."""
+
+    batch_type: ClassVar[type[Attributed]] = Attributed
+    name: Literal["stargan"] = "stargan"
+    channels: int = Field(3, ge=1)
+    domains: tuple[str, ...] = ()  # the data's labels
+    label_sets: tuple[LabelSet, ...] = ()  # the same, and which exclude each other; from the data
+    size: int | None = Field(None, ge=1)  # of the squares, which the critic judges as a whole; null: the data's
+    generator: StarGeneratorConfig = StarGeneratorConfig()
+    discriminator: StarDiscriminatorConfig = StarDiscriminatorConfig()
+    discriminator_steps: int = Field(5, ge=1)  # of the critic for each of the generator
+    classification_weight: float = Field(1.0, gt=0)
+    reconstruction_weight: float = Field(10.0, ge=0)
+    gradient_penalty_weight: float = Field(10.0, gt=0)
+    generator_adam: Adam = Adam(lr=1e-4)
+    discriminator_adam: Adam = Adam(lr=1e-4)
+
+    @property
+    def expects(self) -> dict[str, int]:
+        """Channels of the pictures."""
+        return {"channels": self.channels}
+
+    @property
+    def sets(self) -> tuple[LabelSet, ...]:
+        """The label sets; classes, where no data have told of any."""
+        return self.label_sets or (LabelSet(names=self.domains or ("A", "B"), classes=True),)
+
+    def with_domains(self, domains: tuple[str, ...]) -> Self:
+        """The configuration for these labels.
+
+        Raises:
+            UserError: There are fewer than two, or others than `domains` says.
+        """
+        if len(domains) < 2:
+            raise UserError(f"StarGAN learns from 2 domains or more, and the data have {len(domains)}")
+        if self.domains and self.domains != domains:
+            raise UserError(f"model.domains is {', '.join(self.domains)}, and the data's are {', '.join(domains)}")
+        return self.model_copy(update={"domains": domains})
+
+    def with_label_sets(self, label_sets: tuple[LabelSet, ...]) -> Self:
+        """The configuration for these sets of labels."""
+        return self.model_copy(update={"label_sets": label_sets})
+
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
+        return self.model_copy(update={"size": size})
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        multiple = max(4, 2**self.discriminator.layers)
+        return (
+            f"{self.discriminator.layers} layers of model.discriminator need multiples of {multiple}"
+            if (size % multiple)
+            else None
+        )
+
+    def translator(self) -> "StarGAN":
+        """The generator alone."""
+        return StarGAN(self)
+
+    def recipe(self) -> "StarGANRecipe":
+        """The generator, its critic and their losses."""
+        return StarGANRecipe(self)
+
+
+class StarGAN(Translator):
+    """The generator, as a translator into any domain, or into several attributes at once."""
+
+    def __init__(self, config: StarGANConfig) -> None:
+        super().__init__()
+        self.sets = config.sets
+        self.domains = tuple(name for labels in self.sets for name in labels.names)
+        # Where there are two sets, as many numbers more say whose labels are meant.
+        told = len(self.domains) + (len(self.sets) if len(self.sets) > 1 else 0)
+        self.generator = StarGenerator(
+            config.channels, told, blocks=config.generator.blocks, width=config.generator.width
+        )
+        self.channels_in = self.channels_out = config.channels
+        self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
+        self.margin, self.global_norm = self.generator.margin, True
+
+    def forward(self, image: Tensor, domain: Domain = 0) -> Tensor:
+        """Translate (B, C, H, W) pictures into one domain, or into several attributes; all others shall be absent."""
+        chosen = (domain,) if isinstance(domain, int) else domain
+        label = image.new_zeros(len(image), len(self.domains))
+        label[:, list(chosen)] = 1
+        source = torch.full((len(image),), self.set_of(chosen[0]), device=image.device)
+        return self.translate(image, label, source)
+
+    def translate(self, image: Tensor, label: Tensor, source: Tensor) -> Tensor:
+        """Translate (B, C, H, W) pictures to (B, n) labels, of the label sets that (B,) indices in `source` name."""
+        if len(self.sets) > 1:
+            label = torch.cat([label, F.one_hot(source, len(self.sets)).to(label)], dim=1)
+        output: Tensor = self.generator(image, label)
+        return output
+
+    def set_of(self, domain: int) -> int:
+        """Which label set a domain is of."""
+        return next(index for index, part in enumerate(slices(self.sets)) if domain < part.stop)
+
+    def aim(self, to: str | None) -> Domain:
+        """As any translator; several attributes that a picture may have at once are named with commas between them.
+
+        Raises:
+            UserError: There is nothing of a name, or two of them exclude each other.
+        """
+        if to is None or to in self.domains or "," not in to:
+            return super().aim(to)
+        chosen = [self._index(name.strip()) for name in to.split(",")]
+        for number, one in enumerate(chosen):
+            for other in chosen[:number]:
+                if self._exclude(one, other):
+                    names = f"{self.domains[other]} and {self.domains[one]}"
+                    raise UserError(f"--to {to}: no picture is {names}; for each by itself, give --to twice")
+        return tuple(sorted(set(chosen)))
+
+    def _index(self, name: str) -> int:
+        index = super().aim(name)
+        assert isinstance(index, int)
+        return index
+
+    def _exclude(self, one: int, other: int) -> bool:
+        """Whether no picture has both labels: of two sets, classes, or of a group."""
+        if one == other or self.set_of(one) != self.set_of(other):
+            return one != other
+        labels, pair = self.sets[self.set_of(one)], {self.domains[one], self.domains[other]}
+        return labels.classes or any(pair <= set(group) for group in labels.exclusive)
+
+
+class StarGANRecipe(Recipe[Attributed, StarGAN]):
+    """How StarGAN learns."""
+
+    remedies: ClassVar[dict[Ailment, str]] = {
+        "discriminator won": "lower model.discriminator_steps, or model.discriminator_adam.lr",
+        "generator copies its input": "lower model.reconstruction_weight, or raise model.classification_weight",
+        "colours inverted": "raise model.reconstruction_weight, or lower model.generator_adam.lr",
+        "diversity lost": "raise model.reconstruction_weight, or lower model.discriminator_adam.lr",
+    }
+    figure = "error"
+    figure_rises = False
+
+    def __init__(self, config: StarGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = StarGAN(config)
+        self.slices = slices(config.sets)
+        self.discriminator = StarDiscriminator(
+            config.channels,
+            len(self.model.domains),
+            size=config.size or 128,
+            layers=config.discriminator.layers,
+            width=config.discriminator.width,
+        )
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for each of the two."""
+        return {
+            "discriminator": self.config.discriminator_adam.of(self.discriminator),
+            "generator": self.config.generator_adam.of(self.model),
+        }
+
+    def updates(self, batch: Attributed, step: int) -> Iterator[Update]:
+        """Equations 5 and 6 of the paper with the adversarial objective of its equation 8."""
+        config, learns = self.config, due(step + 1, self.config.discriminator_steps)
+        target = self.permuted(batch)
+        with torch.set_grad_enabled(learns):
+            fake = self.model.translate(batch.image, target, batch.source)
+
+        scores, logits = self.discriminator(batch.image)
+        fake_scores, _ = self.discriminator(fake.detach())
+        missed = self.classification(logits, batch.label, batch.source).mean()
+        penalty = gradient_penalty(lambda image: self.discriminator(image)[0], batch.image, fake)
+        losses = {
+            "adversarial": WASSERSTEIN.discriminator(scores, fake_scores),
+            "classification": config.classification_weight * missed,
+            "penalty": config.gradient_penalty_weight * penalty,
+        }
+        right = self.recognised(logits, batch.label, batch.source).mean()
+        yield Update("discriminator", losses, {"recognised": right})
+
+        if learns:
+            scores, logits = self.discriminator(fake)
+            back = self.model.translate(fake, batch.label, batch.source)
+            missed = self.classification(logits, target, batch.source).mean()
+            losses = {
+                "adversarial": WASSERSTEIN.generator(scores),
+                "classification": config.classification_weight * missed,
+                "reconstruction": config.reconstruction_weight * F.l1_loss(back, batch.image),
+            }
+            yield Update("generator", losses)
+
+    def permuted(self, batch: Attributed) -> Tensor:
+        """What each picture shall become: the labels of another of its own set, or by chance its own; (B, n)."""
+        target = batch.label.clone()
+        for index in range(len(self.slices)):
+            (own,) = torch.nonzero(batch.source == index, as_tuple=True)
+            target[own] = batch.label[own[torch.randperm(len(own)).to(own.device)]]
+        return target
+
+    def classification(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
+        """How badly (B, n) logits tell the labels of each picture's own set, in nats: (B,).
+
+        Of classes the cross-entropy, of attributes the sum of their binary ones.
+        """
+        logits, total = logits.float(), torch.zeros(len(logits), device=logits.device)
+        for index, (labels, part) in enumerate(zip(self.config.sets, self.slices, strict=True)):
+            if labels.classes:
+                missed = F.cross_entropy(logits[:, part], label[:, part].argmax(dim=1), reduction="none")
+            else:
+                each = F.binary_cross_entropy_with_logits(logits[:, part], label[:, part], reduction="none")
+                missed = each.sum(dim=1)
+            total = torch.where(source == index, missed, total)
+        return total
+
+    def recognised(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
+        """Which share of the labels of each picture's own set (B, n) logits tell rightly: (B,)."""
+        total = torch.zeros(len(logits), device=logits.device)
+        for index, (labels, part) in enumerate(zip(self.config.sets, self.slices, strict=True)):
+            if labels.classes:
+                right = (logits[:, part].argmax(dim=1) == label[:, part].argmax(dim=1)).float()
+            else:
+                right = ((logits[:, part] > 0) == (label[:, part] > 0.5)).float().mean(dim=1)
+            total = torch.where(source == index, right, total)
+        return total
+
+    def changed(self, label: Tensor, source: Tensor) -> Tensor:
+        """Labels (B, n) of which one is another than it was: another class, or an attribute more or less."""
+        changed = label.clone()
+        for row, index in enumerate(source.tolist()):
+            labels, part = self.config.sets[index], self.slices[index]
+            own = changed[row, part]
+            if labels.classes:
+                place = (int(own.argmax()) + 1 + int(torch.randint(len(own) - 1, ()))) % len(own)
+                own.zero_()
+                own[place] = 1
+                continue
+            place = int(torch.randint(len(own), ()))
+            had = bool(own[place])
+            for group in labels.exclusive:
+                if labels.names[place] in group and not had:
+                    own[[labels.names.index(name) for name in group]] = 0
+            own[place] = float(not had)
+        return changed
+
+    def show(self, model: StarGAN, batch: Attributed) -> list[Shown]:
+        """Pictures as each domain, of the first few."""
+        domains = range(min(len(model.domains), ROWS))
+        return [Shown(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]
+
+    @torch.inference_mode()
+    def validate(self, model: StarGAN, batch: Attributed) -> dict[str, Tensor]:
+        """How often the critic recognises what a picture was to become, and what is lost on the way there and back."""
+        target = self.changed(batch.label, batch.source)
+        made = model.translate(batch.image, target, batch.source)
+        back = model.translate(made, batch.label, batch.source)
+        recognised = self.recognised(self.discriminator(made)[1], target, batch.source)
+        reconstruction = l1(back, batch.image)
+        return {
+            "error": 1 - recognised + reconstruction,
+            "recognised": recognised,
+            "reconstruction": reconstruction,
+        }
+
+
+def slices(sets: Sequence[LabelSet]) -> tuple[slice, ...]:
+    """Where the labels of each set lie among all."""
+    ends = [sum(len(labels.names) for labels in sets[: index + 1]) for index in range(len(sets))]
+    return tuple(slice(end - len(labels.names), end) for labels, end in zip(sets, ends, strict=True))
