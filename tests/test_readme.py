@@ -72,6 +72,7 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     assert sorted(path.name for path in (folder / "mended").glob("*.png")) == ["1.png", "2.png", "3.png", "cat.png"]
     assert (folder / "runs" / "pairs" / "report.html").is_file()
     assert len(list((folder / "stripes").glob("*.png"))) == 4
+    assert [len(list((folder / "zoo" / kind).glob("*.png"))) for kind in ("horse", "zebra")] == [4, 4]
     assert (folder / "runs" / "together" / "last.safetensors").is_file()
 
 

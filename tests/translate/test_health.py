@@ -59,7 +59,11 @@ def test_every_remedy_names_keys_that_exist(recipe: str) -> None:
         remedies = experiment.model.recipe().remedies
     assert set(remedies) <= set(get_args(Ailment))
     for remedy in remedies.values():
-        named = [word.rstrip(",.") for word in remedy.split() if word.startswith(("model.", "data.", "training."))]
+        named = [
+            word.rstrip(",.").partition("=")[0]
+            for word in remedy.split()
+            if word.startswith(("model.", "data.", "training."))
+        ]
         assert named
         for name in named:
             place: Any = experiment
