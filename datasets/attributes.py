@@ -17,9 +17,8 @@ from datasets.augment import CropConfig
 from datasets.contract import Attributed, LabelSet, Opened, Settings, chosen_by
 from datasets.errors import DataError
 from datasets.folder import natural
-from datasets.paired import Channels, held_out, listed
 from datasets.pictures import FolderLabels
-from datasets.pile import File, Squares, fingerprint, usable
+from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "-1", "false", "no"})
 
@@ -179,16 +178,16 @@ class AttributesConfig(Settings):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise DataError(f"{root}: both sets have a label {twice}; give it another name in one of them")
-        splits = [held_out(part.files, self.validation_share) for part in parts]
+        splits = [part.split(self.validation_share) for part in parts]
         return Opened(
             AttributedPictures(self, parts, [learned for learned, _ in splits], training=True),
             AttributedPictures(self, parts, [held for _, held in splits], training=False),
             fingerprint(
-                [
-                    [file for file in part.files if part.held[file.name][at]]
+                {
+                    name: [file for file in part.files if part.held[file.name][at]]
                     for part in parts
-                    for at in range(len(part.labels.names))
-                ]
+                    for at, name in enumerate(part.labels.names)
+                }
             ),
             tuple(problems),
             tuple(names),
@@ -213,6 +212,14 @@ class _Part:
                 raise DataError(f"{folder}: {found} {name}; a domain is learned from many, and at least 2 are needed")
             if having == len(self.files):
                 raise DataError(f"{folder}: every picture is {name}, so nothing tells what that means; leave it out")
+
+    def split(self, share: float) -> tuple[list[File], list[File]]:
+        """Pictures to learn from, and pictures held out: of classes a share of each, so that none is held out whole."""
+        if not self.labels.classes:
+            return held_out(self.files, share)
+        classes = [[file for file in self.files if self.held[file.name][at]] for at in range(len(self.labels.names))]
+        halves = [held_out(files, share) for files in classes]
+        return [file for learned, _ in halves for file in learned], [file for _, held in halves for file in held]
 
 
 class AttributedPictures:

@@ -177,6 +177,13 @@ def test_held_out_pictures_of_two_sets_are_seen_once(joint, faces):
     assert not learned & set(names)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_no_class_is_held_out_as_a_whole_and_none_is_left_unjudged(moods, share):
+    opened = config(validation_share=share).open(moods)
+    for samples in (opened.training, opened.validation):
+        assert sum(samples.sample(index, 0).label for index in range(len(samples))).min() >= 1
+
+
 def test_two_sets_must_differ_in_folders_and_labels(faces, moods):
     with pytest.raises(ValueError, match=r"folder and second\.folder are both faces"):
         config(folder="faces", second={"folder": "faces/"})
