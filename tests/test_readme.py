@@ -70,6 +70,8 @@ def test_the_first_two_commands_do_everything_on_a_fresh_machine() -> None:
 def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     folder = told()
     assert sorted(path.name for path in (folder / "mended").glob("*.png")) == ["1.png", "2.png", "3.png", "cat.png"]
+    assert len(list((folder / "made" / "zebra").glob("*.png"))) == 8
+    assert (folder / "between" / "horse" / "strip.png").is_file()
     assert (folder / "runs" / "pairs" / "report.html").is_file()
     assert len(list((folder / "stripes").glob("*.png"))) == 4
     assert [len(list((folder / "zoo" / kind).glob("*.png"))) for kind in ("horse", "zebra")] == [4, 4]
@@ -83,6 +85,8 @@ def test_the_python_example_works(told: Callable[[], Path], monkeypatch: pytest.
     monkeypatch.chdir(folder)
     (example,) = blocks("python")
     exec(example, {})
+    with Image.open("zebra.png") as zebra:
+        assert zebra.mode == "RGB"
     with Image.open("cat.png") as made, Image.open("photos/cat.png") as given:
         assert (made.size, made.mode) == (given.size, given.mode)
 

@@ -14,6 +14,8 @@ from translate.experiment import Experiment, load_experiment
 from translate.folder import RunOptions, translate_folder
 from translate.model import load_model, model_path, rebuild
 from translate.recipes import recipe_names, recipe_path, recipe_summary
+from translate.samples import SampleOptions, plan_samples, run_samples
+from translate.sampling import load_sampler
 from translate.training import Training
 
 RECIPES = recipe_names()
@@ -87,6 +89,9 @@ def test_it_trains_saves_loads_and_runs(
     if isinstance(network, Sampler):
         label = torch.tensor([0, max(len(network.domains) - 1, 0)])
         assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)
+        sampler = load_sampler(tmp_path / "run", device="cpu")
+        made = run_samples(sampler, plan_samples(sampler, tmp_path / "made", 2, 0, False, SampleOptions()))
+        assert {outcome.status for outcome in made} == {"ok"}
     if not isinstance(network, Translator):
         return
     model = load_model(tmp_path / "run", device="cpu")
