@@ -55,7 +55,9 @@ def _run(command: str, folder: Path, smaller: Callable[[str], list[str]]) -> Non
         words[place:place] = [word for override in smaller(words[place - 1]) for word in ("--set", override)]
     if words[0] == "translate":
         words = [sys.executable, "-m", "translate", *words[1:]]
-    environment = {**os.environ, "PYTHONPATH": str(README.parent), "XDG_CACHE_HOME": str(folder / "cache")}
+    # One thread: where others are at work too, two that wait for each other take many times as long.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(README.parent)}
+    environment["XDG_CACHE_HOME"] = str(folder / "cache")
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stderr}"
 
