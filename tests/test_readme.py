@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -23,7 +24,9 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, smaller: Callable[[str], list[str]]) -> Callable[[], Path]:
+def told(
+    tmp_path_factory: pytest.TempPathFactory, smaller: Callable[[str], list[str]], write_idx: Callable[..., Any]
+) -> Callable[[], Path]:
     """Runs all commands of the tour, in order, once; gives the folder in which they ran."""
     folder = tmp_path_factory.mktemp("readme")
     for kind, count in (("photos", 4), ("pairs/A", 4), ("pairs/B", 4), ("animals/horse", 4), ("animals/zebra", 3)):
@@ -31,6 +34,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, smaller: Callable[[str], list
         for index in range(count):
             Image.radial_gradient("L").resize((40 + index, 36)).convert("RGB").save(folder / kind / f"{index}.png")
     (folder / "photos" / "0.png").rename(folder / "photos" / "cat.png")
+    for split in ("train", "t10k"):
+        write_idx(folder / "fashion", split, 120, size=28)
     done = False
 
     def run() -> Path:
@@ -77,6 +82,7 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     assert (folder / "runs" / "pairs" / "report.html").is_file()
     assert len(list((folder / "stripes").glob("*.png"))) == 4
     assert [len(list((folder / "zoo" / kind).glob("*.png"))) for kind in ("horse", "zebra")] == [4, 4]
+    assert (folder / "clothes" / "grid.png").is_file()
     assert (folder / "runs" / "together" / "last.safetensors").is_file()
 
 

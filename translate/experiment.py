@@ -15,8 +15,10 @@ from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
 from datasets.unpaired import UnpairedConfig
 from models.contract import SuitsLabels, SuitsSize
+from models.core.autoencoder import AutoencoderConfig
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
+from models.core.vae import VAEConfig
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
@@ -76,6 +78,8 @@ ModelUnion = Annotated[
     | Annotated[CycleGANConfig, Tag("cyclegan")]
     | Annotated[GANConfig, Tag("gan")]
     | Annotated[BEGANConfig, Tag("began")]
+    | Annotated[AutoencoderConfig, Tag("autoencoder")]
+    | Annotated[VAEConfig, Tag("vae")]
     | Annotated[CUTConfig, Tag("cut")]
     | Annotated[StarGANConfig, Tag("stargan")],
     chosen_by("name", "pix2pix"),
@@ -145,6 +149,18 @@ def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
     for override in overrides:
         _override(tree, override)
     return parse_experiment(tree, str(path))
+
+
+def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    """The experiment with `section.key=value` overrides.
+
+    Raises:
+        UserError: Something in it cannot be.
+    """
+    tree = experiment.model_dump(mode="json")
+    for override in overrides:
+        _override(tree, override)
+    return parse_experiment(tree, "--set")
 
 
 def parse_experiment(tree: Any, where: str) -> Experiment:

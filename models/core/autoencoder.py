@@ -20,11 +20,11 @@ from typing import Annotated, ClassVar, Literal, Self
 import torch
 import torch.nn.functional as F
 from pydantic import Field, Tag, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings, chosen_by
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
 from models.core.bodies import BodyConfig, MLPBody
 from models.core.figures import reconstruction
 from models.core.likelihood import cross_entropy, from_zero, squared_error
@@ -232,6 +232,10 @@ class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for both halves."""
         return {"autoencoder": self.config.adam.of(self.model)}
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """The encoder but for its last layer."""
+        return {"encoder": self.model.encoder.trunk}
 
     def updates(self, batch: Pictures, step: int) -> Iterator[Update]:
         """Corrupt the picture, and lower the distance between what comes out and the picture as it was."""

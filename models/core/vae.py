@@ -22,11 +22,11 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
-from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Translator, Update
+from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Translator, Trunk, Update
 from models.core.bodies import BodyConfig, MLPBody
 from models.core.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
 from models.inference import as_shipped, generate_batch, translate_batch
@@ -157,6 +157,10 @@ class VAERecipe(Recipe[Pictures, VAE]):
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for both halves."""
         return {"vae": self.config.adam.of(self.model)}
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """The encoder but for its last layer."""
+        return {"encoder": self.model.encoder.trunk}
 
     def updates(self, batch: Pictures, step: int) -> Iterator[Update]:
         """Equation 10 of the paper with one draw, the mean over the batch; its KL term times beta."""

@@ -73,6 +73,20 @@ def test_a_gans_discriminator_becomes_a_discriminator_of_patches(gan: Path, tiny
     assert sum(moved) == 2
 
 
+def test_a_vaes_encoder_becomes_a_generators_way_down(photos: Path, tmp_path: Path, tiny: Callable[..., Any]) -> None:
+    settings = ("model.body.width=4", "model.size=32", "data.crop.load=null", "data.crop.size=32", "training.steps=1")
+    training = Training(load_experiment("vae-dcgan", settings), photos, tmp_path / "vae", device="cpu")
+    list(training.run())
+    recipe = tiny("data.crop.size=32").model.recipe()
+    # The file alone will do: what encodes is shipped.
+    sentence = start_from(recipe, str(tmp_path / "vae" / "last.safetensors"))
+    assert sentence.endswith("of the encoder starts from the vae last.safetensors")
+    learned = load_file(tmp_path / "vae" / "last.safetensors")
+    convolutions = [layer for layer in recipe.model.generator.encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
+    for own, theirs in zip(convolutions, (0, 3, 6), strict=True):
+        assert torch.equal(own.weight, learned[f"encoder.trunk.{theirs}.weight"])
+
+
 def test_what_was_not_kept_or_does_not_fit_is_said(gan: Path, tiny: Callable[..., Any]) -> None:
     recipe = tiny("data.crop.size=32", "model.discriminator.layers=3").model.recipe()
     with pytest.raises(ModelError, match="a gan with no part to lend, of which next to nothing fits"):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from translate import __version__
-from translate.cli import data, demo, doctor, model, recipes, run, sample, train
+from translate.cli import data, demo, doctor, evaluate, model, recipes, run, sample, train
 from translate.cli.common import INTERRUPTED
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(model.app, name="model")
+app.add_typer(evaluate.app, name="eval")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,83 @@
+"""An epoch of the VAE 784-400-20 on 60,000 pictures of 28 x 28, batch 128, fp32: a training against a plain loop.
+
+    python tests/benchmarks/bench_vae.py FASHION_MNIST
+
+FASHION_MNIST is the folder with the four published .gz files. Ours is all that `translate train` does between two steps
+in steady state: order, gathering, draws, the update, losses and their curves; samples, validation and checkpoints
+apart. The plain loop shuffles pixels in memory, and keeps nothing.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from measure import HEAD, commit, compare
+from torch import Tensor, nn
+
+from translate.experiment import load_experiment
+from translate.training import Training
+
+ROUNDS = 7
+BATCH = 128
+NEVER = 10**9  # steps
+SETTINGS = (f"training.{name}={NEVER}" for name in ("steps", "sample_every", "validate_every", "checkpoint_minutes"))
+
+
+class PlainVAE(nn.Module):
+    """As everybody writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.mean, self.log_variance = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
+        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+
+    def loss(self, pixels: Tensor) -> Tensor:
+        hidden = F.relu(self.hidden(pixels))
+        mean, log_variance = self.mean(hidden), self.log_variance(hidden)
+        made = self.decoder(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
+        reconstruction = F.binary_cross_entropy_with_logits(made, pixels, reduction="sum")
+        return (reconstruction - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()) / len(pixels)
+
+
+def plain_epochs(pixels: Tensor) -> Iterator[None]:
+    """A plain loop; one epoch each time."""
+    model = PlainVAE()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    while True:
+        total = 0.0
+        for indices in torch.randperm(len(pixels)).split(BATCH):
+            optimizer.zero_grad()
+            loss = model.loss(pixels[indices])
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        yield
+
+
+def our_epochs(training: Training) -> Iterator[None]:
+    """A training as the command runs it; one epoch each time."""
+    for progress in training.run():
+        if progress.step and progress.step % (len(training.data.training) // BATCH + 1) == 0:
+            yield
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    data = Path(sys.argv[1])
+    settings = [*SETTINGS, "training.threads=2", "training.validation_limit=100"]
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(load_experiment("vae", settings), data, Path(folder) / "run", device="cpu")
+        pictures = training.data.training.gather(range(len(training.data.training)))
+        pixels = (pictures.image.flatten(1) + 1) / 2
+        plain, ours = plain_epochs(pixels), our_epochs(training)
+        next(plain), next(ours)
+        result = compare("VAE epoch", lambda: next(plain), lambda: next(ours), ROUNDS, warm_up=False)
+    print(f"commit {commit()}, fp32, 2 threads; the peers' way is a plain loop\n{HEAD}")
+    print(result.row())
+
+
+if __name__ == "__main__":
+    main()
