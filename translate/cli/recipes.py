@@ -18,8 +18,9 @@ def list_recipes(json: Json = False) -> None:
     if json:
         print_json(summaries)
         return
+    width = max(map(len, summaries))
     for name, summary in summaries.items():
-        typer.echo(f"{name:<12} {summary}")
+        typer.echo(f"{name:<{width}}  {summary}")
 
 
 @app.command("show")
