@@ -120,7 +120,7 @@ def untrained(path: Path, recipe: str, *overrides: str) -> Path:
     return path
 
 
-SMALL = ("model.size=8", "data.side=8", "model.latent=4", "model.body.hidden=[16]")
+SMALL = ("model.size=8", "data.size=8", "model.latent=4", "model.body.hidden=[16]")
 
 
 @pytest.mark.parametrize("recipe", ["vae", "autoencoder"])
@@ -191,4 +191,4 @@ def test_what_cannot_be_probed_is_said(digits: Path, photos: Path, model_file: P
     with pytest.raises(DataError, match=r"read as data\.kind=pictures, it has no labels; say so with --set"):
         probe(model, photos, 6, overrides=unlabelled)
     with pytest.raises(UserError, match=r"--set: .*size"):
-        probe(model, digits, 6, overrides=("data.side=9",))
+        probe(model, digits, 6, overrides=("data.size=9",))
