@@ -15,7 +15,8 @@ from measure import commit
 from torch import Tensor, nn
 
 from datasets.contract import seed_of
-from datasets.idx import IdxConfig, Images
+from datasets.idx import IdxConfig
+from datasets.memory import InMemory
 from models.contract import Sampler
 from models.inference import generate_batch
 from translate.model import model_path, rebuild
@@ -31,7 +32,7 @@ def classifier(side: int, classes: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def learn(network: nn.Sequential, data: Images) -> None:
+def learn(network: nn.Sequential, data: InMemory) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     for epoch in range(EPOCHS):
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(epoch)).tolist()
@@ -52,7 +53,7 @@ def main() -> None:
     model, card = rebuild(model_path(sys.argv[1]))
     assert isinstance(model, Sampler)
     count = int(sys.argv[3]) if sys.argv[3:] else 200
-    data = IdxConfig(side=model.size, domains=model.domains).open(Path(sys.argv[2]))
+    data = IdxConfig(size=model.size, domains=model.domains).open(Path(sys.argv[2]))
     network = classifier(model.size, len(model.domains))
     learn(network, data.training)
     real = data.validation.gather(range(len(data.validation)))
