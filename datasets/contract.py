@@ -137,7 +137,7 @@ class Source(Protocol):
     """A data configuration: it can open a folder."""
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
-    size_key: ClassVar[str]  # the setting that says `size`
+    size_key: ClassVar[str | None]  # the setting that says `size`; None: it is what it is
 
     @property
     def channels(self) -> tuple[int, ...]:

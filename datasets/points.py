@@ -27,7 +27,7 @@ class PointsConfig(Settings):
     """A folder with the table points.csv: under a head of x,y one row a point."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
-    size_key: ClassVar[str] = "the size of a point"
+    size_key: ClassVar[str | None] = None
     kind: Literal["points"] = "points"
     validation_share: float = Field(0.1, ge=0, lt=1)  # of the points, drawn by their places in the table
 

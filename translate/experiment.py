@@ -1,7 +1,7 @@
 """An experiment: what to learn, from what, and how long. The one schema of all configurations."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, Tag, ValidationError, model_validator
@@ -93,6 +93,7 @@ DataUnion = Annotated[
     | Annotated[PointsConfig, Tag("points")],
     chosen_by("kind", "paired"),
 ]
+DATA = [get_args(member)[0] for member in get_args(get_args(DataUnion)[0])]  # every kind's settings
 
 
 class Experiment(Settings):
@@ -105,9 +106,12 @@ class Experiment(Settings):
     @model_validator(mode="after")
     def _data_fits_model(self) -> Self:
         if self.model.batch_type is not self.data.batch_type:
+            kinds = [
+                str(kind.model_fields["kind"].default) for kind in DATA if kind.batch_type is self.model.batch_type
+            ]
             raise ValueError(
-                f"model {self.model.name} learns from {self.model.batch_type.__name__.lower()} pictures, "
-                f"data {self.data.kind} gives {self.data.batch_type.__name__.lower()} ones; choose another data.kind"
+                f"model {self.model.name} cannot learn from data of the kind {self.data.kind}; set data.kind to "
+                f"{' or '.join(kinds)}"
             )
         for (name, expected), given in zip(self.model.expects.items(), self.data.channels, strict=True):
             if expected != given:
@@ -116,7 +120,8 @@ class Experiment(Settings):
                 )
         problem = self.model.size_problem(self.data.size)
         if problem is not None:
-            raise ValueError(f"{self.data.size_key} is {self.data.size}, and {problem} pixels: change one of the two")
+            said = f"{self.data.size_key or 'the size of the data'} is {self.data.size}"
+            raise ValueError(f"{said}, and {problem} pixels: change one of the two")
         return self
 
     def on(self, opened: Opened) -> Self:
@@ -147,7 +152,7 @@ def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
     for override in overrides:
-        _override(tree, override)
+        put(tree, override)
     return parse_experiment(tree, str(path))
 
 
@@ -171,7 +176,12 @@ def parse_experiment(tree: Any, where: str) -> Experiment:
         raise UserError("; ".join(f"{where}: {_sentence(problem, tree)}" for problem in error.errors())) from None
 
 
-def _override(tree: dict[str, Any], override: str) -> None:
+def put(tree: dict[str, Any], override: str) -> None:
+    """Put what `section.key=value` says into a tree of settings.
+
+    Raises:
+        UserError: It is not of that form, or a section is none.
+    """
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(f"--set {override}: expected section.key=value, such as training.steps=1000")

@@ -15,7 +15,7 @@ import torch
 from datasets.contract import seed_of, stack
 from datasets.errors import UserError
 from translate.distributed import World
-from translate.experiment import Experiment, parse_experiment
+from translate.experiment import Experiment, parse_experiment, put
 from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
 from translate.trainer import Trainer
 
@@ -34,9 +34,10 @@ class Trial:
     peak: int | None  # bytes
     images_per_second: float = 0.0
 
-    def overrides(self) -> list[str]:
+    def overrides(self, experiment: Experiment) -> list[str]:
         """What to put on the command line for it."""
-        return [f"training.batch_size={self.batch_size}", f"data.crop.size={self.crop}"]
+        key = experiment.data.size_key
+        return [f"training.batch_size={self.batch_size}", *([] if key is None else [f"{key}={self.crop}"])]
 
 
 def fit(experiment: Experiment, data: Path, device: str = "auto") -> Iterator[Trial]:
@@ -74,7 +75,8 @@ def best_of(trials: list[Trial], device: str = "auto") -> Trial:
 def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device: str) -> Trial:
     # A process of its own: what one trial took would otherwise be counted in the next, and might not be freed.
     tree = experiment.model_dump(mode="json")
-    tree["data"]["crop"]["size"] = crop
+    if experiment.data.size_key is not None:
+        put(tree, f"{experiment.data.size_key}={crop}")
     smaller = parse_experiment(tree, f"with squares of {crop} pixels")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         try:

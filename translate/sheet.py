@@ -54,6 +54,19 @@ def tiled(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), 
     return sheet
 
 
+def captioned(pixels: Pixels, caption: str) -> Pixels:
+    """A small picture (H, W, C), enlarged as by `tiled`, under a line of text, which is cut to its width."""
+    factor = -(-VISIBLE // max(pixels.shape[:2]))
+    large = pixels.repeat(factor, 0).repeat(factor, 1)
+    text = caption
+    while text and cv2.getTextSize(text, FONT, 0.5, 1)[0][0] > large.shape[1]:
+        caption = caption[:-1]
+        text = f"{caption}…" if caption else ""
+    bar = np.full((TITLE, *large.shape[1:]), 255, np.uint8)
+    cv2.putText(bar, text, (0, TITLE - 8), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([bar, large])
+
+
 def _cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:
     colours = with_channels(as_floats(pixels), 3)
     eight_bit: NDArray[np.uint8] = (colours * 255).round().astype(np.uint8)

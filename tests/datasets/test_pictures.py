@@ -177,8 +177,11 @@ def test_another_label_is_another_fingerprint(classes: Path) -> None:
     )
     before = config(labels={"kind": "csv"}).open(classes).fingerprint
     text = (classes / "labels.csv").read_text(encoding="utf-8")
-    (classes / "labels.csv").write_text(text.replace("cats/1.png,0", "cats/1.png,1"), encoding="utf-8")
-    assert config(labels={"kind": "csv"}).open(classes).fingerprint != before
+    for old, new in (("cats/1.png,0", "cats/1.png,1"), (",1", ",one")):  # another label, another name of it
+        text = text.replace(old, new)
+        (classes / "labels.csv").write_text(text, encoding="utf-8")
+        assert config(labels={"kind": "csv"}).open(classes).fingerprint != before
+        before = config(labels={"kind": "csv"}).open(classes).fingerprint
 
 
 def test_a_torn_picture_is_named(classes: Path) -> None:

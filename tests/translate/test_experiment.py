@@ -218,3 +218,18 @@ def test_a_crop_that_the_networks_cannot_take_is_refused_before_anything_is_buil
 def test_a_folder_may_have_any_name(name):
     experiment = load_experiment("pix2pix", [f"data.pairs.target={name}"])
     assert experiment.data.pairs.target == name
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "sentence"),
+    [
+        ("pix2pix", ["data.kind=idx"], "model pix2pix cannot learn from data of the kind idx; set data.kind to paired"),
+        ("gan", ["data.kind=unpaired"], "set data.kind to pictures or idx or points"),
+        ("gan", ["data.kind=idx"], "model.channels is 3, and the data's pictures have 1; set model.channels=1"),
+        ("gan", ["data.kind=idx", "model.channels=1"], "data.size is 28, and model.size is 64 pixels: change one"),
+        ("gan", ["data.kind=points", "model.channels=2"], "the size of the data is 1, and model.size is 64 pixels"),
+    ],
+)
+def test_data_that_do_not_suit_the_model_are_answered_with_what_to_set(recipe, overrides, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        load_experiment(recipe, overrides)

@@ -1,4 +1,4 @@
-"""`translate data degrade`, `mixture`."""
+"""`translate data degrade`, `mixture`, `preview`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,3 +65,23 @@ def mixture(
     except OSError as error:
         raise UserError(f"{destination}: cannot be written to: {error.strerror or error}") from None
     console().print(f"done {count} points → {absolute(table)}", markup=False)
+
+
+@app.command("preview")
+def preview(
+    recipe: Annotated[str, typer.Argument(help="A name from `translate recipes list`, or a YAML file.")],
+    data: Annotated[Path, typer.Option(help="The folder that would be learned from.")],
+    out: Annotated[Path, typer.Option(help="The sheet, such as sheet.png; what is there is replaced.")],
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Samples to show; 16 if not given, or 2000 points in a plot.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As in --set data.crop.size=128.")
+    ] = None,
+) -> None:
+    """Look at the first samples as a training will see them: cut, mirrored, degraded, with their labels."""
+    from translate.experiment import load_experiment
+    from translate.preview import preview
+
+    shown = preview(load_experiment(recipe, settings or []), data, out, count)
+    console().print(f"done {shown} samples → {absolute(out)}", markup=False)

@@ -74,7 +74,7 @@ def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) ->
     if as_json:
         print_json({"batch_size": best.batch_size, "crop": best.crop, "trials": [trial.__dict__ for trial in trials]})
     else:
-        typer.echo(" ".join(f"--set {override}" for override in best.overrides()))
+        typer.echo(" ".join(f"--set {override}" for override in best.overrides(experiment)))
 
 
 def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
