@@ -1,4 +1,4 @@
-"""Peak memory of fresh processes: a Pix2Pix training and folders of 256 x 256 JPEGs, the peers' way and ours.
+"""Peak memory of fresh processes: trainings and folders of 256 x 256 JPEGs, the peers' way and ours.
 
 python tests/benchmarks/bench_memory.py PHOTOS
 """
@@ -8,12 +8,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from bench_folder import squares, untrained
-from peers_way import PeersPix2Pix, peers_folder
+from bench_training import STARGAN, attributed, unpaired
+from peers_way import PeersCycleGAN, PeersPix2Pix, PeersStarGAN, peers_folder
 
 from datasets.contract import Paired
+from models.cut import CUTConfig
+from models.cyclegan import CycleGANConfig
 from models.networks import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
 from translate.distributed import World
@@ -33,11 +37,28 @@ def train_peers(work: Path) -> None:
 
 
 def train_ours(work: Path) -> None:
-    world = World()
-    numerics = choose_numerics(world.device, training=True)
-    trainer = Trainer(Pix2PixConfig().recipe(), TrainingConfig(), numerics, world)
+    train(Pix2PixConfig().recipe(), Paired(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256)), STEPS)
+
+
+def cyclegan_peers(work: Path) -> None:
+    recipe = CycleGANConfig().recipe()
+    peers = PeersCycleGAN(recipe.model.to_a, recipe.model.to_b, recipe.judge_a, recipe.judge_b)
     for _ in range(STEPS):
-        trainer.advance([Paired(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256))])
+        peers.step(*unpaired())
+
+
+def stargan_peers(work: Path) -> None:
+    recipe, batch = STARGAN.recipe(), attributed()
+    peers = PeersStarGAN(recipe.model.generator, recipe.discriminator)
+    for _ in range(2):
+        peers.cycle(*batch)
+
+
+def train(recipe: Any, batch: Any, steps: int) -> None:
+    world = World()
+    trainer: Trainer[Any] = Trainer(recipe, TrainingConfig(), choose_numerics(world.device, training=True), world)
+    for _ in range(steps):
+        trainer.advance([batch])
 
 
 def run_peers(work: Path, config: Pix2PixConfig) -> None:
@@ -53,6 +74,11 @@ RESNET, UNET = Pix2PixConfig(generator=ResNetConfig()), Pix2PixConfig(generator=
 CASES = {
     "Pix2Pix training, the peers' way": train_peers,
     "Pix2Pix training, ours": train_ours,
+    "CycleGAN training, the peers' way": cyclegan_peers,
+    "CycleGAN training, ours": lambda work: train(CycleGANConfig().recipe(), unpaired(), STEPS),
+    "CUT training, ours": lambda work: train(CUTConfig().recipe(), unpaired(), STEPS),
+    "StarGAN training, batch 8, the peers' way": stargan_peers,
+    "StarGAN training, batch 8, ours": lambda work: train(STARGAN.recipe(), attributed(), 10),
     "folder through ResNet-9, the peers' way": lambda work: run_peers(work, RESNET),
     "folder through ResNet-9, ours": lambda work: run_ours(work, RESNET),
     "folder through U-Net-256, the peers' way": lambda work: run_peers(work, UNET),

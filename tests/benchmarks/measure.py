@@ -47,12 +47,14 @@ def compare(
     rounds: int,
     per_run: int = 1,
     warm_up: bool = True,
+    alike: bool = False,
 ) -> Comparison:
     """Run both in turn, each with its own setting of the allocator.
 
     `per_run` is how many things one run does; with so many that a warm-up is lost among them, leave it out.
+    With `alike` both are ours, and get the allocator as the program sets it.
     """
-    ways = ((as_peers_allocate, peers), (keep_freed_memory, ours))
+    ways = ((keep_freed_memory if alike else as_peers_allocate, peers), (keep_freed_memory, ours))
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         for (set_up, run), taken in zip(ways, times, strict=True):
