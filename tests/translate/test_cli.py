@@ -20,6 +20,8 @@ from torch import zeros
 
 from translate import __version__
 from translate.cli import app
+from translate.experiment import parse_experiment
+from translate.model import Card, save_model
 
 ROOT = Path(__file__).parents[2]
 Command = Callable[..., Any]
@@ -290,6 +292,42 @@ def test_a_dry_run_names_every_output_and_writes_nothing(
     ]
     assert ended.err.splitlines()[-1].startswith("would translate 6 pictures")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained StarGAN of hair that excludes each other, and age."""
+    labels = {"names": ["black", "blond", "young"], "exclusive": [["black", "blond"]]}
+    small = {"generator": {"blocks": 1, "width": 4}, "discriminator": {"layers": 2, "width": 4}, "label_sets": [labels]}
+    tree = {"model": {"name": "stargan", **small}, "data": {"kind": "attributes"}}
+    experiment = parse_experiment(tree, "test")
+    path = tmp_path_factory.mktemp("faces") / "faces.safetensors"
+    save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=16))
+    return path
+
+
+def test_a_run_makes_what_is_asked_for_and_all_of_it_in_folders(
+    command: Command, faces: Path, photos: Path, tmp_path: Path
+) -> None:
+    names = sorted(path.name for path in photos.iterdir())
+    for number, (to, folders) in enumerate(
+        {
+            ("young",): ["."],
+            ("blond,young",): ["."],
+            ("blond,young", "--to", "black"): ["blond,young", "black"],
+            ("all",): ["black", "blond", "young"],
+        }.items()
+    ):
+        out = tmp_path / str(number)
+        ended = command("run", faces, photos, out, "--precision", "fp32", "--to", *to)
+        assert (ended.code, ended.out) == (0, ""), ended.err
+        assert f"done {len(folders) * len(names)} ok" in ended.err
+        for folder in folders:
+            assert sorted(path.name for path in (out / folder).iterdir() if path.suffix != ".jsonl") == names
+    refused = command("run", faces, photos, tmp_path / "none", "--to", "black,blond")
+    assert (refused.code, refused.out) == (2, "")
+    assert "no picture is black and blond" in refused.err
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("stranger", ["datasets/__init__.py", "models/__init__.py", "datasets.py"])
