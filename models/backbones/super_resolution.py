@@ -1,0 +1,239 @@
+"""Networks that make pictures larger, and the discriminator of the first of them.
+
+| network              | paper                                                     |
+|----------------------|-----------------------------------------------------------|
+| SRResNet, its judge  | Ledig et al. 2017, arXiv:1609.04802                       |
+| RRDBNet              | Wang et al. 2018, arXiv:1809.00219 (ESRGAN)               |
+| CompactChain         | Wang, Xie, Dong, Shan 2021, arXiv:2107.10833, their code  |
+| pixel shuffle        | Shi et al. 2016, arXiv:1609.05158                         |
+| ICNR                 | Aitken et al. 2017, arXiv:1707.02937                      |
+
+All take (B, 3, H, W) pictures in [0, 1], as their published weights do, and give (B, 3, scale * H, scale * W) without a
+bound on the values; what lies beyond the border is zero.
+
+Differs from the papers:
+- Convolutions before a pixel shuffle start by ICNR, so that an untrained network shows no checkerboard.
+- SRResNet ×3 shuffles once by 3, which the paper does not make.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SRResNet(nn.Module):
+    """Residual blocks at the size of the input, then pixel shuffles.
+
+    Args:
+        scale: 2, 3 or 4.
+        blocks: Residual blocks.
+        width: Channels.
+
+    Attributes:
+        scale: As given.
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels.
+        margin: How many input pixels away, on each side, an output pixel can still see.
+    """
+
+    def __init__(self, scale: int = 4, *, blocks: int = 16, width: int = 64) -> None:
+        super().__init__()
+        self.scale, self.multiple, self.minimum = scale, 1, 1
+        self.margin = 2 * blocks + 8  # 4 for the head, 2 for each block, 1 after them, 3 on the way up at every scale
+        self.head = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
+        self.blocks = nn.Sequential(
+            *(SRResidualBlock(width) for _ in range(blocks)),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+        )
+        factors = [3] if scale == 3 else [2] * int(math.log2(scale))
+        self.growth = nn.Sequential(*(layer for factor in factors for layer in _grown(width, factor)))
+        self.tail = nn.Conv2d(width, 3, 9, padding=4)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        features = self.head(image)
+        output: Tensor = self.tail(self.growth(features + self.blocks(features)))
+        return output
+
+
+class SRResidualBlock(nn.Module):
+    """Two convolutions with batch norms, one PReLU between them, added to what went in: (B, width, H, W)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.PReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add what the layers make of `features` to them."""
+        changed: Tensor = self.layers(features)
+        return features + changed
+
+
+def _grown(width: int, factor: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(width, width * factor**2, 3, padding=1)
+    start_as_nearest(convolution, factor)
+    return [convolution, nn.PixelShuffle(factor), nn.PReLU()]
+
+
+class RRDBNet(nn.Module):
+    """Residual-in-residual dense blocks; smaller scales shuffle pixels into channels first and grow by 4 all the same.
+
+    Args:
+        scale: 1, 2 or 4.
+        blocks: Residual-in-residual blocks of three dense blocks each.
+        width: Channels between the dense blocks.
+        growth: Channels that each convolution inside a dense block adds.
+
+    Attributes:
+        scale: As given.
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels.
+        margin: How many input pixels away, on each side, an output pixel can still see.
+    """
+
+    def __init__(self, scale: int = 4, *, blocks: int = 23, width: int = 64, growth: int = 32) -> None:
+        super().__init__()
+        self.scale, self.fold = scale, 4 // scale
+        self.multiple = self.minimum = self.fold
+        # In folded pixels: the first and the last of the body 1 each, 15 in each block, 2 on the way up.
+        self.margin = self.fold * (15 * blocks + 4)
+        self.first = nn.Conv2d(3 * self.fold**2, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualInResidual(width, growth) for _ in range(blocks)))
+        self.last = nn.Conv2d(width, width, 3, padding=1)
+        self.up = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.detail = nn.Conv2d(width, width, 3, padding=1)
+        self.tail = nn.Conv2d(width, 3, 3, padding=1)
+        for layer in self.blocks.modules():
+            if isinstance(layer, nn.Conv2d):  # residuals of many blocks add up: begin small
+                nn.init.kaiming_normal_(layer.weight)
+                layer.weight.data.mul_(0.1)
+                nn.init.zeros_(layer.bias) if layer.bias is not None else None
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        features = self.first(F.pixel_unshuffle(image, self.fold) if self.fold > 1 else image)
+        features = features + self.last(self.blocks(features))
+        for convolution in self.up:
+            features = F.leaky_relu(convolution(F.interpolate(features, scale_factor=2.0)), 0.2, inplace=True)
+        output: Tensor = self.tail(F.leaky_relu(self.detail(features), 0.2, inplace=True))
+        return output
+
+
+class ResidualInResidual(nn.Module):
+    """Three dense blocks, a fifth of whose result is added to what went in: (B, width, H, W)."""
+
+    def __init__(self, width: int, growth: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(DenseBlock(width, growth) for _ in range(3)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add a fifth of what the blocks make of `features` to them."""
+        changed: Tensor = self.blocks(features)
+        return features + 0.2 * changed
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of which sees all that came before it; a fifth of the last is added to the first."""
+
+    def __init__(self, width: int, growth: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(width + index * growth, growth if index < 4 else width, 3, padding=1) for index in range(5)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, width, H, W) to the same."""
+        seen = features
+        for layer in list(self.layers)[:-1]:
+            seen = torch.cat([seen, F.leaky_relu(layer(seen), 0.2, inplace=True)], dim=1)
+        changed: Tensor = self.layers[-1](seen)
+        return features + 0.2 * changed
+
+
+class CompactChain(nn.Module):
+    """A plain chain of convolutions at the size of the input, and one shuffle; it adds to the enlarged input.
+
+    Args:
+        scale: 2, 3 or 4.
+        depth: Convolutions between the first and the last.
+        width: Channels.
+
+    Attributes:
+        scale: As given.
+        multiple: H and W must be multiples of this many pixels.
+        minimum: H and W must be at least this many pixels.
+        margin: How many input pixels away, on each side, an output pixel can still see.
+    """
+
+    def __init__(self, scale: int = 4, *, depth: int = 16, width: int = 64) -> None:
+        super().__init__()
+        self.scale, self.multiple, self.minimum = scale, 1, 1
+        self.margin = depth + 2
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width)]
+        for _ in range(depth):
+            layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width)]
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):  # so that a signal keeps its size all along the chain
+                nn.init.kaiming_normal_(layer.weight, a=0.25)
+                nn.init.zeros_(layer.bias) if layer.bias is not None else None
+        last = nn.Conv2d(width, 3 * scale**2, 3, padding=1)
+        start_as_nearest(last, scale, gain=0.1)  # begins close to its enlarged input, which is nearly right
+        self.layers = nn.Sequential(*layers, last)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        added = F.pixel_shuffle(self.layers(image), self.scale)
+        return added + F.interpolate(image, scale_factor=float(self.scale))
+
+
+class SRDiscriminator(nn.Module):
+    """Real or made larger: eight convolutions, then two linear layers, so that it judges pictures of one size.
+
+    Args:
+        size: Pixels on a side of the pictures; a multiple of 16.
+        width: Channels of the first convolution.
+        dense: Units between the two linear layers.
+    """
+
+    def __init__(self, size: int = 96, *, width: int = 64, dense: int = 1024) -> None:
+        super().__init__()
+        channels = [3, *(width * 2 ** (index // 2) for index in range(8))]
+        layers: list[nn.Module] = []
+        for index in range(8):
+            stride = 1 + index % 2
+            layers.append(nn.Conv2d(channels[index], channels[index + 1], 3, stride=stride, padding=1))
+            layers += [nn.BatchNorm2d(channels[index + 1])] if index else []
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.layers = nn.Sequential(*layers)
+        self.verdict = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels[-1] * (size // 16) ** 2, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1)
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, size, size) in [-1, 1] to scores before any sigmoid, (B, 1)."""
+        scores: Tensor = self.verdict(self.layers(image))
+        return scores
+
+
+@torch.no_grad()
+def start_as_nearest(convolution: nn.Conv2d, factor: int, gain: float = 1.0) -> None:
+    """Draw weights (ICNR) by which a pixel shuffle after `convolution` enlarges by repeating pixels.
+
+    All `factor`² channels that become one picture's pixels start alike, N(0, gain² / fan-in); the bias starts at 0.
+    """
+    weight = convolution.weight
+    drawn = torch.empty(weight.shape[0] // factor**2, *weight.shape[1:]).normal_(
+        std=gain / math.sqrt(weight[0].numel())
+    )
+    weight.copy_(drawn.repeat_interleave(factor**2, dim=0))
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
