@@ -1,8 +1,8 @@
 """Pictures made smaller the way super-resolution is measured: bicubic, antialiased, with MATLAB's kernel.
 
-Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5, stretched by the scale; beyond its border a picture goes on as
-in a mirror that repeats the border's pixels. OpenCV's and Pillow's bicubic are other kernels or other borders, and their
-figures cannot be compared with published ones.
+Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5, stretched by the scale; beyond its border a picture goes on
+as in a mirror that repeats the border's pixels. OpenCV's and Pillow's bicubic are other kernels or other borders, and
+their figures cannot be compared with published ones.
 """
 
 import functools

@@ -8,6 +8,7 @@ from datasets.contract import Settings, chosen_by
 from models.backbones.blocks import Norm, Upsampling
 from models.backbones.patch import PatchDiscriminator
 from models.backbones.resnet import ResNetGenerator
+from models.backbones.super_resolution import CompactChain, RRDBNet, SRDiscriminator, SRResNet
 from models.backbones.unet import UNet
 
 
@@ -101,3 +102,75 @@ class PatchConfig(Settings):
         return PatchDiscriminator(
             channels, layers=self.layers, width=self.width, norm=self.norm, spectral=self.spectral
         )
+
+
+class SRResNetConfig(Settings):
+    """The generator of SRResNet and SRGAN."""
+
+    name: Literal["srresnet"] = "srresnet"
+    blocks: int = Field(16, ge=0)
+    width: int = Field(64, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Why it cannot enlarge by `scale`, if it cannot."""
+        return None
+
+    def build(self, scale: int) -> SRResNet:
+        """The network, freshly drawn."""
+        return SRResNet(scale, blocks=self.blocks, width=self.width)
+
+
+class RRDBConfig(Settings):
+    """The generator of ESRGAN; the published ones have 23 blocks, or 6 for drawings."""
+
+    name: Literal["rrdb"] = "rrdb"
+    blocks: int = Field(23, ge=0)
+    width: int = Field(64, ge=1)
+    growth: int = Field(32, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Why it cannot enlarge by `scale`, if it cannot."""
+        return "rrdb enlarges by 2 and 4 alone" if scale == 3 else None
+
+    def build(self, scale: int) -> RRDBNet:
+        """The network, freshly drawn."""
+        return RRDBNet(scale, blocks=self.blocks, width=self.width, growth=self.growth)
+
+
+class CompactConfig(Settings):
+    """A plain chain of convolutions, for machines without a GPU."""
+
+    name: Literal["compact"] = "compact"
+    depth: int = Field(16, ge=0)
+    width: int = Field(64, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Why it cannot enlarge by `scale`, if it cannot."""
+        return None
+
+    def build(self, scale: int) -> CompactChain:
+        """The network, freshly drawn."""
+        return CompactChain(scale, depth=self.depth, width=self.width)
+
+
+EnlargerConfig = Annotated[
+    Annotated[SRResNetConfig, Tag("srresnet")]
+    | Annotated[RRDBConfig, Tag("rrdb")]
+    | Annotated[CompactConfig, Tag("compact")],
+    chosen_by("name", "srresnet"),
+]
+
+
+class SRDiscriminatorConfig(Settings):
+    """The discriminator of SRGAN; it judges whole squares of one size."""
+
+    width: int = Field(64, ge=1)
+    dense: int = Field(1024, ge=1)  # units between its last two layers
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be judged, if they cannot."""
+        return "SRGAN's discriminator needs multiples of 16" if size % 16 else None
+
+    def build(self, size: int) -> SRDiscriminator:
+        """The network, freshly drawn."""
+        return SRDiscriminator(size, width=self.width, dense=self.dense)

@@ -13,6 +13,7 @@ from datasets.idx import IdxConfig
 from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
+from datasets.super_resolution import SuperResolutionConfig
 from datasets.unpaired import UnpairedConfig
 from models.contract import SuitsLabels, SuitsSize
 from models.core.autoencoder import AutoencoderConfig
@@ -22,6 +23,7 @@ from models.core.vae import VAEConfig
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
+from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
 from translate.recipes import recipe_path
 
@@ -81,7 +83,8 @@ ModelUnion = Annotated[
     | Annotated[AutoencoderConfig, Tag("autoencoder")]
     | Annotated[VAEConfig, Tag("vae")]
     | Annotated[CUTConfig, Tag("cut")]
-    | Annotated[StarGANConfig, Tag("stargan")],
+    | Annotated[StarGANConfig, Tag("stargan")]
+    | Annotated[SRGANConfig, Tag("srgan")],
     chosen_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[
@@ -90,7 +93,8 @@ DataUnion = Annotated[
     | Annotated[AttributesConfig, Tag("attributes")]
     | Annotated[PicturesConfig, Tag("pictures")]
     | Annotated[IdxConfig, Tag("idx")]
-    | Annotated[PointsConfig, Tag("points")],
+    | Annotated[PointsConfig, Tag("points")]
+    | Annotated[SuperResolutionConfig, Tag("super-resolution")],
     chosen_by("kind", "paired"),
 ]
 DATA = [get_args(member)[0] for member in get_args(get_args(DataUnion)[0])]  # every kind's settings
@@ -118,6 +122,13 @@ class Experiment(Settings):
                 raise ValueError(
                     f"model.{name} is {expected}, and the data's pictures have {given}; set model.{name}={given}"
                 )
+        enlarged = self.model.scale if isinstance(self.model, SRGANConfig) else 1
+        larger = self.data.scale if isinstance(self.data, SuperResolutionConfig) else 1
+        if enlarged != larger:
+            raise ValueError(
+                f"model {self.model.name} enlarges {enlarged} times, and the data's targets are {larger} times their "
+                "sources; give model.scale and data.scale one value, and data.kind=super-resolution"
+            )
         problem = self.model.size_problem(self.data.size)
         if problem is not None:
             said = f"{self.data.size_key or 'the size of the data'} is {self.data.size}"

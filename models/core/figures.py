@@ -48,6 +48,33 @@ def energy(made: Tensor, real: Tensor) -> Tensor:
     return distance
 
 
+def luma(picture: Tensor) -> Tensor:
+    """The Y of (B, 3, H, W) pictures in [-1, 1], (B, 1, H, W) in [-1, 1]: BT.601, 16 to 235 of 255, as video has it.
+
+    Super-resolution is judged by it; its range makes a PSNR 1.3 dB higher than that of all levels would be.
+    """
+    weights = picture.new_tensor([65.481, 128.553, 24.966], dtype=torch.float32).reshape(1, 3, 1, 1)
+    y = 16 + (weights * (picture.float() + 1) / 2).sum(dim=1, keepdim=True)
+    return y / 255 * 2 - 1
+
+
+def enlargement(made: Tensor, truth: Tensor, scale: int) -> dict[str, Tensor]:
+    """The figures of super-resolution for (B, 3, H, W) pictures in [-1, 1], by name: PSNR and SSIM, of Y and of RGB.
+
+    As the field has it: pictures rounded to 8 bit, and `scale` pixels cut off at each border.
+    """
+    height, width = truth.shape[-2:]
+    inside = (..., slice(scale, height - scale), slice(scale, width - scale))
+    made, truth = ((((p.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1)[inside] for p in (made, truth))
+    made_y, truth_y = luma(made), luma(truth)
+    return {
+        "psnr_y": psnr(made_y, truth_y),
+        "ssim_y": ssim(made_y, truth_y),
+        "psnr_rgb": psnr(made, truth),
+        "ssim_rgb": ssim(made, truth),
+    }
+
+
 def reconstruction(made: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """All three, by name."""
     return {"l1": l1(made, truth), "psnr": psnr(made, truth), "ssim": ssim(made, truth)}

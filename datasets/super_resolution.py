@@ -1,0 +1,233 @@
+"""Pictures to learn enlarging from: any folder of good ones, made smaller on the fly, or pairs of small and large."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, Tag, model_validator
+
+from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
+from datasets.errors import DataError
+from datasets.folder import find
+from datasets.images import read, read_header
+from datasets.paired import Folders, Pair
+from datasets.pile import File, fingerprint, held_out, listed, sifted, unsupported
+from datasets.pixels import Floats, Pixels, as_floats, as_tensor, opaque
+from datasets.resampling import reach_of, shrink_inside
+from datasets.threads import Kept
+
+Scale = Literal[2, 3, 4]
+
+
+class Bicubic(Settings):
+    """Small pictures are the large ones made smaller, bicubic and antialiased, and rounded to 8 bit."""
+
+    kind: Literal["bicubic"] = "bicubic"
+
+
+class SmallFolder(Settings):
+    """Two folders: large pictures, and the same ones small, under the same names up to the suffix."""
+
+    kind: Literal["folders"] = "folders"
+    small: str = "LR"
+    large: str = "HR"
+
+
+SmallConfig = Annotated[
+    Annotated[Bicubic, Tag("bicubic")] | Annotated[SmallFolder, Tag("folders")], chosen_by("kind", "bicubic")
+]
+
+
+class SquareConfig(Settings):
+    """Which squares of the large pictures are learned from; nothing is ever scaled for it."""
+
+    size: int = Field(96, ge=1)  # pixels on a side; the small squares are `scale` times smaller
+    turn: bool = True  # mirror half of the squares and turn them by quarters
+    validation_size: int | None = Field(None, ge=1)  # of the squares judged, from the middles; null: as `size`
+
+
+class SuperResolutionConfig(Settings):
+    """Large and small pictures of the same scenes."""
+
+    batch_type: ClassVar[type[Paired]] = Paired
+    kind: Literal["super-resolution"] = "super-resolution"
+    scale: Scale = 4
+    small: SmallConfig = Bicubic()
+    crop: SquareConfig = SquareConfig()
+    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
+    # Of decoded pixels that are kept in memory. Where whole pictures do not fit, a window of each is kept instead, at a
+    # place that its name decides, so that no picture is ever decoded for the sake of one square.
+    cache_gib: float = Field(2.0, gt=0)
+    # Leave out pictures that cannot be used, instead of refusing the folder; each is then decoded once to see.
+    skip_bad: bool = False
+
+    @model_validator(mode="after")
+    def _squares_can_be_shrunk(self) -> Self:
+        for name, size in (("size", self.crop.size), ("validation_size", self.held_size)):
+            if size % self.scale:
+                raise ValueError(f"crop.{name} is {size}, and scale {self.scale} needs a multiple of {self.scale}")
+        return self
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Of small and large pictures."""
+        return 3, 3
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side of the large squares that are learned from."""
+        return self.crop.size
+
+    @property
+    def held_size(self) -> int:
+        """Pixels on a side of the large squares that are judged."""
+        return self.crop.validation_size or self.crop.size
+
+    @property
+    def scaled_to(self) -> int | None:
+        """None: pictures keep their scale."""
+        return None
+
+    def open(self, root: Path) -> Opened:
+        """Find and check every picture under `root`.
+
+        Raises:
+            DataError: A picture cannot be used and `skip_bad` is off, or too few are left.
+        """
+        pairs, problems = self._find(root)
+        good, more = sifted(pairs, self._problem)
+        problems += more
+        if problems and not self.skip_bad:
+            raise DataError(listed(root, problems))
+        training, validation = held_out(good, self.validation_share)
+        if not training:
+            raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
+        return Opened(
+            SquarePairs(self, training, training=True),
+            SquarePairs(self, validation, training=False),
+            fingerprint(
+                {
+                    "small": [File(pair.name, pair.source) for pair in good if pair.source != pair.target],
+                    "large": [File(pair.name, pair.target) for pair in good],
+                }
+            ),
+            tuple(problems),
+        )
+
+    def _find(self, root: Path) -> tuple[list[Pair], list[str]]:
+        if isinstance(self.small, SmallFolder):
+            return Folders(source=self.small.small, target=self.small.large).find(root)
+        found = find(root)
+        return [Pair(path.as_posix(), root / path, root / path) for path in found.pictures], unsupported(root, found)
+
+    def _problem(self, pair: Pair) -> str | None:
+        needed = max(self.size, self.held_size if self.validation_share else 0)
+        large = read_header(pair.target)
+        if min(large.width, large.height) < needed:
+            return f"{pair.name}: {large.width}x{large.height} pixels, smaller than the squares of {needed}"
+        if isinstance(self.small, SmallFolder):
+            small = read_header(pair.source)
+            if (small.width * self.scale, small.height * self.scale) != (large.width, large.height):
+                sizes = f"{small.width}x{small.height} and {large.width}x{large.height}"
+                return f"{pair.name}: {sizes} pixels, expected one {self.scale} times the other"
+        if self.skip_bad:
+            read(pair.source)
+            read(pair.target)
+        return None
+
+
+class _Decoded(NamedTuple):
+    """A picture, or a window of it, (H, W, 3) uint8 or uint16; `small` is None where it is made from `large`."""
+
+    large: Pixels
+    small: Pixels | None
+
+
+class SquarePairs:
+    """Squares of pictures as samples: small (3, size / scale, size / scale), large (3, size, size), in [-1, 1].
+
+    In training a picture stands for as many samples as whole squares fit into it, each drawn anew; held out, for one.
+    """
+
+    def __init__(self, config: SuperResolutionConfig, pairs: Sequence[Pair], *, training: bool) -> None:
+        self.config = config
+        self.pairs = pairs
+        self.training = training
+        self.size = config.size if training else config.held_size
+        room = config.cache_gib * 2**30
+        self._share = room / max(len(pairs), 1)
+        self._decoded = Kept(self._read, lambda kept: kept.large.nbytes, room)
+        counts = [self._squares(pair) if training else 1 for pair in pairs]
+        self._picture = [place for place, count in enumerate(counts) for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._picture)
+
+    def name(self, index: int) -> str:
+        """The picture's path within the folder."""
+        return self.pairs[self._picture[index]].name
+
+    def sample(self, index: int, seed: int) -> Paired:
+        """A square of the picture at `index`: drawn in training, else its middle."""
+        large, small = self._decoded(self._picture[index])
+        draws = np.random.default_rng(seed)
+        scale = self.config.scale
+        rows, columns = (side - self.size for side in large.shape[:2])
+        if self.training:
+            top, left = int(draws.integers(rows + 1)), int(draws.integers(columns + 1))
+        else:
+            top, left = rows // 2, columns // 2
+        if small is None:
+            cut = as_floats(large[top : top + self.size, left : left + self.size])
+            less = shrink_inside(_around(large, top, left, self.size, reach_of(scale)), scale)
+            less = np.round(np.clip(less, 0, 1) * 255) / np.float32(255)  # as a file of 8 bits would hold it
+        else:
+            top, left = top // scale, left // scale
+            less = as_floats(small[top : top + self.size // scale, left : left + self.size // scale])
+            top, left = top * scale, left * scale
+            cut = as_floats(large[top : top + self.size, left : left + self.size])
+        if self.training and self.config.crop.turn:
+            mirrored, quarters = bool(draws.integers(2)), int(draws.integers(4))
+            cut, less = (_turned(pixels, mirrored, quarters) for pixels in (cut, less))
+        return Paired(as_tensor(less), as_tensor(cut))
+
+    def _squares(self, pair: Pair) -> int:
+        head = read_header(pair.target)
+        return (head.width // self.size) * (head.height // self.size)
+
+    def _read(self, place: int) -> _Decoded:
+        """The picture, or as large a window of it as its share of the memory allows."""
+        pair = self.pairs[place]
+        large = _coloured(opaque(read(pair.target)))
+        small = None if pair.source == pair.target else _coloured(opaque(read(pair.source)))
+        part = math.sqrt(min(self._share / large.nbytes, 1.0))
+        if part == 1:
+            return _Decoded(large, small)
+        scale, draws = self.config.scale, np.random.default_rng(seed_of(*pair.name.encode()))
+        height, width = (max(self.size, int(side * part)) // scale * scale for side in large.shape[:2])
+        top = int(draws.integers((large.shape[0] - height) // scale + 1))
+        left = int(draws.integers((large.shape[1] - width) // scale + 1))
+        if small is not None:
+            small = small[top : top + height // scale, left : left + width // scale].copy()
+        window = large[scale * top : scale * top + height, scale * left : scale * left + width]
+        return _Decoded(window.copy(), small)  # a copy, so that the rest of the picture is let go
+
+
+def _around(pixels: Pixels, top: int, left: int, size: int, reach: int) -> Floats:
+    """A square and what is around it, as floats; beyond the border pixels go on as in a mirror."""
+    height, width = pixels.shape[:2]
+    above, before = min(reach, top), min(reach, left)
+    below, after = min(reach, height - top - size), min(reach, width - left - size)
+    inside = as_floats(pixels[top - above : top + size + below, left - before : left + size + after])
+    missing = ((reach - above, reach - below), (reach - before, reach - after), (0, 0))
+    return np.pad(inside, missing, mode="symmetric") if any(map(any, missing)) else inside
+
+
+def _turned(pixels: Floats, mirrored: bool, quarters: int) -> Floats:
+    return np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
+
+
+def _coloured(pixels: Pixels) -> Pixels:
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)

@@ -1,0 +1,208 @@
+"""SRGAN: enlarging pictures, first as close to the truth as can be, then as convincing as can be.
+
+Ledig et al. 2017, arXiv:1609.04802 (SRResNet, SRGAN). With the RRDB generator, content before activation, a
+relativistic discriminator and a share of the pixel loss it is ESRGAN: Wang et al. 2018, arXiv:1809.00219. With the
+pixel loss alone it trains SRResNet, RRDB and compact upscalers, without VGG and without a discriminator.
+
+Differs from the papers:
+- Both stages are one run under one schedule of learning rates; Adam's averages live through the switch.
+- The sum over a batch in SRGAN's adversarial loss is a mean.
+- ESRGAN interpolates between the two stages' weights from two files; here both are in one, for `translate run --blend`.
+- ESRGAN's discriminator ends in 100 units and halves by convolutions of kernel 4; here it is SRGAN's.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.optim import Optimizer
+
+from datasets.contract import Paired, Settings
+from datasets.errors import UserError
+from models.backbones.super_resolution import SRDiscriminator
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.core.figures import enlargement
+from models.core.perceptual import ContentLoss, ContentName
+from models.inference import translate_batch
+from models.networks import EnlargerConfig, SRDiscriminatorConfig, SRResNetConfig
+
+
+class SRGANConfig(Settings):
+    """SRGAN with the paper's defaults."""
+
+    batch_type: ClassVar[type[Paired]] = Paired
+    name: Literal["srgan"] = "srgan"
+    scale: Literal[2, 3, 4] = 4
+    generator: EnlargerConfig = SRResNetConfig()
+    pixel_loss: Literal["l1", "mse"] = "mse"
+    pixel_steps: int | None = Field(1_000_000, ge=1)  # of the first stage; null: there is no second
+    # From here on: the second stage.
+    content: ContentName = "vgg54"
+    content_weight: float = Field(1.0, ge=0)
+    pixel_weight: float = Field(0.0, ge=0)  # 0.01 in ESRGAN
+    adversarial: AdversarialName = "non-saturating"
+    adversarial_weight: float = Field(1e-3, gt=0)
+    relativistic: bool = False  # judge whether a picture is more real than the average of the others (ESRGAN)
+    discriminator: SRDiscriminatorConfig = SRDiscriminatorConfig()
+    judged_size: int | None = Field(None, ge=16)  # pixels on a side of what it judges; null: the data's squares
+    generator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
+    discriminator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
+
+    @model_validator(mode="after")
+    def _can_enlarge(self) -> Self:
+        problem = self.generator.scale_problem(self.scale)
+        if problem is not None:
+            raise ValueError(f"scale is {self.scale}, and {problem}: change scale, or generator.name")
+        if self.relativistic and self.adversarial == "wasserstein":
+            raise ValueError("relativistic and adversarial wasserstein do not go together: averages cancel in it")
+        return self
+
+    @property
+    def expects(self) -> dict[str, int]:
+        """Nothing to choose: small and large pictures are RGB."""
+        return {"channels_in": 3, "channels_out": 3}
+
+    def with_domains(self, domains: tuple[str, ...]) -> Self:
+        """Itself: pictures grow in a single direction."""
+        return self
+
+    def for_size(self, size: int) -> Self:
+        """The configuration for squares of `size` pixels."""
+        return self if self.pixel_steps is None else self.model_copy(update={"judged_size": size})
+
+    def size_problem(self, size: int) -> str | None:
+        """Why large squares of `size` pixels cannot be learned from, if they cannot."""
+        return None if self.pixel_steps is None else self.discriminator.size_problem(size)
+
+    def translator(self) -> "SRGAN":
+        """The generator alone."""
+        return SRGAN(self)
+
+    def recipe(self) -> "SRGANRecipe":
+        """The generator, and what the second stage needs, where there is one."""
+        return SRGANRecipe(self)
+
+
+class SRGAN(Translator):
+    """The generator, as a translator; it also keeps the weights that the first stage ended with."""
+
+    def __init__(self, config: SRGANConfig) -> None:
+        super().__init__()
+        self.generator = config.generator.build(config.scale)
+        # Not a twin that learns: a place for weights.
+        self.first_stage = None if config.pixel_steps is None else copy.deepcopy(self.generator).requires_grad_(False)
+        self.scale, self.margin = config.scale, self.generator.margin
+        self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] to (B, 3, scale * H, scale * W), without a bound."""
+        larger: Tensor = self.generator((image + 1) / 2)  # the networks work in [0, 1]
+        return 2 * larger - 1
+
+    def remember_first_stage(self) -> None:
+        """Take the generator's present weights for those of the first stage."""
+        if self.first_stage is not None:
+            self.first_stage.load_state_dict(self.generator.state_dict())
+
+    @torch.no_grad()
+    def blend(self, share: float) -> None:
+        """Move the generator to (1 - share) of the first stage's weights and `share` of its own.
+
+        0 is true to the pixels, 1 (as it comes) is what the second stage made of it, and 0.8 what ESRGAN's authors
+        advise. It can be asked once: its own weights are gone then.
+
+        Raises:
+            UserError: It was trained in a single stage.
+        """
+        if self.first_stage is None:
+            raise UserError("this model was trained in a single stage, and there is nothing to blend: run it without")
+        first = self.first_stage.state_dict()
+        for name, own in self.generator.state_dict().items():
+            if own.is_floating_point():
+                own.copy_(torch.lerp(first[name], own, share))
+
+
+class SRGANRecipe(Recipe[Paired, SRGAN]):
+    """How SRGAN learns."""
+
+    remedies: ClassVar[dict[Ailment, str]] = {
+        "discriminator won": "lower model.discriminator_adam.lr, or raise model.pixel_steps",
+        "generator copies its input": "train longer",
+        "colours inverted": "lower model.generator_adam.lr",
+        "diversity lost": "lower model.generator_adam.lr, or model.adversarial_weight",
+    }
+    figure = "psnr_y"
+    figure_rises = True
+
+    def __init__(self, config: SRGANConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.adversarial = ADVERSARIAL[config.adversarial]
+        self.pixel = F.l1_loss if config.pixel_loss == "l1" else F.mse_loss
+        self.model = SRGAN(config)
+        self.content: ContentLoss | None = None
+        self.discriminator: SRDiscriminator | None = None
+        if config.pixel_steps is not None:
+            self.content = ContentLoss(config.content) if config.content_weight else None
+            self.discriminator = config.discriminator.build(config.judged_size or 96)
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam for the generator, and one for its opponent, where there is one."""
+        own = {"generator": self.config.generator_adam.of(self.model)}
+        if self.discriminator is None:
+            return own
+        return {"discriminator": self.config.discriminator_adam.of(self.discriminator), **own}
+
+    def stage(self, step: int) -> int:
+        """0 while pixels alone count, 1 from `pixel_steps` on."""
+        return 0 if self.config.pixel_steps is None else int(step >= self.config.pixel_steps)
+
+    def updates(self, batch: Paired, step: int) -> Iterator[Update]:
+        """Equation 1 of the paper by pixels in the first stage; equations 2 and 3 in the second."""
+        made = self.model(batch.source)
+        if self.discriminator is None or not self.stage(step):
+            yield Update("generator", {"pixel": self.pixel(made, batch.target)})
+            self.model.remember_first_stage()
+            return
+
+        real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(made.detach())
+        right = {"right": share_right(real_scores, fake_scores)}
+        if self.config.relativistic:
+            real_scores, fake_scores = relative(real_scores, fake_scores)
+        yield Update("discriminator", {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}, right)
+
+        losses = {"adversarial": self.config.adversarial_weight * self.fooled(made, batch.target)}
+        if self.content is not None:
+            losses["content"] = self.config.content_weight * self.content(made, batch.target)
+        if self.config.pixel_weight:
+            losses["pixel"] = self.config.pixel_weight * self.pixel(made, batch.target)
+        yield Update("generator", losses)
+
+    def fooled(self, made: Tensor, target: Tensor) -> Tensor:
+        """The generator's adversarial loss; in a relativistic game it also wants the real ones to look made."""
+        assert self.discriminator is not None
+        scores = self.discriminator(made)
+        if not self.config.relativistic:
+            return self.adversarial.generator(scores)
+        with torch.no_grad():
+            real_scores = self.discriminator(target)
+        real_scores, scores = relative(real_scores, scores)
+        return 0.5 * self.adversarial.discriminator(scores, real_scores)
+
+    def show(self, model: SRGAN, batch: Paired) -> list[Shown]:
+        """Small pictures, what became of them, and the truth."""
+        return [Shown(batch.source, translate_batch(model, batch.source), batch.target)]
+
+    def validate(self, model: SRGAN, batch: Paired) -> dict[str, Tensor]:
+        """How close the enlargements are to the truth."""
+        return enlargement(translate_batch(model, batch.source), batch.target, self.config.scale)
+
+
+def relative(real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores against the average of the other kind (Jolicoeur-Martineau 2018, arXiv:1807.00734)."""
+    return real_scores - fake_scores.mean(), fake_scores - real_scores.mean()
