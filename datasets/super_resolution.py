@@ -52,6 +52,7 @@ class SuperResolutionConfig(Settings):
     """Large and small pictures of the same scenes."""
 
     batch_type: ClassVar[type[Paired]] = Paired
+    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["super-resolution"] = "super-resolution"
     scale: Scale = 4
     small: SmallConfig = Bicubic()

@@ -175,6 +175,10 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         it would leak to the caller.
         """
 
+    def stage(self, step: int) -> int:
+        """Which stage of the training `step` belongs to; the best model of one is not compared with another's."""
+        return 0
+
     @abstractmethod
     def show(self, model: M, batch: B) -> list[Shown]:
         """What `model` makes of a batch as it would be shipped; one entry for each way it translates."""

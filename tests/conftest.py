@@ -2,7 +2,7 @@
 
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from models.core.perceptual import vgg19_trunk
 from translate.experiment import Experiment, load_experiment
 from translate.training import Training
 
@@ -56,8 +57,24 @@ BUSY = (
 )
 
 
-SMALL = {"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2}
+SMALL = {
+    **{"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2},
+    **{"growth": 2, "dense": 4, "validation_size": 32, "pixel_steps": 1, "content": "vgg22"},
+}
 SHORT = ("training.steps=2", "training.batch_size=2", "training.accumulate=1", "training.precision=fp32")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vgg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder where torch keeps what it downloaded, with a file of random weights for the first layers of VGG-19."""
+    folder = tmp_path_factory.mktemp("torch")
+    place = folder / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
+    place.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    torch.save({f"features.{name}": tensor for name, tensor in vgg19_trunk(9).state_dict().items()}, place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +97,12 @@ def smooth(width: int, height: int, seed: int, mode: str = "RGB") -> Image.Image
 def photos(tmp_path: Path) -> Path:
     """A folder of six small PNG and JPEG files of different sizes."""
     return fill(tmp_path / "photos", PHOTOS)
+
+
+@pytest.fixture
+def large_photos(tmp_path: Path) -> Path:
+    """A folder of four small files, none of them smaller than 36 pixels on a side."""
+    return fill(tmp_path / "large", {f"{number}.png": (40 + number, 36) for number in range(4)})
 
 
 @pytest.fixture

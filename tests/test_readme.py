@@ -83,6 +83,8 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     assert len(list((folder / "stripes").glob("*.png"))) == 4
     assert [len(list((folder / "zoo" / kind).glob("*.png"))) for kind in ("horse", "zebra")] == [4, 4]
     assert (folder / "clothes" / "grid.png").is_file()
+    with Image.open(folder / "larger" / "cat.png") as made, Image.open(folder / "photos" / "cat.png") as given:
+        assert made.size == (2 * given.width, 2 * given.height)
     assert (folder / "runs" / "together" / "last.safetensors").is_file()
 
 

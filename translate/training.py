@@ -72,7 +72,7 @@ class Training:
         self.experiment, self.numerics = _resolved(experiment, self.world)
         left_out = self.data.skipped
         self.notes = [f"{len(left_out)} pictures left out: {'; '.join(left_out[:3])}"] if left_out else []
-        self.best: dict[str, Any] = {"figure": None, "step": None}
+        self.best: dict[str, Any] = {"figure": None, "step": None, "stage": 0}
         self.figures: dict[str, float] = {}
         self.trainer = self._build(init_from)
         self.health = Health(self.trainer.recipe.remedies)
@@ -239,8 +239,9 @@ class Training:
         self.figures = validate(recipe, model, samples, self.experiment.training.validation_limit, self.world)
         self.record.figures(self.trainer.step, self.figures)
         figure, best = self.figures[recipe.figure], self.best["figure"]
-        if best is None or (figure > best if recipe.figure_rises else figure < best):
-            self.best = {"figure": figure, "step": self.trainer.step}
+        stage = recipe.stage(max(self.trainer.step - 1, 0))  # the one that the last step belonged to
+        if best is None or stage != self.best["stage"] or (figure > best if recipe.figure_rises else figure < best):
+            self.best = {"figure": figure, "step": self.trainer.step, "stage": stage}
             if self.world.leads:
                 save_model(self.folder.best, model, self._card())
         return self.figures, self.health.after_validation(show(recipe, model, samples, PANEL, self.world))

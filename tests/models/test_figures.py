@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from models.core.figures import energy, l1, psnr, reconstruction, ssim
+from models.core.figures import energy, enlargement, l1, luma, psnr, reconstruction, ssim
 
 SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
 
@@ -100,3 +100,34 @@ def test_energy_is_about_zero_for_one_distribution_and_grows_with_the_distance()
     assert energy(far + 0.5, other).mean() > 0.05
     assert energy(collapsed, other).mean() > 0.05
     assert torch.isfinite(energy(one[:1], other[:1])).all()
+
+
+def test_luma_is_bt601_in_the_range_of_video():
+    colours = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) * 2 - 1
+    levels = (luma(colours[:, :, None, None]) + 1) * 127.5
+    assert levels.flatten().tolist() == pytest.approx([16, 235, 81.481, 144.553, 40.966], abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_enlargements_are_judged_as_the_field_does(scale):
+    made, truth = pictures((3, 40, 36), 0.2)
+    eight_bit = [((p.numpy() + 1) * 127.5).round()[:, :, scale:-scale, scale:-scale] for p in (made, truth)]
+    weights = np.array([65.481, 128.553, 24.966])[:, None, None] / 255
+    figures = enlargement(made, truth, scale)
+    for index in range(2):
+        ours, theirs = (16 + (weights * p[index]).sum(0) for p in eight_bit)
+        expected = 10 * np.log10(255**2 / np.square(ours - theirs).mean())
+        assert figures["psnr_y"][index].item() == pytest.approx(expected, abs=1e-3)
+        _, similar = structural_similarity(
+            theirs, ours, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, full=True
+        )
+        assert figures["ssim_y"][index].item() == pytest.approx(similar[5:-5, 5:-5].mean(), abs=1e-4)
+        error = np.square(eight_bit[0][index] - eight_bit[1][index]).mean()
+        assert figures["psnr_rgb"][index].item() == pytest.approx(10 * np.log10(255**2 / error), abs=1e-3)
+
+
+def test_the_border_of_an_enlargement_does_not_count():
+    made, truth = pictures((3, 24, 24), 0)
+    made[..., 0] = made[..., :4, :] = 1
+    assert enlargement(made, truth, 4)["psnr_y"].tolist() == [100, 100]
+    assert (enlargement(made, truth, 3)["psnr_y"] < 100).all()

@@ -20,7 +20,10 @@ from translate.recipes import recipe_names
 from translate.trainer import Trainer
 from translate.validation import same_draws
 
-SMALL = {"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2}
+SMALL = {
+    **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},
+    **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22"},
+}
 FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1)
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -29,7 +32,14 @@ def picture(*shape: int) -> Tensor:
     return torch.rand(*shape) * 2 - 1
 
 
-# One line for each kind of batch: an example, 2 pictures of 16 pixels.
+def pairs(config: Any) -> Paired:
+    if config.name == "srgan":
+        side = config.judged_size or 96
+        return Paired(picture(2, 3, side // config.scale, side // config.scale), picture(2, 3, side, side))
+    return Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16))
+
+
+# One line for each kind of batch: an example, 2 pictures, of 16 pixels where nothing else is asked for.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
         picture(2, config.channels, 16, 16), picture(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
@@ -37,7 +47,7 @@ EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Attributed: lambda config: Attributed(
         picture(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
-    Paired: lambda config: Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16)),
+    Paired: pairs,
     Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
 }
 

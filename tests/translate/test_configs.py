@@ -22,12 +22,16 @@ RECIPES = recipe_names()
 
 
 @pytest.fixture
-def suiting(photos: Path, pairs: Path, tmp_path: Path, write_idx: Callable[..., Any]) -> Callable[[Experiment], Path]:
+def suiting(
+    photos: Path, large_photos: Path, pairs: Path, tmp_path: Path, write_idx: Callable[..., Any]
+) -> Callable[[Experiment], Path]:
     """The folder that an experiment can learn from."""
-    return lambda experiment: _suiting(experiment, photos, pairs, tmp_path / "idx", write_idx)
+    return lambda experiment: _suiting(experiment, photos, large_photos, pairs, tmp_path / "idx", write_idx)
 
 
-def _suiting(experiment: Experiment, photos: Path, pairs: Path, idx: Path, write_idx: Callable[..., Any]) -> Path:
+def _suiting(
+    experiment: Experiment, photos: Path, large_photos: Path, pairs: Path, idx: Path, write_idx: Callable[..., Any]
+) -> Path:
     match experiment.data.kind:
         case "paired":
             return photos if experiment.data.pairs.kind == "derived" else pairs
@@ -37,6 +41,8 @@ def _suiting(experiment: Experiment, photos: Path, pairs: Path, idx: Path, write
             for split in ("train", "t10k"):
                 write_idx(idx, split, 12, size=28)
             return idx
+        case "super-resolution":
+            return large_photos
         case _:
             return pairs
 

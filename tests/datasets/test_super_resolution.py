@@ -1,0 +1,148 @@
+"""Squares of large pictures with their small versions: made on the fly, from folders, from windows."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datasets.errors import DataError
+from datasets.resampling import shrink
+from datasets.super_resolution import SuperResolutionConfig
+
+
+def config(**settings) -> SuperResolutionConfig:
+    crop = {"size": 16, **settings.pop("crop", {})}
+    return SuperResolutionConfig.model_validate({"scale": 4, "crop": crop, "validation_share": 0, **settings})
+
+
+def noise(path: Path, width: int, height: int, seed: int = 0, mode: str = "RGB") -> np.ndarray:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).convert(mode).save(path)
+    return pixels
+
+
+def as_picture(tensor: torch.Tensor) -> np.ndarray:
+    return ((tensor.permute(1, 2, 0).numpy() + 1) / 2).astype(np.float32)
+
+
+def test_a_held_out_square_is_the_middle_and_its_small_version_that_of_the_whole_picture(tmp_path):
+    for number in range(2):
+        noise(tmp_path / f"{number}.png", 64, 48, number)
+    samples = config(validation_share=0.5).open(tmp_path).validation
+    whole = np.asarray(Image.open(tmp_path / samples.name(0)), np.float32) / 255
+    small, large = samples.sample(0, 7)
+    np.testing.assert_allclose(as_picture(large), whole[16:32, 24:40], atol=1e-6)
+    expected = np.round(np.clip(shrink(whole, 4)[4:8, 6:10], 0, 1) * 255) / 255
+    np.testing.assert_allclose(as_picture(small), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (4, 8)])
+def test_at_the_border_the_picture_goes_on_as_in_a_mirror(tmp_path, place):
+    pixels = noise(tmp_path / "a.png", 24, 20)
+    whole = pixels.astype(np.float32) / 255
+    top, left = place
+    samples = config(crop={"turn": False}).open(tmp_path).training
+    for seed in range(1000):
+        small, large = samples.sample(0, seed)
+        if np.allclose(as_picture(large), whole[top : top + 16, left : left + 16], atol=1e-6):
+            break
+    else:
+        raise AssertionError("no square of 1000 lay in the corner")
+    expected = np.round(np.clip(shrink(whole, 4), 0, 1) * 255)[top // 4 : top // 4 + 4, left // 4 : left // 4 + 4] / 255
+    np.testing.assert_allclose(as_picture(small), expected, atol=1e-6)
+
+
+def test_one_seed_gives_one_square_and_turns_take_both_alike(tmp_path):
+    noise(tmp_path / "a.png", 24, 20)
+    samples = config().open(tmp_path).training
+    seen = set()
+    for seed in range(200):
+        small, large = samples.sample(0, seed)
+        again = samples.sample(0, seed)
+        assert torch.equal(again.source, small)
+        assert torch.equal(again.target, large)
+        seen.add(large.numpy().tobytes())
+        # Shrinking commutes with turning, but for what lies around the square.
+        inside = shrink(as_picture(large), 4)
+        assert np.corrcoef(inside.ravel(), as_picture(small).ravel())[0, 1] > 0.6
+    assert len(seen) > 150  # of 45 places in 8 turns
+
+
+def test_a_picture_is_met_as_often_as_squares_fit_into_it(tmp_path):
+    noise(tmp_path / "large.png", 64, 49)
+    noise(tmp_path / "small.png", 17, 16)
+    samples = config().open(tmp_path).training
+    assert [samples.name(index) for index in range(len(samples))].count("large.png") == 12
+    assert len(samples) == 13
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_folders_of_small_and_large_pictures_belong_together(tmp_path, scale):
+    size = 12 * scale
+    large = noise(tmp_path / "HR" / "a.png", size + scale, size)
+    small = noise(tmp_path / "LR" / "a.png", size // scale + 1, size // scale, seed=1)
+    samples = config(scale=scale, small={"kind": "folders"}, crop={"size": 6 * scale, "turn": False}).open(tmp_path)
+    for seed in range(20):
+        low, high = (np.round(255 * as_picture(part)).astype(int) for part in samples.training.sample(0, seed))
+        places = [
+            (y, x)
+            for y in range(7)
+            for x in range(8)
+            if (small[y : y + 6, x : x + 6] == low).all()
+            and (large[scale * y : scale * (y + 6), scale * x : scale * (x + 6)] == high).all()
+        ]
+        assert len(places) == 1
+
+
+def test_folders_whose_sizes_do_not_fit_are_refused_by_name(tmp_path):
+    noise(tmp_path / "HR" / "a.png", 40, 40)
+    noise(tmp_path / "LR" / "a.png", 10, 11)
+    with pytest.raises(DataError, match=r"a: 10x11 and 40x40 pixels, expected one 4 times the other"):
+        config(small={"kind": "folders"}).open(tmp_path)
+
+
+def test_pictures_smaller_than_a_square_are_refused_by_name_or_left_out(tmp_path):
+    noise(tmp_path / "fine.png", 40, 40)
+    noise(tmp_path / "little.png", 40, 15)
+    with pytest.raises(DataError, match=r"little\.png: 40x15 pixels, smaller than the squares of 16"):
+        config().open(tmp_path)
+    opened = config(skip_bad=True).open(tmp_path)
+    assert len(opened.skipped) == 1
+    assert {opened.training.name(index) for index in range(len(opened.training))} == {"fine.png"}
+
+
+@pytest.mark.parametrize("key", ["size", "validation_size"])
+def test_squares_that_cannot_be_shrunk_are_refused(key):
+    with pytest.raises(ValueError, match=rf"crop\.{key} is 18, and scale 4 needs a multiple of 4"):
+        config(crop={key: 18})
+
+
+def test_where_memory_is_short_a_window_of_each_picture_is_kept_and_nothing_is_decoded_twice(tmp_path):
+    for number in range(3):
+        noise(tmp_path / f"{number}.png", 160, 120, number)
+    whole = 3 * 160 * 120 * 3
+    samples = config(cache_gib=whole / 4 / 2**30).open(tmp_path).training
+    first = samples.sample(0, 0)
+    windows = [samples._decoded(place).large for place in range(3)]
+    assert sum(window.nbytes for window in windows) <= whole / 4
+    assert all(window.nbytes > 0.8 * whole / 4 / 3 and window.base is None for window in windows)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    for index in range(len(samples)):
+        samples.sample(index, index)
+    assert torch.equal(samples.sample(0, 0).target, first.target)
+
+
+def test_grays_and_deep_pictures_become_colours(tmp_path):
+    noise(tmp_path / "gray.png", 20, 20, mode="L")
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 20), np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    samples = config().open(tmp_path).training
+    for index in range(2):
+        small, large = samples.sample(index, 0)
+        assert small.shape == (3, 4, 4)
+        assert large.shape == (3, 16, 16)
+        assert torch.equal(large[0], large[2])

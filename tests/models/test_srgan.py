@@ -1,0 +1,137 @@
+"""SRGAN's losses written out, its two stages, and the blend of their weights."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from datasets.contract import Paired
+from datasets.errors import UserError
+from models.srgan import SRGANConfig, relative
+from translate.distributed import World
+from translate.experiment import TrainingConfig
+from translate.hardware import Numerics
+from translate.trainer import Trainer
+
+
+def config(**settings: Any) -> SRGANConfig:
+    tiny = {
+        "generator": {"name": "compact", "depth": 1, "width": 4},
+        "discriminator": {"width": 2, "dense": 3},
+        "content": "vgg22",
+        "pixel_steps": 1,
+        "judged_size": 32,
+    }
+    return SRGANConfig.model_validate({**tiny, **settings})
+
+
+def batch(count: int = 2) -> Paired:
+    return Paired(torch.rand(count, 3, 8, 8) * 2 - 1, torch.rand(count, 3, 32, 32) * 2 - 1)
+
+
+def losses(recipe: Any, examples: Paired, step: int) -> dict[str, dict[str, float]]:
+    found = {}
+    for update in recipe.updates(examples, step):
+        found[update.player] = {name: value.item() for name, value in update.losses.items()}
+    return found
+
+
+@pytest.mark.parametrize(("name", "function"), [("l1", F.l1_loss), ("mse", F.mse_loss)])
+def test_the_first_stage_is_the_pixel_loss_alone(name, function) -> None:
+    recipe, examples = config(pixel_loss=name).recipe(), batch()
+    expected = function(recipe.model(examples.source), examples.target).item()
+    assert losses(recipe, examples, 0) == {"generator": {"pixel": pytest.approx(expected)}}
+
+
+def cross_entropy(scores: Tensor, real: bool) -> Tensor:
+    return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, float(real)))
+
+
+def test_the_second_stage_is_equations_2_and_3() -> None:
+    recipe, examples = config(pixel_weight=0.5).recipe(), batch()
+    real, made = examples.target, recipe.model(examples.source).detach()
+    judge = copy.deepcopy(recipe.discriminator)  # batch norms of the original move with every look
+    expected_judge = cross_entropy(judge(real), True) + cross_entropy(judge(made), False)
+    found = losses(recipe, examples, 1)
+    assert found["discriminator"] == {"adversarial": pytest.approx(expected_judge.item(), rel=1e-5)}
+    assert found["generator"]["adversarial"] == pytest.approx(1e-3 * cross_entropy(judge(made), True).item(), rel=1e-5)
+    assert found["generator"]["content"] == pytest.approx(recipe.content(made, real).item(), rel=1e-5)
+    assert found["generator"]["pixel"] == pytest.approx(0.5 * F.mse_loss(made, real).item(), rel=1e-5)
+
+
+def test_a_relativistic_game_compares_with_the_average_of_the_other_kind() -> None:
+    recipe, examples = config(relativistic=True).recipe(), batch(4)
+    real, made = examples.target, recipe.model(examples.source).detach()
+    judge = copy.deepcopy(recipe.discriminator)
+    more_real, more_fake = judge(real), judge(made)
+    real_odds, fake_odds = more_real - more_fake.mean(), more_fake - more_real.mean()
+    found = losses(recipe, examples, 1)
+    wanted = (cross_entropy(real_odds, True) + cross_entropy(fake_odds, False)).item()
+    assert found["discriminator"]["adversarial"] == pytest.approx(wanted, rel=1e-5)
+    fooled = (cross_entropy(real_odds, False) + cross_entropy(fake_odds, True)).item() / 2
+    assert found["generator"]["adversarial"] == pytest.approx(1e-3 * fooled, rel=1e-5)
+    assert [scores.tolist() for scores in relative(torch.tensor([1.0, 3.0]), torch.tensor([5.0]))] == [[-4, -2], [3]]
+
+
+def test_pixels_alone_need_neither_vgg_nor_an_opponent(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    recipe = config(pixel_steps=None).recipe()
+    assert set(recipe.optimizers()) == {"generator"}
+    assert recipe.content is None
+    assert recipe.discriminator is None
+    assert set(losses(recipe, batch(), 10**9)) == {"generator"}
+    assert sum(p.numel() for p in recipe.parameters()) == sum(p.numel() for p in recipe.model.generator.parameters())
+
+
+def test_the_model_keeps_the_weights_that_the_first_stage_ended_with() -> None:
+    trainer = Trainer(config(pixel_steps=2).recipe(), TrainingConfig(), Numerics("fp32", "contiguous", 1), World())
+    model = trainer.recipe.model
+    assert [trainer.recipe.stage(step) for step in (0, 1, 2, 3)] == [0, 0, 1, 1]
+    for step in range(4):
+        trainer.advance([batch()])
+        if step == 1:
+            ended = copy.deepcopy(model.generator.state_dict())
+    kept, moved = model.first_stage.state_dict(), model.generator.state_dict()
+    assert all(torch.equal(kept[name], ended[name]) for name in ended)
+    assert not all(torch.equal(moved[name], ended[name]) for name in ended)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.8, 1.0])
+def test_a_blend_lies_between_the_two_stages(share: float) -> None:
+    model = config(generator={"name": "srresnet", "blocks": 1, "width": 4}).translator().eval()
+    for parameter in model.generator.parameters():
+        torch.nn.init.normal_(parameter)
+    first, second = (copy.deepcopy(part.state_dict()) for part in (model.first_stage, model.generator))
+    model.blend(share)
+    for name, blended in model.generator.state_dict().items():
+        expected = (1 - share) * first[name] + share * second[name]
+        torch.testing.assert_close(blended, expected.to(blended.dtype))
+
+
+def test_one_stage_has_nothing_to_blend() -> None:
+    with pytest.raises(UserError, match="trained in a single stage"):
+        config(pixel_steps=None).translator().blend(0.5)
+
+
+def test_a_scale_that_a_generator_cannot_make_is_refused() -> None:
+    with pytest.raises(ValueError, match="scale is 3, and rrdb enlarges by 2 and 4 alone"):
+        config(generator={"name": "rrdb"}, scale=3)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_pictures_in_the_range_of_the_house_are_what_the_networks_see_as_theirs(scale: int) -> None:
+    model = config(scale=scale, pixel_steps=None).translator()
+    image = torch.rand(1, 3, 5, 7) * 2 - 1
+    expected = 2 * model.generator((image + 1) / 2) - 1
+    assert torch.equal(model(image), expected)
+    assert expected.shape == (1, 3, 5 * scale, 7 * scale)
+
+
+def test_squares_of_another_size_than_the_discriminator_judges_are_refused() -> None:
+    assert config().size_problem(40) is not None
+    assert config().size_problem(48) is None
+    assert config(pixel_steps=None).size_problem(40) is None
+    assert config().for_size(48).judged_size == 48

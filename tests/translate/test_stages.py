@@ -1,0 +1,45 @@
+"""A training of two stages: the best of the first is not what the second is measured by."""
+
+import json
+from pathlib import Path
+
+from translate.experiment import parse_experiment
+from translate.model import load_model, read_card
+from translate.training import Training
+
+TREE = {
+    "model": {
+        "name": "srgan",
+        "generator": {"name": "compact", "depth": 0, "width": 2},
+        "discriminator": {"width": 2, "dense": 2},
+        "pixel_steps": 2,
+        "content_weight": 0,
+        "adversarial_weight": 1e6,
+        "generator_adam": {"lr": 0.05},
+    },
+    "data": {"kind": "super-resolution", "crop": {"size": 32}, "validation_share": 0.3},
+    "training": {"steps": 4, "batch_size": 2, "precision": "fp32", "threads": 1, "validate_every": 1},
+}
+
+
+def test_the_best_model_restarts_where_the_second_stage_begins(large_photos: Path, tmp_path: Path) -> None:
+    training = Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "run", device="cpu")
+    list(training.run())
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    figures = {line["step"]: line["figures"]["psnr_y"] for line in lines if "figures" in line}
+    assert max(figures[3], figures[4]) < max(figures.values())  # or else this shows nothing
+    best = read_card(tmp_path / "run" / "best.safetensors")
+    assert best.step in (3, 4)
+    assert best.figures["psnr_y"] == max(figures[3], figures[4])
+    assert load_model(tmp_path / "run", device="cpu").translator.first_stage is not None
+
+
+def test_a_run_goes_on_in_the_stage_where_it_stopped(large_photos: Path, tmp_path: Path) -> None:
+    for steps in (3, 4):
+        tree = {**TREE, "training": {**TREE["training"], "steps": steps}}
+        training = Training(parse_experiment(tree, "here"), large_photos, tmp_path / "run", device="cpu")
+        list(training.run())
+    assert training.best["stage"] == 1
+    straight = Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "straight", device="cpu")
+    list(straight.run())
+    assert (tmp_path / "run/last.safetensors").read_bytes() == (tmp_path / "straight/last.safetensors").read_bytes()
