@@ -11,6 +11,8 @@ from datasets.images import Picture
 Pixels = NDArray[np.uint8 | np.uint16]
 Floats = NDArray[np.float32]
 
+BAND = 512  # rows converted at once
+
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, as everybody's "gray" is
 
 
@@ -39,8 +41,13 @@ def as_tensor(pixels: Floats) -> Tensor:
 def as_pixels(image: Tensor, depth: int) -> Pixels:
     """A (C, H, W) tensor in [-1, 1] as (H, W, C) uint8 or uint16, for `depth` 8 or 16."""
     highest = 2**depth - 1
-    levels = ((image.detach().float().cpu() + 1) * (highest / 2)).round().clamp(0, highest)
-    return np.asarray(levels.permute(1, 2, 0).contiguous().numpy(), np.uint8 if depth == 8 else np.uint16)
+    channels, height, width = image.shape
+    pixels: Pixels = np.empty((height, width, channels), np.uint8 if depth == 8 else np.uint16)
+    for top in range(0, height, BAND):  # so that little is held beside the result
+        band = image[:, top : top + BAND].detach().float().cpu()
+        levels = ((band + 1) * (highest / 2)).round().clamp(0, highest)
+        pixels[top : top + BAND] = levels.permute(1, 2, 0).numpy()
+    return pixels
 
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:

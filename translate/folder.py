@@ -24,6 +24,7 @@ from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
 from translate.plan import Job, Plan, RunOptions, make_plan
+from translate.tiling import Tile, tile_problem, tile_side
 
 __all__ = ["Outcome", "RunOptions", "run_plan", "translate_folder"]
 
@@ -41,6 +42,8 @@ class _Item:
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
     began: float = 0.0
+    tile: Tile = "auto"
+    alone: bool = False  # too large to be translated with others at once
 
     @property
     def kind(self) -> tuple[object, ...] | None:
@@ -121,7 +124,9 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
     if precision != "fp32" and (picture.depth == 16 or is_flat(image)):
         precision = "fp32"
         notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
-    return _Item(job, digest, picture, image, precision, notes=notes, began=began)
+    height, width = image.shape[-2:]
+    alone = tile_side(model.translator, height, width, options.tile) is not None
+    return _Item(job, digest, picture, image, precision, notes=notes, began=began, tile=options.tile, alone=alone)
 
 
 def _failed(job: Job, reason: str) -> _Item:
@@ -141,7 +146,7 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
             yield group
             group = []
         if not group:
-            size = 1 if item.kind is None else choice.next(item.kind)
+            size = 1 if item.kind is None or item.alone else choice.next(item.kind)
         group.append(item)
     if group:
         yield group
@@ -156,14 +161,15 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) 
         torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
     began = time.perf_counter()
     try:
-        outputs = model.run(torch.stack(images), group[0].job.domain, group[0].precision)
+        outputs = model.run(torch.stack(images), group[0].job.domain, group[0].precision, group[0].tile)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
         if len(group) > 1:
             return [result for item in group for result in _translate(model, [item], choice)]
         height, width = images[0].shape[-2:]
-        reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels at once; try a --work-size"
+        why = tile_problem(model.translator) or "not even in tiles"
+        reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
         return [_failed(group[0].job, reason)]
     choice.learn(kind, len(group), time.perf_counter() - began)
     return [_checked(model, replace(item, output=output)) for item, output in zip(group, outputs, strict=True)]
@@ -174,7 +180,7 @@ def _checked(model: LoadedModel, item: _Item) -> _Item:
     if item.output is None or item.image is None or item.output.isfinite().all():
         return item
     if item.precision != "fp32":
-        output = model.run(item.image[None], item.job.domain, "fp32")[0]
+        output = model.run(item.image[None], item.job.domain, "fp32", item.tile)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
         return _checked(model, replace(item, output=output, precision="fp32", notes=notes))
     return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from models.inference import translate_batch
 from translate.auto import choose_inference
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
-from translate.hardware import Numerics, choose_device, choose_numerics
+from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
 from translate.pictures import as_input, as_output, of_kind, to_picture
+from translate.tiling import SMALLEST, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
 
@@ -82,12 +83,36 @@ class LoadedModel:
         made: P = of_kind(as_output(output, given, self.translator), picture)
         return made
 
-    def run(self, images: Tensor, domain: Domain = 0, precision: str | None = None) -> Tensor:
-        """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host."""
+    def run(
+        self,
+        images: Tensor,
+        domain: Domain = 0,
+        precision: str | None = None,
+        tile: int | Literal["auto", "off"] = "auto",
+    ) -> Tensor:
+        """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host.
+
+        Large ones are cut into tiles where the network can be, and so is one for which memory runs out.
+        """
         numerics = self.numerics if precision is None else replace(self.numerics, precision=precision)
-        placed = numerics.place(images, self.device)
-        with numerics.autocast(self.device):
-            return translate_batch(self.translator, placed, domain).float().cpu()
+
+        def whole(images: Tensor) -> Tensor:
+            placed = numerics.place(images, self.device)
+            with numerics.autocast(self.device):
+                return translate_batch(self.translator, placed, domain).float().cpu()
+
+        height, width = images.shape[-2:]
+        side = tile_side(self.translator, height, width, tile)
+        if side is None:
+            try:
+                return whole(images)
+            except (RuntimeError, MemoryError) as error:
+                side = max(height, width) // 2
+                fewer = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
+                if not memory_ran_out(error) or not fewer or side < SMALLEST:
+                    raise
+        tiled = [translate_tiled(whole, self.translator, image, side) for image in images]
+        return tiled[0][None] if len(tiled) == 1 else torch.stack(tiled)
 
 
 def save_model(path: Path, model: nn.Module, card: Card) -> None:

@@ -1,5 +1,6 @@
 """What a run over a folder will do, settled and checked before anything is written."""
 
+import shutil
 import statistics
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -16,6 +17,7 @@ from datasets.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOpti
 from datasets.kinds import FORMAT_OF
 from models.contract import Domain, Translator
 from translate.files import folder_of
+from translate.tiling import SMALLEST, Tile, check_tile
 
 HEADS_READ = 50  # of a folder, to see what sizes it holds
 
@@ -34,6 +36,7 @@ class RunOptions(Settings):
             named with commas between. Several make a folder each.
         work_size: Scale the shorter side to this many pixels for the model, and its output back.
         batch: Pictures of one size that the model gets at once; null: as many as suits.
+        tile: Pixels on a side of the tiles that pictures are cut into; "auto": where they are large; "off": never.
         on_exists: What to do where an output exists: refuse, skip what is up to date, or overwrite.
         shard: (i, n), counted from 1: do every n-th picture from the i-th on.
     """
@@ -41,6 +44,7 @@ class RunOptions(Settings):
     to: tuple[str, ...] = ()
     work_size: int | None = Field(None, ge=1)
     batch: int | None = Field(None, ge=1)
+    tile: Tile = "auto"
     on_exists: Literal["error", "skip", "overwrite"] = "error"
     recurse: bool = True
     limit: int | None = Field(None, ge=1)
@@ -53,6 +57,15 @@ class RunOptions(Settings):
     @classmethod
     def _one_or_several(cls, to: Any) -> Any:
         return () if to is None else (to,) if isinstance(to, str) else to
+
+    @field_validator("tile", mode="before")
+    @classmethod
+    def _tile_is_a_size(cls, tile: Any) -> Any:
+        if tile in ("auto", "off"):
+            return tile
+        if not str(tile).isdecimal() or int(tile) < SMALLEST:
+            raise ValueError(f"expected auto, off, or {SMALLEST} or more pixels on a side, found {tile}")
+        return int(tile)
 
     @field_validator("shard")
     @classmethod
@@ -91,8 +104,10 @@ def make_plan(
 
     Raises:
         NothingFoundError: There are none.
-        UserError: Something would be overwritten, or two outputs would be one file.
+        UserError: Something would be overwritten, two outputs would be one file, there is no room for larger pictures,
+            or tiles were asked for that cannot be.
     """
+    check_tile(translator, options.tile)
     aims = targets(translator, options.to)
     if len(aims) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
         raise UserError(f"{destination}: is one file, and each of the {len(aims)} targets needs its own: give a folder")
@@ -105,6 +120,7 @@ def make_plan(
         notes += _size_notes(jobs, scaled_to)
     if not source.is_dir() and jobs[0].output == destination and options.on_exists == "skip" and destination.exists():
         raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
+    _refuse_without_room(jobs, destination, translator.scale)
     # A single file that was given a name leaves nothing beside it.
     manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
     return Plan(tuple(jobs), destination, manifest, tuple(notes))
@@ -209,6 +225,20 @@ def _refuse_overwriting(jobs: Sequence[Job], sources: Set[Path], source: Path, o
             raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")
     if options.on_exists == "error":
         refuse_existing(jobs)
+
+
+def _refuse_without_room(jobs: Sequence[Job], destination: Path, scale: int) -> None:
+    """What enlarges needs about `scale`² times the room of its sources."""
+    if scale == 1:
+        return
+    needed = scale**2 * sum(job.source.stat().st_size for job in jobs if job.source.is_file())
+    folder = next(folder for folder in (destination, *destination.resolve().parents) if folder.is_dir())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{destination}: pictures {scale} times as large need about {needed / 2**30:.1f} GiB, and only "
+            f"{free / 2**30:.1f} are free; choose another place, or translate fewer with --shard"
+        )
 
 
 def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:

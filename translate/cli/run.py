@@ -45,6 +45,9 @@ def run(
     ] = "native",
     on_exists: Annotated[str, typer.Option(help="error, skip (what is up to date) or overwrite.")] = "error",
     batch: Annotated[str, typer.Option(metavar="N|auto", help="Pictures of one size the model gets at once.")] = "auto",
+    tile: Annotated[
+        str, typer.Option(metavar="auto|off|N", help="Cut pictures into tiles of N pixels; auto: large ones.")
+    ] = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
     image_format: Annotated[
@@ -81,6 +84,7 @@ def run(
         work_size=None if work_size == "native" else work_size,
         on_exists=on_exists,
         batch=None if batch == "auto" else batch,
+        tile=tile,
         recurse=recurse,
         limit=limit,
         shard=tuple(shard.split("/")),
