@@ -175,7 +175,7 @@ def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experime
     """
     tree = experiment.model_dump(mode="json")
     for override in overrides:
-        _override(tree, override)
+        put(tree, override)
     return parse_experiment(tree, "--set")
 
 
