@@ -214,8 +214,10 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         with torch.set_grad_enabled(learns):
             fake = self.model.translate(batch.image, target, batch.source)
 
-        scores, logits = self.discriminator(batch.image)
-        fake_scores, _ = self.discriminator(fake.detach())
+        # Both at once: half of the time goes into the critic's many weights, whatever they are applied to.
+        both, logits = self.discriminator(torch.cat([batch.image, fake.detach()]))
+        scores, fake_scores = both.chunk(2)
+        logits, _ = logits.chunk(2)
         missed = self.classification(logits, batch.label, batch.source).mean()
         penalty = gradient_penalty(lambda image: self.discriminator(image)[0], batch.image, fake)
         losses = {
