@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.contract import Pictures, Samples, Unpaired
+from datasets.contract import Attributed, Pictures, Samples, Unpaired
 from datasets.errors import UserError
 from datasets.images import SUFFIXES, Picture, write
 from datasets.pixels import Pixels, as_pixels
@@ -41,7 +41,7 @@ def preview(experiment: Experiment, data: Path, out: Path, count: int | None = N
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out.parent}: cannot be made a folder: {error.strerror}") from None
-    if isinstance(batch, Pictures):
+    if isinstance(batch, Pictures | Attributed):
         write(Picture(_sheet(batch, opened.domains)), out)
     else:
         fields = {name: field for name, field in batch._asdict().items() if field.ndim == 4}
@@ -73,15 +73,22 @@ def first_samples(experiment: Experiment, samples: Samples[Any], count: int | No
     return type(batches[0])(*(torch.cat(fields)[:wanted] for fields in zip(*batches, strict=True)))
 
 
-def _sheet(batch: Pictures, domains: Sequence[str]) -> Pixels:
+def _sheet(batch: Pictures | Attributed, domains: Sequence[str]) -> Pixels:
     """Pictures in a square, under their labels where they have any; a plot of points."""
     if is_points(batch.image):
         return _pixels(scatter(batch.image))[0]
     pictures = _pixels(batch.image)
     if domains:
-        labels = [domains[label] for label in batch.label.tolist()]
+        labels = [_said(label, domains) for label in batch.label]
         pictures = [captioned(picture, label) for picture, label in zip(pictures, labels, strict=True)]
     return tiled(pictures, math.ceil(math.sqrt(len(pictures))))
+
+
+def _said(label: Tensor, domains: Sequence[str]) -> str:
+    """A label in words, or all that a picture has of several."""
+    if label.ndim == 0:
+        return domains[int(label)]
+    return ", ".join(name for name, held in zip(domains, label.tolist(), strict=True) if held) or "none of them"
 
 
 def _pixels(images: Tensor) -> list[Pixels]:

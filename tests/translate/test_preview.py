@@ -101,6 +101,22 @@ def test_labelled_pictures_stand_under_their_labels_and_others_alone(tmp_path: P
     assert sorted(shown.label.tolist()) == [0, 1, 2, 3]
 
 
+def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, photo: Callable[..., Any]) -> None:
+    rows = {"a.png": "1,1", "b.png": "1,0", "c.png": "0,1", "d.png": "0,0"}
+    (tmp_path / "data").mkdir()
+    for name in rows:
+        photo(64, 64, 0).save(tmp_path / "data" / name)  # the same picture, so that only labels differ
+    table = "\n".join(["file,young,blond", *(f"{name},{row}" for name, row in rows.items())])
+    (tmp_path / "data" / "labels.csv").write_text(table)
+    still = ["data.crop.load=64", "data.crop.size=64", "data.crop.flip=false", "data.validation_share=0"]
+    experiment = load_experiment("stargan", ["data.labels.kind=csv", *still])
+    assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
+    sheet = read(tmp_path / "sheet.png").pixels
+    assert sheet.shape == (2 * (64 + TITLE) + 2, 130, 3)
+    bars = {sheet[top : top + TITLE, left : left + 64].tobytes() for top in (0, 66 + TITLE) for left in (0, 66)}
+    assert len(bars) == 4
+
+
 def test_gray_pictures_of_few_pixels_are_enlarged(write_idx: Callable[..., Any], tmp_path: Path) -> None:
     write_idx(tmp_path / "idx", "train", 12, size=16)
     gray = load_experiment("gan", ["data.kind=idx", "data.size=16", "model.channels=1", "model.size=16"])
