@@ -18,7 +18,9 @@ from datasets.errors import UserError
 from datasets.images import Picture
 from models.contract import Domain, Sampler, Translator
 from models.inference import translate_batch
+from models.srgan import SRGAN
 from translate.auto import choose_inference
+from translate.builtin import builtin_models
 from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
@@ -125,7 +127,7 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
 
 
 def model_path(model: str | Path) -> Path:
-    """The file that MODEL means: itself, or a run folder's last model.
+    """The file that MODEL means: itself, a run folder's last model, or what ships under that name.
 
     Raises:
         ModelError: There is none.
@@ -136,7 +138,11 @@ def model_path(model: str | Path) -> Path:
         if not path.is_file():
             raise ModelError(f"{model}: expected a run folder with last.safetensors in it, found none")
     if not path.is_file():
-        raise ModelError(f"{model}: there is no such model file")
+        shipped = builtin_models()
+        if str(model) in shipped:
+            return shipped[str(model)]
+        known = f"; with the program ship: {', '.join(shipped)}" if shipped else ""
+        raise ModelError(f"{model}: there is no such model file{known}")
     return path
 
 
@@ -151,22 +157,34 @@ def read_card(path: Path) -> Card:
 
 
 def load_model(
-    model: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | str = "auto"
+    model: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | str = "auto",
+    blend: float | None = None,
 ) -> LoadedModel:
-    """Rebuild the translator of a model file or run folder.
+    """Rebuild the translator of a model file, a run folder, or a model that ships.
+
+    `blend` is the share of the second stage in the weights of a model that was trained in two (`SRGAN.blend`).
 
     Raises:
         ModelError: It is missing, damaged, or was not written by this program.
-        UserError: There is no such device.
+        UserError: There is no such device, or there is nothing to blend.
     """
     path = model_path(model)
     network, card = rebuild(path)
     if not isinstance(network, Translator):
         raise ModelError(f"{path}: makes pictures from noise and translates none; use `translate sample`")
+    digest = digest_of(path)
+    if blend is not None:
+        if not isinstance(network, SRGAN):
+            raise UserError(f"{path}: is no SRGAN, whose two stages can be blended; run it without --blend")
+        network.blend(blend)
+        digest = f"{digest}-blend-{blend:g}"  # other weights make other pictures
     chosen = choose_device(device)
     numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
     network = numerics.settle(network, chosen).eval().requires_grad_(False)
-    digest = digest_of(path)
     if precision == "auto":
         numerics = choose_inference(network, digest, numerics, chosen)
         network = numerics.settle(network, chosen)

@@ -1,8 +1,13 @@
 """A training of two stages: the best of the first is not what the second is measured by."""
 
+import copy
 import json
 from pathlib import Path
 
+import pytest
+import torch
+
+from models.inference import translate_batch
 from translate.experiment import parse_experiment
 from translate.model import load_model, read_card
 from translate.training import Training
@@ -43,3 +48,30 @@ def test_a_run_goes_on_in_the_stage_where_it_stopped(large_photos: Path, tmp_pat
     straight = Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "straight", device="cpu")
     list(straight.run())
     assert (tmp_path / "run/last.safetensors").read_bytes() == (tmp_path / "straight/last.safetensors").read_bytes()
+
+
+@pytest.fixture
+def two_stages(large_photos: Path, tmp_path: Path) -> Path:
+    list(Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "run", device="cpu").run())
+    return tmp_path / "run"
+
+
+def test_a_blend_is_made_at_use_of_the_two_stages_in_the_file(two_stages: Path) -> None:
+    own, first, between = (
+        load_model(two_stages, device="cpu", precision="fp32", blend=blend) for blend in (None, 0, 0.5)
+    )
+    image = torch.rand(1, 3, 9, 7) * 2 - 1
+    twin = copy.deepcopy(own.translator)
+    twin.generator.load_state_dict(twin.first_stage.state_dict())
+    assert torch.equal(first.run(image), translate_batch(twin, image))
+    assert not torch.equal(first.run(image), own.run(image))
+    assert not torch.equal(between.run(image), own.run(image))
+    assert len({model.digest for model in (own, first, between)}) == 3  # so that no file of another blend passes for it
+
+
+def test_blending_from_the_command_line(command, two_stages: Path, large_photos: Path, trained: Path, tmp_path) -> None:
+    ended = command("run", two_stages, large_photos, tmp_path / "out", "--blend", "0.8")
+    assert ended.code == 0
+    ended = command("run", trained, large_photos, tmp_path / "more", "--blend", "0.8")
+    assert ended.code == 2
+    assert "is no SRGAN" in ended.err

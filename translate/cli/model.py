@@ -18,21 +18,24 @@ def list_models(
     folder: Annotated[Path, typer.Argument(help="Where to look, subfolders included.")] = Path(),
     json: Json = False,
 ) -> None:
-    """List the model files under a folder."""
+    """List the models that ship, by name, and the model files under a folder."""
     from datasets.errors import UserError
+    from translate.builtin import builtin_models
     from translate.model import outline, read_card
     from translate.plan import NothingFoundError
 
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder to look through for model files")
     rows = []
-    for path in sorted(folder.rglob("*.safetensors")):
+    shipped = builtin_models()
+    own = [path for path in sorted(folder.rglob("*.safetensors")) if path.resolve() not in shipped.values()]
+    for name, path in [*shipped.items(), *((str(path), path) for path in own)]:
         try:
             card = read_card(path)
         except UserError as error:
             console().print(f"note: {error}", markup=False)
             continue
-        kind = {"model": str(path), "name": card.experiment.model.name, "step": card.step}
+        kind = {"model": name, "name": card.experiment.model.name, "step": card.step}
         rows.append({**kind, **_sampled(outline(card)), **card.figures})
     if not rows:
         raise NothingFoundError(f"{folder}: holds no model file that can be read")

@@ -30,7 +30,9 @@ SHEET_ROWS = 12  # of the contact sheet that --compare writes
 
 
 def run(
-    model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
+    model: Annotated[
+        str, typer.Argument(help="A model file, a run folder (its last model), or a name of `model list`.")
+    ],
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
     destination: Annotated[Path, typer.Argument(metavar="OUT", help="Where the translations go.")],
     to: Annotated[
@@ -45,6 +47,10 @@ def run(
     ] = "native",
     on_exists: Annotated[str, typer.Option(help="error, skip (what is up to date) or overwrite.")] = "error",
     batch: Annotated[str, typer.Option(metavar="N|auto", help="Pictures of one size the model gets at once.")] = "auto",
+    blend: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Of an SRGAN: 0 is its first stage, true to the pixels; 1 its second."),
+    ] = None,
     tile: Annotated[
         str, typer.Option(metavar="auto|off|N", help="Cut pictures into tiles of N pixels; auto: large ones.")
     ] = "auto",
@@ -89,7 +95,7 @@ def run(
         limit=limit,
         shard=tuple(shard.split("/")),
     )
-    loaded = load_model(model, device=device, precision=precision)
+    loaded = load_model(model, device=device, precision=precision, blend=blend)
     plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
     if compare:
         _sheet_of(plan)
