@@ -15,6 +15,7 @@ from datasets.images import read, read_header
 from datasets.paired import Folders, Pair
 from datasets.pile import File, fingerprint, held_out, listed, sifted, unsupported
 from datasets.pixels import Floats, Pixels, as_floats, as_tensor, opaque
+from datasets.real_world import degrade_twice
 from datasets.resampling import reach_of, shrink_inside
 from datasets.threads import Kept
 
@@ -27,6 +28,12 @@ class Bicubic(Settings):
     kind: Literal["bicubic"] = "bicubic"
 
 
+class RealWorld(Settings):
+    """Small pictures are the large ones made small and bad, as in `datasets.real_world`."""
+
+    kind: Literal["real-world"] = "real-world"
+
+
 class SmallFolder(Settings):
     """Two folders: large pictures, and the same ones small, under the same names up to the suffix."""
 
@@ -36,7 +43,10 @@ class SmallFolder(Settings):
 
 
 SmallConfig = Annotated[
-    Annotated[Bicubic, Tag("bicubic")] | Annotated[SmallFolder, Tag("folders")], chosen_by("kind", "bicubic")
+    Annotated[Bicubic, Tag("bicubic")]
+    | Annotated[RealWorld, Tag("real-world")]
+    | Annotated[SmallFolder, Tag("folders")],
+    chosen_by("kind", "bicubic"),
 ]
 
 
@@ -180,15 +190,16 @@ class SquarePairs:
             top, left = int(draws.integers(rows + 1)), int(draws.integers(columns + 1))
         else:
             top, left = rows // 2, columns // 2
-        if small is None:
-            cut = as_floats(large[top : top + self.size, left : left + self.size])
+        if small is not None:
+            rows, columns = top // scale, left // scale
+            less = as_floats(small[rows : rows + self.size // scale, columns : columns + self.size // scale])
+            top, left = rows * scale, columns * scale
+        cut = as_floats(large[top : top + self.size, left : left + self.size])
+        if isinstance(self.config.small, RealWorld):
+            less = degrade_twice(cut, scale, seed_of(seed, 0))
+        elif small is None:
             less = shrink_inside(_around(large, top, left, self.size, reach_of(scale)), scale)
             less = np.round(np.clip(less, 0, 1) * 255) / np.float32(255)  # as a file of 8 bits would hold it
-        else:
-            top, left = top // scale, left // scale
-            less = as_floats(small[top : top + self.size // scale, left : left + self.size // scale])
-            top, left = top * scale, left * scale
-            cut = as_floats(large[top : top + self.size, left : left + self.size])
         if self.training and self.config.crop.turn:
             mirrored, quarters = bool(draws.integers(2)), int(draws.integers(4))
             cut, less = (_turned(pixels, mirrored, quarters) for pixels in (cut, less))

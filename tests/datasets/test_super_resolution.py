@@ -7,7 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from datasets.contract import seed_of
 from datasets.errors import DataError
+from datasets.real_world import degrade_twice
 from datasets.resampling import shrink
 from datasets.super_resolution import SuperResolutionConfig
 
@@ -146,3 +148,11 @@ def test_grays_and_deep_pictures_become_colours(tmp_path):
         assert small.shape == (3, 4, 4)
         assert large.shape == (3, 16, 16)
         assert torch.equal(large[0], large[2])
+
+
+def test_real_world_pictures_are_the_squares_made_small_and_bad(tmp_path):
+    noise(tmp_path / "a.png", 70, 60)
+    samples = config(small={"kind": "real-world"}, crop={"size": 32, "turn": False}).open(tmp_path).training
+    small, large = samples.sample(0, 3)
+    np.testing.assert_allclose(as_picture(small), degrade_twice(as_picture(large), 4, seed_of(3, 0)), atol=1e-6)
+    assert torch.equal(samples.sample(0, 3).source, small)
