@@ -15,11 +15,11 @@ from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Settings, Unpaired
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
+from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
 from models.core.adversarial import ADVERSARIAL, share_right
 from models.core.contrastive import PatchHeads, draw_places, patch_nce
 from models.core.figures import l1
@@ -128,6 +128,10 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
             "discriminator": self.config.discriminator_adam.of(self.discriminator),
             "generator": self.config.generator_adam.of(self.model, self.heads),
         }
+
+    def trunks(self) -> dict[Trunk, nn.Module]:
+        """The generator's way down, and the discriminator but for its last layer."""
+        return {"encoder": self.model.generator.encoder, "discriminator": self.discriminator.layers[:-1]}
 
     def updates(self, batch: Unpaired, step: int) -> Iterator[Update]:
         """Equation 5 of the paper; the mean of its two contrasts is taken, as in the authors' code."""

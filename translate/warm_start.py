@@ -31,7 +31,8 @@ def start_from(recipe: Recipe[Any, Any], given: str) -> str:
     source = card.experiment.model.recipe()
     source.model.load_state_dict(network.state_dict())
     if Path(given).is_dir():
-        source.load_state_dict(RunFolder(Path(given)).read_state(torch.device("cpu"))["recipe"])
+        state = RunFolder(Path(given)).read_state(torch.device("cpu"))
+        source.load_state_dict(state["recipe"] | state["own"][0])
         source.model.load_state_dict(network.state_dict())  # averaged, where an average is kept
     learned, wanted = _lent(source, whole=Path(given).is_dir()), recipe.trunks()
     shares = {role: _copied(learned[role], trunk) for role, trunk in wanted.items() if role in learned}

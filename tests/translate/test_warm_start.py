@@ -1,5 +1,6 @@
 """Starting from what another training learned, of the same kind and of another."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,22 @@ def test_what_was_not_kept_or_does_not_fit_is_said(gan: Path, tiny: Callable[...
     other = tiny("data.crop.size=32", "model.discriminator.layers=3", "model.discriminator.width=6").model.recipe()
     with pytest.raises(ModelError, match="a gan with discriminator Sequential, of which next to nothing fits"):
         start_from(other, str(gan))
+
+
+def test_a_run_whose_modules_keep_more_than_weights_is_read_too(
+    tiny: Callable[..., Any], pairs: Path, tmp_path: Path
+) -> None:
+    list(Training(tiny(recipe="cyclegan"), pairs, tmp_path / "both", device="cpu").run())
+    with pytest.raises(ModelError, match="a cyclegan with no part to lend"):
+        start_from(tiny().model.recipe(), str(tmp_path / "both"))
+
+
+def test_cut_starts_from_both_networks_of_a_pix2pix(tiny: Callable[..., Any], pairs: Path, tmp_path: Path) -> None:
+    resnet = ("model.generator.name=resnet", "model.generator.blocks=1", "model.generator.width=4")
+    list(Training(tiny(*resnet, recipe="pix2pix"), pairs, tmp_path / "paired", device="cpu").run())
+    cut = load_experiment(
+        "cut", [*resnet, "model.discriminator.layers=1", "model.discriminator.width=4"]
+    ).model.recipe()
+    told = start_from(cut, str(tmp_path / "paired"))
+    # The discriminator of pairs has another first layer.
+    assert re.fullmatch(r"100% of the encoder, \d\d% of the discriminator start from the pix2pix .*", told)
