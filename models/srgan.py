@@ -132,7 +132,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
 
     remedies: ClassVar[dict[Ailment, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pixel_steps",
-        "generator copies its input": "train longer",
+        "generator copies its input": "raise training.steps",
         "colours inverted": "lower model.generator_adam.lr",
         "diversity lost": "lower model.generator_adam.lr, or model.adversarial_weight",
     }
