@@ -11,9 +11,24 @@ import torch
 from torch import Tensor
 
 from datasets.contract import seed_of
+from datasets.errors import UserError
 from models.contract import Sampler
 
 SMALLEST_TRUNCATION = 0.01  # below, next to every number would have to be drawn anew hundreds of times
+
+
+def check_truncation(model: Sampler, truncation: float | None) -> None:
+    """Check that a model's latents can be drawn so.
+
+    Raises:
+        UserError: They are uniform, or next to nothing would be left.
+    """
+    if truncation is None:
+        return
+    if model.prior == "uniform":
+        raise UserError("--truncation: is for normal latents, and this model's are uniform in [-1, 1)")
+    if not truncation >= SMALLEST_TRUNCATION:
+        raise UserError(f"--truncation {truncation:g}: expected {SMALLEST_TRUNCATION} or more")
 
 
 def drawn(model: Sampler, seed: int, label: int, index: int, truncation: float | None = None) -> Tensor:

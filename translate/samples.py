@@ -26,7 +26,7 @@ from datasets.pixels import as_pixels
 from datasets.threads import ordered_map
 from models.core.points import scatter
 from translate.files import folder_of
-from translate.latents import SMALLEST_TRUNCATION, drawn, plane, way
+from translate.latents import check_truncation, drawn, plane, way
 from translate.manifest import Manifest, Outcome
 from translate.plan import Job, refuse_existing
 from translate.sampling import BATCH, LoadedSampler
@@ -50,7 +50,7 @@ class SampleOptions(Settings):
     """
 
     classes: tuple[str, ...] = ()
-    truncation: float | None = Field(None, ge=SMALLEST_TRUNCATION)
+    truncation: float | None = None
     batch: int = Field(BATCH, ge=1)
     on_exists: Literal["error", "skip", "overwrite"] = "error"
     save: SaveOptions = SaveOptions(format="png")
@@ -96,8 +96,7 @@ def plan_samples(
         UserError: There is no such class, something would be overwritten, or the options do not suit the model.
     """
     model, labels = loaded.sampler, loaded.labels(options.classes)
-    if options.truncation is not None and model.prior == "uniform":
-        raise UserError("--truncation: is for normal latents, and this model's are uniform in [-1, 1)")
+    check_truncation(model, options.truncation)
     if loaded.makes_points:
         return _plan_points(loaded, destination, POINTS if count is None else count, seed, grid, options)
     count = PICTURES if count is None else count
@@ -145,6 +144,7 @@ def plan_interpolation(
     """
     model, steps = loaded.sampler, WAY if steps is None else steps
     refuse_points(loaded, "--interpolate")
+    check_truncation(model, options.truncation)
     pieces = []
     for label in loaded.labels(options.classes):
         stations = [drawn(model, seed, label, 0, options.truncation) for seed in seeds]

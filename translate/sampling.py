@@ -16,7 +16,7 @@ from models.contract import Sampler
 from models.inference import generate_batch
 from translate.files import digest_of
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
-from translate.latents import drawn
+from translate.latents import check_truncation, drawn
 from translate.model import Card, ModelError, model_path, rebuild
 
 BATCH = 16  # pictures computed at once
@@ -44,11 +44,14 @@ class LoadedSampler:
             truncation: Draw numbers of the latents again that are farther from 0 than this.
 
         Raises:
-            UserError: There is no such class, or the model makes points and no pictures.
+            UserError: There is no such class, latents cannot be truncated so, or the model makes no pictures.
         """
         (label,) = self.labels([] if of is None else [of], single=True)
         if self.makes_points:
             raise UserError("this model makes points and no pictures; `generate` gives them as they are")
+        if count < 1:
+            raise UserError(f"{count} pictures cannot be made: expected 1 or more")
+        check_truncation(self.sampler, truncation)
         latents = torch.stack([drawn(self.sampler, seed, label, index, truncation) for index in range(count)])
         made = self.generate(latents, torch.full((count,), label))
         return np.stack([np.asarray(as_pixels(image, 8), np.uint8) for image in made])

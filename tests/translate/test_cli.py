@@ -167,7 +167,6 @@ MISTAKES = [
     ("sample good.safetensors new --arithmetic a --grid", 2, "--grid: has no meaning with --arithmetic"),
     ("sample good.safetensors new --steps 3", 2, "--steps: has a meaning only with --interpolate or --manifold"),
     ("sample good.safetensors new --axes 0,1", 2, "--axes: has a meaning only with --manifold"),
-    ("sample good.safetensors new --truncation 0", 2, r"--truncation: .*greater than or equal to 0\.01"),
     ("sample good.safetensors new --batch 0", 2, "--batch: .*greater than or equal to 1"),
     ("sample good.safetensors new --on-exists maybe", 2, "--on-exists: .*'error', 'skip' or 'overwrite'"),
     ("sample good.safetensors new --format gif", 2, "--format: .*'png'"),

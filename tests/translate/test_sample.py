@@ -19,20 +19,30 @@ from translate.training import Training
 Command = Callable[..., Any]
 
 BRIEF = ("training.steps=3", "training.batch_size=2", "training.precision=fp32", "training.threads=1")
-SQUARES = ("data.crop.load=18", "data.crop.size=16", "model.size=16")
+SQUARES = ("data.kind=pictures", "data.crop.load=18", "data.crop.size=16", "model.size=16")
+GRAY = ("data.picture_channels=1", "model.body.hidden=[16]", "model.latent=2")
 PERCEPTRONS = ("model.generator.name=mlp", "model.discriminator.name=mlp", "model.latent=3")
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the runs `gan`, `classes` (of cats and dogs) and some pictures; nothing in it ever changes."""
+    """A folder with pictures and runs; nothing in it ever changes.
+
+    `gan` makes pictures of 3 numbers, and `classes` cats or dogs. `vae` and `autoencoder` have codes of 2.
+    """
     place = tmp_path_factory.mktemp("models")
     for number, name in enumerate(("cat/1", "cat/2", "cat/3", "dog/1", "dog/2", "dog/3")):
         path = place / "photos" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.effect_noise((20, 20), 20 * number + 20).convert("RGB").save(path)
-    for recipe, run in (("gan", "gan"), ("conditional-gan", "classes")):
-        experiment = load_experiment(recipe, [*BRIEF, *SQUARES, *PERCEPTRONS])
+    labels = "data.labels.kind=folders"
+    for run, recipe, settings in (
+        ("gan", "gan", PERCEPTRONS),
+        ("classes", "conditional-gan", (labels, *PERCEPTRONS)),
+        ("vae", "vae", GRAY),
+        ("autoencoder", "autoencoder", GRAY),
+    ):
+        experiment = load_experiment(recipe, [*SQUARES, *BRIEF, *settings])
         assert [*Training(experiment, place / "photos", place / run, device="cpu").run()][-1].step == 3
     (place / "notes.txt").write_text("no folder")
     (place / "taken").mkdir()
@@ -98,12 +108,32 @@ def test_every_way_of_sampling(command: Command, models: Path, tmp_path: Path) -
     assert len(re.findall(r"^note: strip\.png: .*the latent that descent found", ended.err, re.MULTILINE)) == 2
 
 
+def test_a_vae_makes_sheets_and_adds_up_codes(command: Command, models: Path, tmp_path: Path) -> None:
+    assert command("sample", models / "vae", tmp_path / "sheet", "--manifold", "--steps", 5).code == 0
+    assert np.asarray(Image.open(tmp_path / "sheet" / "manifold.png")).shape == (5 * 64, 5 * 64)
+    cat, dog = (models / "photos" / kind / "1.png" for kind in ("cat", "dog"))
+    ended = command("sample", models / "vae", tmp_path / "sum", "--arithmetic", f"{cat} - {dog} + {dog}")
+    assert ended.code == 0, ended.err
+    assert len(re.findall(r"the latent that the encoder found", ended.err)) == 3
+    # What is added and taken away again leaves the reconstruction, which `run` gives, too.
+    assert command("run", models / "vae", cat, tmp_path / "cat.png", "--work-size", 16).code == 0
+    again = np.asarray(Image.open(tmp_path / "sum" / "result.png").resize((20, 20), Image.Resampling.BICUBIC), int)
+    reconstructed = np.asarray(Image.open(tmp_path / "cat.png").convert("L"), int)
+    assert abs(again - reconstructed).mean() < 3
+    listed = command("model", "list", models / "vae").out
+    assert "vae, step 3, latent 2 normal, 16 pixels, " in listed
+
+
 MISTAKES = [
+    ("autoencoder new", 6, "autoencoder/last.safetensors: translates pictures and makes none from noise"),
+    ("autoencoder new --arithmetic photos/cat/1.png", 6, "translates pictures and makes none .*`translate run`"),
     ("gan new --class cat", 2, "--class cat: this model was told no classes"),
     ("classes new --class dig", 2, r"--class dig: this model knows none such; did you mean dog\?"),
     ("classes new --class cat,bird", 2, "--class bird: this model knows none such; there are cat, dog"),
     ("gan notes.txt", 2, r"notes\.txt: is a file; samples need a folder"),
     ("gan taken", 2, r"taken/000000\.png: exists; choose another place, or --on-exists"),
+    ("gan new --truncation 0", 2, r"--truncation 0: expected 0\.01 or more"),
+    ("gan new --interpolate 1,2 --truncation nan", 2, r"--truncation nan: expected 0\.01 or more"),
     ("gan new --device cuda:99", 2, "--device cuda:99: there is none here"),
     ("gan new --precision int3", 2, "--precision int3: .*auto, fp32"),
     ("gan new --interpolate 3", 2, "--interpolate 3: expected 2 or more whole numbers"),

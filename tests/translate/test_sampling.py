@@ -324,7 +324,7 @@ def test_a_full_disk_fails_what_finds_no_place(
 ) -> None:
     outcomes = sample(gan(), tmp_path / "out", 2)
     assert {o.status for o in outcomes.values()} == {"failed"}
-    assert "check the disk" in str(outcomes["000000.png"].reason)
+    assert all("File too large" in str(o.reason) for o in outcomes.values())  # the picture, or the line about it
     assert not files(tmp_path / "out")
 
 
@@ -534,6 +534,17 @@ def test_a_class_must_be_known(flat: Callable[..., LoadedSampler], tmp_path: Pat
 def test_uniform_latents_are_not_truncated(flat: Callable[..., LoadedSampler], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--truncation: is for normal latents, and this model's are uniform"):
         sample(flat(prior="uniform"), tmp_path, truncation=0.5)
+    with pytest.raises(UserError, match="--truncation: is for normal latents"):
+        plan_interpolation(flat(prior="uniform"), tmp_path, [0, 1], 3, options(truncation=0.5))
+    with pytest.raises(UserError, match="--truncation: is for normal latents"):
+        flat(prior="uniform")(1, truncation=0.5)
+    with pytest.raises(UserError, match=r"--truncation 0\.001: expected 0\.01 or more"):
+        flat()(1, truncation=0.001)
+
+
+def test_no_pictures_are_none_to_make(flat: Callable[..., LoadedSampler]) -> None:
+    with pytest.raises(UserError, match="0 pictures cannot be made: expected 1 or more"):
+        flat()(0)
 
 
 def test_the_package_gives_what_python_needs() -> None:
