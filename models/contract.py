@@ -194,6 +194,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
     remedies: ClassVar[dict[Ailment, str]]  # what to change in the configuration, naming its keys
     figure: ClassVar[str]  # the validation figure by which the best model is kept
     figure_rises: ClassVar[bool]  # whether more of it is better
+    signed: ClassVar[bool] = True  # its trunks are given pictures in [-1, 1]; False: in [0, 1]
     validation_batch: ClassVar[int] = 1  # samples judged at once; many where a figure compares whole sets
 
 

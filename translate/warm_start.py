@@ -35,7 +35,8 @@ def start_from(recipe: Recipe[Any, Any], given: str) -> str:
         source.load_state_dict(state["recipe"] | state["own"][0])
         source.model.load_state_dict(network.state_dict())  # averaged, where an average is kept
     learned, wanted = _lent(source, whole=Path(given).is_dir()), recipe.trunks()
-    shares = {role: _copied(learned[role], trunk) for role, trunk in wanted.items() if role in learned}
+    gain = _range(source) / _range(recipe)
+    shares = {role: _copied(learned[role], trunk, gain) for role, trunk in wanted.items() if role in learned}
     if max(shares.values(), default=0.0) < LEAST:
         has = ", ".join(f"{role} {type(part).__name__}" for role, part in learned.items()) or "no part to lend"
         raise ModelError(
@@ -63,14 +64,22 @@ def _lent(source: Recipe[Any, Any], *, whole: bool) -> dict[Trunk, nn.Module]:
     return {role: trunk for role, trunk in source.trunks().items() if whole or id(trunk) in shipped}
 
 
+def _range(recipe: Recipe[Any, Any]) -> float:
+    return 2.0 if recipe.signed else 1.0
+
+
 @torch.no_grad()
-def _copied(source: nn.Module, target: nn.Module) -> float:
-    """Copy layer by layer what fits; the share of the target's parameters that came over."""
+def _copied(source: nn.Module, target: nn.Module, gain: float) -> float:
+    """Copy layer by layer what fits; the share of the target's parameters that came over.
+
+    `gain` makes the first layer respond as strongly to pictures of the target's range as it did to the source's.
+    """
     taken = 0
-    for theirs, mine in zip(_layers(source), _layers(target), strict=False):
+    for place, (theirs, mine) in enumerate(zip(_layers(source), _layers(target), strict=False)):
         for name in ("weight", "bias"):
             given, wanted = getattr(theirs, name), getattr(mine, name)
             if isinstance(given, Tensor) and isinstance(wanted, Tensor) and given.shape == wanted.shape:
+                given = gain * given if place == 0 and name == "weight" else given
                 if parametrize.is_parametrized(mine, name):
                     setattr(mine, name, given)
                 else:

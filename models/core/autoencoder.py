@@ -222,6 +222,7 @@ class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
     figure = "error"
     figure_rises = False
     validation_batch = 250
+    signed = False
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()

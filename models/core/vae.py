@@ -148,6 +148,7 @@ class VAERecipe(Recipe[Pictures, VAE]):
     figure = "nll_bound"
     figure_rises = False
     validation_batch = 250
+    signed = False
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
