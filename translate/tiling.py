@@ -3,17 +3,24 @@
 How large a tile's surroundings must be is what the network states: an output pixel sees no further than `margin` input
 pixels, so with as many around every tile its middle is what the whole picture would have given there. Tiles begin at
 multiples of the network's `multiple`, so that whatever it does to every n-th pixel falls on the same pixels.
+
+Norms over the whole picture are settled first, one after the other: a pass over all tiles, as far as the norm, measures
+what it is given, and from then on it uses that. Nothing but means and variances is kept, and every norm wants a pass:
+with n of them it takes about n / 2 times as long as in one piece.
 """
 
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from datasets.errors import UserError
 from models.contract import Translator
@@ -46,8 +53,6 @@ def tile_problem(translator: Translator) -> str | None:
     """Why pictures cannot be cut into tiles for this network, if they cannot."""
     if translator.only_size is not None:
         return f"this model works on {translator.only_size}x{translator.only_size} pixels alone, which are no tiles"
-    if translator.global_norm:
-        return "this model's norms look at the whole picture, so its tiles would not fit together"
     if translator.margin is None:
         return "this model looks at the whole picture, so its tiles would not fit together"
     if translator.draws:
@@ -71,6 +76,8 @@ def tile_side(translator: Translator, height: int, width: int, tile: Tile = "aut
     if tile == "off" or translator.margin is None or tile_problem(translator) is not None:
         return None
     if tile == "auto":
+        if translator.global_norm:
+            return None  # it takes many times as long; where memory runs out, it is done all the same
         side = _up(min(max(WORTH * translator.margin, 512), LARGEST), translator.multiple)
         return side if max(height, width) > side + 2 * translator.margin else None
     side = _up(tile, translator.multiple)
@@ -86,40 +93,163 @@ def translate_tiled(run: Callable[[Tensor], Tensor], translator: Translator, ima
     Raises:
         RuntimeError, MemoryError: Memory is not enough for the smallest tile.
     """
-    scale, multiple = translator.scale, translator.multiple
-    side = _up(side, multiple)
-    height, width = image.shape[-2:]
-    image = padded(image[None], multiple, translator.minimum)
-    smallest = _up(max(SMALLEST, translator.minimum), multiple)
-    waiting = deque(_areas(height, width, side))
+    scale, (height, width) = translator.scale, image.shape[-2:]
+    tiles = _Tiles(run, translator, padded(image[None], translator.multiple, translator.minimum), side)
     canvas = _canvas(translator.channels_out, scale * height, scale * width)
-    while waiting:
-        area = waiting.popleft()
-        if area.longer > side:
-            waiting.extendleft(reversed(_halves(area, multiple)))
-            continue
-        try:
-            output = _translated(run, translator, image, area)
-        except (RuntimeError, MemoryError) as error:
-            if not memory_ran_out(error) or area.longer <= smallest:
-                raise
-            side = max(_up(area.longer // 2, multiple), smallest)
-            waiting.appendleft(area)
-            continue
+
+    def put(area: Area) -> None:
+        output = tiles.translated(area)
         place = canvas[:, scale * area.top : scale * area.bottom, scale * area.left : scale * area.right]
         place.copy_(output[:, : place.shape[1], : place.shape[2]])
+
+    with _settled_norms(tiles) if translator.global_norm else nullcontext():
+        tiles.visit(put, height, width)
     return canvas
 
 
-def _translated(run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, area: Area) -> Tensor:
-    """What becomes of an area, (C', s * h, s * w), seen together with what is around it."""
-    scale = translator.scale
-    top, bottom = _seen(area.top, area.bottom, image.shape[-2], translator)
-    left, right = _seen(area.left, area.right, image.shape[-1], translator)
-    output = run(image[..., top:bottom, left:right].contiguous())[0]
-    rows = slice(scale * (area.top - top), scale * (area.bottom - top))
-    columns = slice(scale * (area.left - left), scale * (area.right - left))
-    return output[:, rows, columns]
+class _Tiles:
+    """A picture in tiles: each is seen together with what is around it, and halved where memory runs out."""
+
+    def __init__(self, run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int) -> None:
+        self.run = run
+        self.translator = translator
+        self.image = image
+        self.side = _up(side, translator.multiple)
+        self.smallest = _up(max(SMALLEST, translator.minimum), translator.multiple)
+
+    def visit(self, work: Callable[[Area], None], height: int, width: int) -> None:
+        """Do `work` on areas that make up the first `height` rows and `width` columns."""
+        multiple = self.translator.multiple
+        waiting = deque(_areas(height, width, self.side))
+        while waiting:
+            area = waiting.popleft()
+            if area.longer > self.side:
+                waiting.extendleft(reversed(_halves(area, multiple)))
+                continue
+            try:
+                work(area)
+            except (RuntimeError, MemoryError) as error:
+                if not memory_ran_out(error) or area.longer <= self.smallest:
+                    raise
+                self.side = max(_up(area.longer // 2, multiple), self.smallest)
+                waiting.appendleft(area)
+
+    def seen(self, area: Area) -> Area:
+        """The area with its surroundings, as far as the network can see and the picture reaches."""
+        top, bottom = _seen(area.top, area.bottom, self.image.shape[-2], self.translator)
+        left, right = _seen(area.left, area.right, self.image.shape[-1], self.translator)
+        return Area(top, left, bottom, right)
+
+    def output(self, seen: Area) -> Tensor:
+        """What becomes of an area, (C', s * h, s * w), its border not to be trusted."""
+        return self.run(self.image[..., seen.top : seen.bottom, seen.left : seen.right].contiguous())[0]
+
+    def translated(self, area: Area) -> Tensor:
+        """What becomes of an area, (C', s * h, s * w), seen together with what is around it."""
+        seen = self.seen(area)
+        return _inside(self.output(seen), area, seen)
+
+
+def _inside(features: Tensor, area: Area, seen: Area) -> Tensor:
+    """The part of (…, h, w) features of what was seen that belongs to the area, at whatever scale they are."""
+    height, width = features.shape[-2:]
+    tall, wide = seen.bottom - seen.top, seen.right - seen.left
+    rows = slice((area.top - seen.top) * height // tall, (area.bottom - seen.top) * height // tall)
+    columns = slice((area.left - seen.left) * width // wide, (area.right - seen.left) * width // wide)
+    return features[..., rows, columns]
+
+
+class _Reached(Exception):  # noqa: N818  not an error: the pass has seen what it was for
+    """A pass came to the norm that it measures."""
+
+
+class _Statistics:
+    """Mean and variance of each channel of what is given in parts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, features: Tensor) -> None:
+        """Take in (1, C, h, w); parts are joined as Chan, Golub and LeVeque 1979 do, so that no digits are lost."""
+        values = features.float().flatten(2)[0]
+        count, mean = values.shape[1], values.mean(1)
+        squares = ((values - mean[:, None]).square().sum(1)).double().cpu()
+        apart = mean.double().cpu() - self.mean
+        total = self.count + count
+        self.squares = self.squares + squares + apart.square() * self.count * count / total
+        self.mean = self.mean + apart * count / total
+        self.count = total
+
+    def normalise(self, norm: nn.InstanceNorm2d, features: Tensor) -> Tensor:
+        """(1, C, h, w) features as `norm` would make them of the whole."""
+        shape = (1, -1, 1, 1)
+        scale = (self.squares / self.count + norm.eps).rsqrt().to(features.device, torch.float32).view(shape)
+        values = (features.float() - self.mean.to(features.device, torch.float32).view(shape)) * scale
+        if norm.weight is not None and norm.bias is not None:
+            values = values * norm.weight.view(shape) + norm.bias.view(shape)
+        return values
+
+
+@contextmanager
+def _settled_norms(tiles: _Tiles) -> Iterator[None]:
+    """While it lasts, every norm that the network comes to uses the statistics of the whole picture."""
+    height, width = tiles.image.shape[-2:]
+    frozen: list[RemovableHandle] = []
+    try:
+        for norm in _norms_in_order(tiles):
+            statistics = _Statistics()
+            tiles.visit(partial(_measure, tiles, norm, statistics), height, width)
+            frozen.append(norm.register_forward_hook(_use(statistics)))
+        yield
+    finally:
+        _remove(frozen)
+
+
+def _norms_in_order(tiles: _Tiles) -> list[nn.InstanceNorm2d]:
+    """The norms that a translation comes to, each once, in the order in which it does."""
+    order: list[nn.InstanceNorm2d] = []
+    norms = [module for module in tiles.translator.modules() if isinstance(module, nn.InstanceNorm2d)]
+    handles = [norm.register_forward_pre_hook(lambda module, _: order.append(module)) for norm in norms]
+
+    def trace(area: Area) -> None:
+        order.clear()
+        tiles.output(tiles.seen(area))
+
+    try:
+        tiles.visit(trace, min(tiles.side, tiles.image.shape[-2]), min(tiles.side, tiles.image.shape[-1]))
+    finally:
+        _remove(handles)
+    return order
+
+
+def _measure(tiles: _Tiles, norm: nn.InstanceNorm2d, statistics: _Statistics, area: Area) -> None:
+    seen = tiles.seen(area)
+
+    def reached(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        statistics.add(_inside(given[0], area, seen))
+        raise _Reached
+
+    handle = norm.register_forward_pre_hook(reached)
+    try:
+        tiles.output(seen)
+    except _Reached:
+        pass
+    finally:
+        handle.remove()
+
+
+def _use(statistics: _Statistics) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    def replaced(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        assert isinstance(module, nn.InstanceNorm2d)
+        return statistics.normalise(module, given[0]).to(output.dtype)
+
+    return replaced
+
+
+def _remove(handles: Iterable[RemovableHandle]) -> None:
+    for handle in handles:
+        handle.remove()
 
 
 def _seen(start: int, end: int, length: int, translator: Translator) -> tuple[int, int]:

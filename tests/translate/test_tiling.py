@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from datasets.errors import UserError
 from models.backbones.resnet import ResNetGenerator
+from models.backbones.stargan import StarGenerator
 from models.backbones.super_resolution import CompactChain, RRDBNet, SRResNet
 from models.backbones.unet import UNet
 from models.bicubic import Bicubic
@@ -43,6 +44,20 @@ class Wrapped(Translator):
         return torch.sin(3 * output)
 
 
+class Aimed(nn.Module):
+    """StarGAN's generator, with a label."""
+
+    def __init__(self, generator: StarGenerator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.margin, self.multiple, self.minimum = generator.margin, generator.multiple, generator.minimum
+        self.global_norm = True
+
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.generator(image, torch.tensor([[0.3, 1.0]]))
+        return output
+
+
 BUILDERS: dict[str, Callable[[], Translator]] = {
     "srresnet-2": lambda: Wrapped(SRResNet(2, blocks=1, width=4)),
     "srresnet-3": lambda: Wrapped(SRResNet(3, blocks=0, width=4)),
@@ -57,6 +72,9 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "unet": lambda: Wrapped(UNet(3, 3, depth=3, width=4, norm="none")),
     "unet-batch-resize": lambda: Wrapped(UNet(3, 3, depth=2, width=4, norm="batch", upsampling="resize")),
     "resnet": lambda: Wrapped(ResNetGenerator(blocks=1, width=4, norm="none")),
+    "unet-instance": lambda: Wrapped(UNet(3, 3, depth=3, width=4)),
+    "resnet-instance": lambda: Wrapped(ResNetGenerator(blocks=1, width=4)),
+    "stargan": lambda: Wrapped(Aimed(StarGenerator(3, 2, blocks=1, width=4))),
     "resnet-batch-resize": lambda: Wrapped(ResNetGenerator(blocks=2, width=4, norm="batch", upsampling="resize")),
 }
 
@@ -156,16 +174,39 @@ def test_a_huge_result_lies_in_a_file(monkeypatch) -> None:
 
 
 def test_what_cannot_be_tiled_says_why() -> None:
-    norms = Wrapped(ResNetGenerator(blocks=0, width=2))
     unbounded, drawing, single = Bicubic(2), Bicubic(2), Bicubic(2)
     unbounded.margin, drawing.draws, single.only_size = None, True, 64
-    for network, why in ((norms, "norms"), (unbounded, "whole picture"), (drawing, "random"), (single, "64x64")):
+    for network, why in ((unbounded, "whole picture"), (drawing, "random"), (single, "64x64")):
         assert why in (tile_problem(network) or "")
         assert tile_side(network, 10**5, 10**5) is None
         check_tile(network, "auto")
         with pytest.raises(UserError, match=r"--tile 64: .*leave it at auto"):
             check_tile(network, 64)
     check_tile(Bicubic(2), 64)
+
+
+def test_norms_of_the_whole_picture_are_tiled_where_asked_or_needed_alone() -> None:
+    network = Wrapped(ResNetGenerator(blocks=0, width=2))
+    assert tile_problem(network) is None
+    assert tile_side(network, 10**5, 10**5) is None
+    assert tile_side(network, 300, 300, 64) == 64
+
+
+@pytest.mark.parametrize("name", ["unet-instance", "resnet-instance", "stargan"])
+def test_norms_are_as_before_once_the_tiles_are_done(name: str) -> None:
+    network = BUILDERS[name]().eval()
+    image = torch.rand(3, 80, 72) * 2 - 1
+    before = network(image[None])
+    translate_tiled(whole(network), network, image, 32)
+    assert torch.equal(network(image[None]), before)
+
+    def broken(image: Tensor) -> Tensor:
+        network(image)
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        translate_tiled(broken, network, image, 32)
+    assert torch.equal(network(image[None]), before)
 
 
 def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
@@ -213,10 +254,10 @@ def test_a_picture_too_large_for_the_memory_is_tiled_by_itself(enlarger, tmp_pat
 
 
 def test_the_command_refuses_tiles_that_cannot_be(command, make_model, photos: Path, tmp_path: Path) -> None:
-    model = make_model(tmp_path / "model.safetensors")
+    model = make_model(tmp_path / "model.safetensors", "model.generator.dropout=0.5", "model.dropout_at_inference=true")
     ended = command("run", model, photos, tmp_path / "out", "--tile", "64")
     assert ended.code == 2
-    assert "norms look at the whole picture" in ended.err
+    assert "--tile 64: this model draws random numbers" in ended.err
     assert not (tmp_path / "out").exists()
     ended = command("run", model, photos, tmp_path / "out", "--tile", "small")
     assert ended.code == 2
