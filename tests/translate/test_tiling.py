@@ -254,7 +254,8 @@ def test_a_picture_too_large_for_the_memory_is_tiled_by_itself(enlarger, tmp_pat
 
 
 def test_the_command_refuses_tiles_that_cannot_be(command, make_model, photos: Path, tmp_path: Path) -> None:
-    model = make_model(tmp_path / "model.safetensors", "model.generator.dropout=0.5", "model.dropout_at_inference=true")
+    noisy = ("model.generator.name=resnet", "model.generator.blocks=1", "model.generator.dropout=0.5")
+    model = make_model(tmp_path / "model.safetensors", "model.dropout_at_inference=true", *noisy)
     ended = command("run", model, photos, tmp_path / "out", "--tile", "64")
     assert ended.code == 2
     assert "--tile 64: this model draws random numbers" in ended.err
