@@ -223,7 +223,11 @@ def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]
         if tree["format"] > FORMAT:
             raise ModelError(f"{path}: was written by a newer translate, which this one cannot read; update it")
         return Card.model_validate(tree), tensors
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+    except ValidationError as error:
+        problem = error.errors()[0]
+        told = ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
+        raise ModelError(f"{path}: its description cannot be understood: {told}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: its description cannot be understood: {str(error).splitlines()[0]}") from None
 
 

@@ -142,6 +142,8 @@ def bad(tmp_path, trained, request) -> Path:
             write(tensors, {**card, "format": 99, "experiment": {"unheard": "of"}})
         case "unknown model":
             write(tensors, {**card, "experiment": {**card["experiment"], "model": {"name": "of tomorrow"}}})
+        case "unknown key":
+            write(tensors, {**card, "figure": 1})
         case "lacks a tensor":
             write({key: value for key, value in tensors.items() if key != name}, card)
         case "another shape":
@@ -164,7 +166,8 @@ REASONS = {
     "another description": "its description cannot be understood",
     "no format": "its description cannot be understood",
     "newer": "was written by a newer translate",
-    "unknown model": "its description cannot be understood",
+    "unknown model": r"its description cannot be understood: experiment\.model: .*of tomorrow",
+    "unknown key": r"its description cannot be understood: figure: unknown; did you mean figures\?",
     "lacks a tensor": r"its weights do not fit its description: .* is missing, expected \d",
     "another shape": r"its weights do not fit its description: .* is 2x2, expected \d",
     "one too many": "its weights do not fit its description: extra is 2x2, expected missing",
