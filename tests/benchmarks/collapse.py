@@ -168,8 +168,9 @@ def show(folder: Path) -> None:
         mine = [line for line in runs if line["name"] == name]
         if mine:
             cells = [cell for data in MIXTURES for cell in _cells([line for line in mine if line["data"] == data])]
-            fastest, seeds = min(line["ms"] for line in mine), len({line["seed"] for line in mine})
-            print(f"| {name} | {' | '.join(cells)} | {fastest:.2f} | {seeds} |")
+            fastest = min(line["ms"] for line in mine)
+            seeds = " + ".join(str(sum(line["data"] == data for line in mine)) for data in MIXTURES)
+            print(f"| {name} | {' | '.join(cells)} | {fastest:.1f} | {seeds} |")
     for data, mixture in MIXTURES.items():
         reach = 1.5 * float(np.abs(mixture.modes).max())
         names = [name for name in [*ROWS, FULL_NAME] if any(line["name"] == name for line in runs)]
