@@ -79,7 +79,6 @@ class Sampler(nn.Module, ABC):
         channels: Of the pictures it makes.
         size: Pixels on a side of the pictures it makes.
         domains: Names of what it can be asked to make; empty where there is nothing to choose.
-        encodes: It can also tell the latent of a picture.
     """
 
     latent: int
@@ -87,7 +86,6 @@ class Sampler(nn.Module, ABC):
     channels: int = 3
     size: int
     domains: tuple[str, ...] = ()
-    encodes: bool = False
 
     @abstractmethod
     def generate(self, latent: Tensor, label: Tensor) -> Tensor:
@@ -96,16 +94,27 @@ class Sampler(nn.Module, ABC):
         Without domains the labels do not count.
         """
 
-    def encode(self, image: Tensor) -> Tensor:
-        """(B, channels, size, size) pictures in [-1, 1] to the (B, latent) they would be made from."""
-        raise NotImplementedError(f"{type(self).__name__} has no encoder")
-
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """(count, latent) numbers of the prior, on the device of the generator, or else the model's."""
         device = next(self.parameters()).device if generator is None else generator.device
         if self.prior == "normal":
             return torch.randn(count, self.latent, generator=generator, device=device)
         return 2 * torch.rand(count, self.latent, generator=generator, device=device) - 1
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A model that tells the code of a picture: of a sampler, the latent it would be made from.
+
+    Attributes:
+        latent: Numbers in a code.
+    """
+
+    latent: int
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) pictures in [-1, 1] to (B, latent)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 from datasets.errors import UserError
 from datasets.images import read
 from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from models.contract import Encoder
 from translate.files import digest_of
 from translate.latents import drawn
 from translate.plan import NothingFoundError
@@ -98,7 +99,7 @@ def plan_arithmetic(
         return tuple(_judged(loaded, term, image) for term, image in zip(terms, made, strict=False))
 
     told = " ".join(f"{'+' if term.sign > 0 else '-'} {term.digest}" for term in terms)
-    origin = f"{told}, class {label}" + ("" if loaded.sampler.encodes else f", seed {seed}")
+    origin = f"{told}, class {label}" + ("" if isinstance(loaded.sampler, Encoder) else f", seed {seed}")
     result = picture(destination, Path("result"), origin, label, lambda: latents()[-1:], options)
     strip = Piece(place(destination, Path("strip.png")), origin, (label,) * (len(terms) + 1), latents, save_strip)
     return settled([result, strip], destination, options, tuple(note for term in terms for note in term.notes))
@@ -122,7 +123,7 @@ def _read(sign: int, path: Path, loaded: LoadedSampler) -> Term:
 def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Tensor:
     """(N, latent), always in float32: an error here is one of the whole picture."""
     model, placed = loaded.sampler, loaded.numerics.place(images, loaded.device)
-    if model.encodes:
+    if isinstance(model, Encoder):
         with torch.inference_mode():
             return torch.cat([model.encode(image[None]) for image in placed]).float().cpu()
     starts = torch.stack([drawn(model, seed, label, index) for index in range(STARTS)])
@@ -132,7 +133,7 @@ def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Te
 def _judged(loaded: LoadedSampler, term: Term, made: Tensor) -> str:
     """How well a term's latent tells its picture."""
     error = float(((made.clamp(-1, 1) - term.image) / 2).square().mean())
-    found_by = "the encoder" if loaded.sampler.encodes else "descent"
+    found_by = "the encoder" if isinstance(loaded.sampler, Encoder) else "descent"
     decibels = "" if error == 0 else f" ({-10 * math.log10(error):.1f} dB)"
     return (
         f"{term.path}: the latent that {found_by} found gives it back to {255 * math.sqrt(error):.1f} levels "

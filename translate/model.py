@@ -213,7 +213,8 @@ def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]
     try:
         with safe_open(path, "pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+            names = file.keys() if weights else []
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: cannot be read as a model file: {error}") from None
     if METADATA_KEY not in metadata:

@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from datasets.contract import Opened, Pictures, Samples, seed_of
 from datasets.errors import DataError, UserError
-from models.contract import Sampler
+from models.contract import Encoder
 from models.inference import as_shipped
 from translate.distributed import World
 from translate.experiment import Experiment, with_overrides
@@ -37,17 +37,6 @@ AT_ONCE = 500  # pictures encoded at a time
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)  # tried, as a sum over weights beside the sum over labels
 FOLDS = 3
 STEPS, BATCH, RATE = 500, 50, 1e-3  # Adam's, of the networks that are trained
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """A network that tells codes, (B, latent), of pictures."""
-
-    latent: int
-
-    def encode(self, image: Tensor) -> Tensor:
-        """The code of each picture."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,7 @@ def probe(
     """
     path = model_path(model)
     network, card = rebuild(path)
-    if not isinstance(network, Encoder) or (isinstance(network, Sampler) and not network.encodes):
+    if not isinstance(network, Encoder):
         name = card.experiment.model.name
         raise ModelError(f"{path}: a {name} model tells no codes of pictures; probe an autoencoder or a VAE")
     experiment = with_overrides(card.experiment, overrides)

@@ -89,8 +89,6 @@ class VAE(Translator, Sampler):
         likelihood: Of a picture, given what the decoder made.
     """
 
-    encodes = True
-
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.channels_in = self.channels_out = self.channels = config.channels

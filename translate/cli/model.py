@@ -92,9 +92,9 @@ def _translated(network: "Translator | Sampler") -> dict[str, Any]:
 
 def _sampled(network: "Translator | Sampler") -> dict[str, Any]:
     """What a network that makes pictures from noise takes and makes; nothing of others."""
-    from models.contract import Sampler
+    from models.contract import Encoder, Sampler
 
     if not isinstance(network, Sampler):
         return {}
     made = {"latent": network.latent, "prior": network.prior, "size": network.size, "classes": list(network.domains)}
-    return {**made, "encoder": network.encodes}
+    return {**made, "encoder": isinstance(network, Encoder)}
