@@ -20,9 +20,9 @@ from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, wi
 from models.contract import Encoder
 from translate.files import digest_of
 from translate.latents import drawn
+from translate.pieces import Piece, SampleOptions, SamplePlan, picture, place, refuse_points, settled
 from translate.plan import NothingFoundError
 from translate.projection import STARTS, project
-from translate.samples import Piece, SampleOptions, SamplePlan, picture, place, refuse_points, settled
 from translate.sampling import LoadedSampler
 from translate.sheet import contact_sheet
 

@@ -13,8 +13,9 @@ from models.contract import Sampler, Translator
 from translate.experiment import Experiment, load_experiment
 from translate.folder import RunOptions, translate_folder
 from translate.model import load_model, model_path, rebuild
+from translate.pieces import SampleOptions, run_samples
 from translate.recipes import recipe_names, recipe_path, recipe_summary
-from translate.samples import SampleOptions, plan_samples, run_samples
+from translate.samples import plan_samples
 from translate.sampling import load_sampler
 from translate.training import Training
 

@@ -28,15 +28,9 @@ from translate.experiment import Experiment
 from translate.hardware import Numerics
 from translate.manifest import Outcome
 from translate.model import Card
+from translate.pieces import SampleOptions, SamplePlan, run_samples
 from translate.projection import project
-from translate.samples import (
-    SampleOptions,
-    SamplePlan,
-    plan_interpolation,
-    plan_manifold,
-    plan_samples,
-    run_samples,
-)
+from translate.samples import plan_interpolation, plan_manifold, plan_samples
 from translate.sampling import LoadedSampler
 
 

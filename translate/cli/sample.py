@@ -20,7 +20,7 @@ from translate.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from translate.samples import SampleOptions, SamplePlan
+    from translate.pieces import SampleOptions, SamplePlan
     from translate.sampling import LoadedSampler
 
 # What to make besides single pictures of a seed, and which options each takes.
@@ -91,7 +91,7 @@ def sample(
 
     A model without an encoder searches for the latents of these pictures, and says how near it came.
     """
-    from translate.samples import SampleOptions, run_samples
+    from translate.pieces import SampleOptions, run_samples
     from translate.sampling import load_sampler
 
     mode = _mode({"interpolate": interpolate, "arithmetic": arithmetic, "manifold": manifold or None})
