@@ -4,7 +4,6 @@ The five attributes of CelebA that are chosen by default, and the way two sets a
 (arXiv:1711.09020).
 """
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from datasets.errors import DataError
 from datasets.folder import natural
 from datasets.pictures import FolderLabels
 from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.tables import read_table
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "-1", "false", "no"})
 
@@ -51,26 +51,17 @@ class AttributeTable(Settings):
     def read(self, root: Path, files: Sequence[File]) -> tuple[LabelSet, Labels, list[str]]:
         """Each picture's attributes, and a sentence about each picture whose row is missing or unclear."""
         path = root / self.table
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = csv.DictReader(file)
-                columns = list(rows.fieldnames or [])
-                if self.file_column not in columns:
-                    raise DataError(
-                        f"{path}: expected a column {self.file_column} with the pictures' paths, found "
-                        f"{', '.join(columns) or 'nothing'}; name yours with --set data.labels.file_column=…"
-                    )
-                table = {(row[self.file_column] or "").strip(): row for row in rows}
-        except FileNotFoundError:
-            raise DataError(f"{path}: expected a table of attributes, found nothing; set data.labels.table=…") from None
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise DataError(f"{path}: cannot be read as a table: {error}") from None
-        columns.remove(self.file_column)
+        columns, rows = read_table(path, self.file_column)
         chosen = _label_set(path, self.attributes or tuple(columns), self.groups, columns)
-        found = {
-            name: {attribute: row.get(attribute) or "" for attribute in chosen.names} for name, row in table.items()
-        }
-        return chosen, *_told(path, chosen, {file.name: found.get(file.name) for file in files})
+        found: dict[str, dict[str, str]] = {}
+        contradicted: dict[str, str] = {}  # pictures with a sentence about each
+        for name, row in rows:
+            values = {attribute: row[attribute] for attribute in chosen.names}
+            if found.setdefault(name, values) != values:
+                contradicted[name] = f"{name}: {path.name} has two rows for it, and they differ"
+        asked = {file.name: found.get(file.name) for file in files if file.name not in contradicted}
+        labels, problems = _told(path, chosen, asked)
+        return chosen, labels, problems + [contradicted[file.name] for file in files if file.name in contradicted]
 
 
 class CelebATable(Settings):

@@ -1,10 +1,9 @@
 """Pictures to learn from one by one, with or without labels: any tree of files, a folder a class, or a table."""
 
-import csv
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -15,6 +14,7 @@ from datasets.contract import Opened, Pictures, Settings, chosen_by
 from datasets.errors import DataError
 from datasets.folder import is_junk, natural
 from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.tables import read_table
 
 
 class NoLabels(Settings):
@@ -67,7 +67,8 @@ class TableLabels(Settings):
         labels: dict[str, str] = {}
         unsure = set()
         problems = []
-        for name, label in self._rows(path):
+        _, rows = read_table(path, self.file_column, self.label_column)
+        for name, label in ((name, row[self.label_column]) for name, row in rows if row[self.label_column]):
             if labels.setdefault(name, label) != label:
                 problems.append(f"{path}: calls {name} both {labels[name]} and {label}")
                 unsure.add(name)
@@ -75,29 +76,6 @@ class TableLabels(Settings):
                 problems.append(f"{path}: labels {name}, and there is no such picture")
         problems += [f"{file.path}: has no label in {path.name}" for file in files if file.name not in labels]
         return {name: label for name, label in labels.items() if name in names - unsure}, problems
-
-    def _rows(self, path: Path) -> Iterator[tuple[str, str]]:
-        """The names and labels in the rows that have both."""
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = csv.DictReader(file)
-                columns = rows.fieldnames or []
-                if self.file_column not in columns or self.label_column not in columns:
-                    raise DataError(
-                        f"{path}: expected the columns {self.file_column} and {self.label_column}, separated by "
-                        f"commas, found {', '.join(columns) or 'nothing'}; name yours with "
-                        "--set data.labels.file_column=… --set data.labels.label_column=…"
-                    )
-                for row in rows:
-                    name, label = ((row[column] or "").strip() for column in (self.file_column, self.label_column))
-                    if name and label:
-                        yield PurePosixPath(name).as_posix(), label
-        except FileNotFoundError:
-            raise DataError(f"{path}: expected a table of labels, found nothing; set data.labels.table=…") from None
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path}: expected a table of labels in UTF-8, and cannot read it: {error}") from None
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 LabelsConfig = Annotated[

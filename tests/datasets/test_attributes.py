@@ -122,13 +122,25 @@ def test_pictures_without_attributes_are_named_and_can_be_left_out(faces):
     [
         ({"attributes": ["old"]}, r"there is no old; the table's columns are black, blond, young"),
         ({"attributes": ["young", "black"], "groups": [HAIR]}, r"there is no blond; a group is of chosen attributes"),
-        ({"file_column": "path"}, r"expected a column path .*, found file, black, blond, young; name yours with"),
-        ({"table": "other.csv"}, r"other\.csv: expected a table of attributes, found nothing"),
+        ({"file_column": "path"}, r"expected the column path, .*, found file, black, blond, young; name yours with"),
+        ({"table": "other.csv"}, r"other\.csv: expected a table of labels, found nothing"),
     ],
 )
 def test_what_a_table_lacks_is_said_with_what_it_has(faces, chosen, sentence):
     with pytest.raises(DataError, match=sentence):
         config(labels={"kind": "csv", **chosen}).open(faces)
+
+
+def test_rows_that_contradict_each_other_are_named_and_left_out_when_asked(faces):
+    write_table(faces / "labels.csv", TABLE)
+    with (faces / "labels.csv").open("a", encoding="utf-8") as file:
+        same, other = (",".join(["6.png", *map(str, row)]) for row in (TABLE["6.png"], [1 - v for v in TABLE["6.png"]]))
+        file.write(f"{same}\n{other}\n")
+    with pytest.raises(DataError, match=r"6\.png: labels\.csv has two rows for it, and they differ"):
+        config(labels={"kind": "csv"}).open(faces)
+    opened = config(labels={"kind": "csv"}, skip_bad=True).open(faces)
+    known = {part.name(index) for part in (opened.training, opened.validation) for index in range(len(part))}
+    assert known == set(TABLE) - {"6.png"}
 
 
 def test_another_file_in_celebas_place_is_refused(faces):
