@@ -1,5 +1,7 @@
 """Ready models and the command line, for the tests of the application."""
 
+import contextlib
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +37,25 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def no_file_beyond() -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """`with no_file_beyond(300):` no file may become larger: as on a full disk, the rest of a write fails.
+
+    To be left before a test ends, since the limit holds for the log of the tests too, where that is a file.
+    """
+
+    @contextlib.contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited
 
 
 @pytest.fixture(scope="session")

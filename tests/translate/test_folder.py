@@ -5,13 +5,13 @@ import ctypes
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -362,34 +362,33 @@ def test_an_output_folder_that_cannot_be_written_to_keeps_what_it_had(unchanged:
     assert (out / "a.png").read_bytes() == b"mine"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which no 200 kB find place: a small disk where one can be mounted, else files kept that small."""
-    folder = tmp_path / "small"
+@contextlib.contextmanager
+def small_disk(folder: Path, no_file_beyond: Callable[[int], AbstractContextManager[None]]) -> Iterator[None]:
+    """In `folder` no 200 kB find place: a small disk where one can be mounted, else files kept that small."""
     folder.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
     if sys.platform == "linux" and subprocess.run(mounting, capture_output=True, check=False).returncode == 0:
-        yield folder
+        yield
         subprocess.run(["umount", str(folder)], check=True)
     else:
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
-        yield folder
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        with no_file_beyond(200_000):
+            yield
 
 
 def test_a_full_disk_fails_what_finds_no_place_and_leaves_nothing_half(
-    unchanged: Models, small_disk: Path, tmp_path: Path
+    unchanged: Models, no_file_beyond: Callable[[int], AbstractContextManager[None]], tmp_path: Path
 ) -> None:
-    folder = noise(tmp_path / "in", "1 large.png", "3 large.bmp", "5 large.tif", size=(300, 300))
+    folder, small = noise(tmp_path / "in", "1 large.png", "3 large.bmp", "5 large.tif", size=(300, 300)), tmp_path / "s"
     noise(folder, "2 small.png", "4 small.png")
-    outcomes = run(unchanged(), folder, small_disk / "out")
+    with small_disk(small, no_file_beyond):
+        outcomes = run(unchanged(), folder, small / "out")
+        left, manifest = files_in(small / "out"), lines_of(small / "out" / "manifest.jsonl")
     assert {name for name, status in statuses(outcomes).items() if status == "ok"} == {"2 small.png", "4 small.png"}
     for outcome in outcomes.values():
         if outcome.status == "failed":
             assert str(outcome.output) in (outcome.reason or "")
-    assert files_in(small_disk / "out") == {"2 small.png", "4 small.png", "manifest.jsonl"}
-    assert {line["status"] for line in lines_of(small_disk / "out" / "manifest.jsonl")} <= {"writing", "ok", "failed"}
+    assert left == {"2 small.png", "4 small.png", "manifest.jsonl"}
+    assert {line["status"] for line in manifest} <= {"writing", "ok", "failed"}
 
 
 def test_a_manifest_that_finds_no_place_is_told_and_does_not_end_the_run(unchanged: Models, tmp_path: Path) -> None:

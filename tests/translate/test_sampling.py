@@ -3,8 +3,8 @@
 import csv
 import json
 import math
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -308,19 +308,12 @@ def test_numbers_that_are_none_fail_in_a_sentence(flat: Callable[..., LoadedSamp
     assert not files(tmp_path / "out")
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file may become larger than 300 bytes: as on a full disk, the rest of a write fails."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 def test_a_full_disk_fails_what_finds_no_place(
-    gan: Callable[..., LoadedSampler], tmp_path: Path, full_disk: None
+    gan: Callable[..., LoadedSampler], tmp_path: Path, no_file_beyond: Callable[[int], AbstractContextManager[None]]
 ) -> None:
-    outcomes = sample(gan(), tmp_path / "out", 2)
+    loaded = gan()
+    with no_file_beyond(300):
+        outcomes = sample(loaded, tmp_path / "out", 2)
     assert {o.status for o in outcomes.values()} == {"failed"}
     assert all("File too large" in str(o.reason) for o in outcomes.values())  # the picture, or the line about it
     assert not files(tmp_path / "out")
