@@ -30,12 +30,14 @@ def with_channels(pixels: Floats, channels: int) -> Floats:
 
 def as_floats(pixels: Pixels) -> Floats:
     """(H, W, C) uint8 or uint16 as float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    floats = pixels.astype(np.float32)
+    floats /= np.float32(np.iinfo(pixels.dtype).max)  # in place: of a large photograph no second copy
+    return floats
 
 
 def as_tensor(pixels: Floats) -> Tensor:
     """(H, W, C) floats in [0, 1] as a (C, H, W) tensor in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))) * 2 - 1
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy()).mul_(2).sub_(1)
 
 
 def as_pixels(image: Tensor, depth: int) -> Pixels:

@@ -16,6 +16,7 @@ from torch import Tensor
 from datasets.contract import seed_of
 from datasets.errors import UserError
 from datasets.images import Picture, read, write
+from datasets.pixels import BAND
 from datasets.threads import ordered_map
 from translate.auto import BatchChoice, is_flat
 from translate.files import digest_of
@@ -24,7 +25,7 @@ from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
 from translate.plan import Job, Plan, RunOptions, make_plan
-from translate.tiling import Tile, tile_problem, tile_side
+from translate.tiling import Norms, Tile, tile_problem, tile_side
 
 __all__ = ["Outcome", "RunOptions", "run_plan", "translate_folder"]
 
@@ -43,6 +44,7 @@ class _Item:
     outcome: Outcome | None = None
     began: float = 0.0
     tile: Tile = "auto"
+    norms: Norms = "exact"
     alone: bool = False  # too large to be translated with others at once
 
     @property
@@ -92,7 +94,7 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
 def _digest(options: RunOptions, model: LoadedModel) -> str:
     # Only what changes a picture counts: with another batch or limit a file is still up to date.
     # What is aimed for stands in each picture's own line.
-    told = {"work_size": options.work_size, "save": options.save.model_dump()}
+    told = {"work_size": options.work_size, "norms": options.norms, "save": options.save.model_dump()}
     text = json.dumps({**told, "precision": model.numerics.precision}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -125,12 +127,13 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
         precision = "fp32"
         notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
     height, width = image.shape[-2:]
-    alone = tile_side(model.translator, height, width, options.tile) is not None
-    return _Item(job, digest, picture, image, precision, notes=notes, began=began, tile=options.tile, alone=alone)
+    alone = tile_side(model.translator, height, width, options.tile, options.norms) is not None
+    tile, norms = options.tile, options.norms
+    return _Item(job, digest, picture, image, precision, None, notes, None, began, tile, norms, alone)
 
 
-def _failed(job: Job, reason: str) -> _Item:
-    return _Item(job, outcome=Outcome(job.name, job.output, "failed", reason))
+def _failed(job: Job, reason: str, *, out_of_memory: bool = False) -> _Item:
+    return _Item(job, outcome=Outcome(job.name, job.output, "failed", reason, out_of_memory=out_of_memory))
 
 
 def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[_Item]]:
@@ -161,7 +164,8 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) 
         torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
     began = time.perf_counter()
     try:
-        outputs = model.run(torch.stack(images), group[0].job.domain, group[0].precision, group[0].tile)
+        batch = torch.stack(images) if len(images) > 1 else images[0][None]  # of a large one no copy
+        outputs = model.run(batch, group[0].job.domain, group[0].precision, group[0].tile, group[0].norms)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
@@ -170,20 +174,24 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) 
         height, width = images[0].shape[-2:]
         why = tile_problem(model.translator) or "not even in tiles"
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
-        return [_failed(group[0].job, reason)]
+        return [_failed(group[0].job, reason, out_of_memory=True)]
     choice.learn(kind, len(group), time.perf_counter() - began)
     return [_checked(model, replace(item, output=output)) for item, output in zip(group, outputs, strict=True)]
 
 
 def _checked(model: LoadedModel, item: _Item) -> _Item:
     """The item, computed again in fp32 where its output holds infinities or no numbers."""
-    if item.output is None or item.image is None or item.output.isfinite().all():
-        return item
+    if item.output is None or item.image is None or _finite(item.output):
+        return replace(item, image=None)
     if item.precision != "fp32":
-        output = model.run(item.image[None], item.job.domain, "fp32", item.tile)[0]
+        output = model.run(item.image[None], item.job.domain, "fp32", item.tile, item.norms)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
         return _checked(model, replace(item, output=output, precision="fp32", notes=notes))
     return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")
+
+
+def _finite(output: Tensor) -> bool:
+    return all(bool(rows.isfinite().all()) for rows in torch.split(output, BAND, dim=1))
 
 
 def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:

@@ -23,6 +23,7 @@ class Outcome:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
+    out_of_memory: bool = False  # why it failed: not even the smallest tile found place
 
 
 class Manifest:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
 from translate.pictures import as_input, as_output, of_kind, to_picture
-from translate.tiling import SMALLEST, tile_problem, tile_side, translate_tiled
+from translate.tiling import SMALLEST, Norms, Tile, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
 
@@ -90,7 +90,8 @@ class LoadedModel:
         images: Tensor,
         domain: Domain = 0,
         precision: str | None = None,
-        tile: int | Literal["auto", "off"] = "auto",
+        tile: Tile = "auto",
+        norms: Norms = "exact",
     ) -> Tensor:
         """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host.
 
@@ -104,7 +105,7 @@ class LoadedModel:
                 return translate_batch(self.translator, placed, domain).float().cpu()
 
         height, width = images.shape[-2:]
-        side = tile_side(self.translator, height, width, tile)
+        side = tile_side(self.translator, height, width, tile, norms)
         if side is None:
             try:
                 return whole(images)
@@ -113,7 +114,7 @@ class LoadedModel:
                 fewer = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
                 if not memory_ran_out(error) or not fewer or side < SMALLEST:
                     raise
-        tiled = [translate_tiled(whole, self.translator, image, side) for image in images]
+        tiled = [translate_tiled(whole, self.translator, image, side, norms) for image in images]
         return tiled[0][None] if len(tiled) == 1 else torch.stack(tiled)
 
 

@@ -17,7 +17,7 @@ from datasets.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOpti
 from datasets.kinds import FORMAT_OF
 from models.contract import Domain, Translator
 from translate.files import folder_of
-from translate.tiling import SMALLEST, Tile, check_tile
+from translate.tiling import SMALLEST, Norms, Tile, check_tile
 
 HEADS_READ = 50  # of a folder, to see what sizes it holds
 
@@ -37,6 +37,8 @@ class RunOptions(Settings):
         work_size: Scale the shorter side to this many pixels for the model, and its output back.
         batch: Pictures of one size that the model gets at once; null: as many as suits.
         tile: Pixels on a side of the tiles that pictures are cut into; "auto": where they are large; "off": never.
+        norms: What norms over the whole picture are given where it is cut into tiles: its own statistics ("exact"), or
+            those of a reduced copy ("reduced"), which is much cheaper: no seams, but another result.
         on_exists: What to do where an output exists: refuse, skip what is up to date, or overwrite.
         shard: (i, n), counted from 1: do every n-th picture from the i-th on.
     """
@@ -45,6 +47,7 @@ class RunOptions(Settings):
     work_size: int | None = Field(None, ge=1)
     batch: int | None = Field(None, ge=1)
     tile: Tile = "auto"
+    norms: Norms = "exact"
     on_exists: Literal["error", "skip", "overwrite"] = "error"
     recurse: bool = True
     limit: int | None = Field(None, ge=1)
@@ -107,7 +110,7 @@ def make_plan(
         UserError: Something would be overwritten, two outputs would be one file, there is no room for larger pictures,
             or tiles were asked for that cannot be.
     """
-    check_tile(translator, options.tile)
+    check_tile(translator, options.tile, options.norms)
     aims = targets(translator, options.to)
     if len(aims) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
         raise UserError(f"{destination}: is one file, and each of the {len(aims)} targets needs its own: give a folder")

@@ -6,7 +6,8 @@ multiples of the network's `multiple`, so that whatever it does to every n-th pi
 
 Norms over the whole picture are settled first, one after the other: a pass over all tiles, as far as the norm, measures
 what it is given, and from then on it uses that. Nothing but means and variances is kept, and every norm wants a pass:
-with n of them it takes about n / 2 times as long as in one piece.
+with n of them it takes about n / 2 times as long as in one piece. The cheaper choice measures all norms at once on the
+picture reduced to the size of a tile: one small pass and no seams, but not the result that the whole picture gives.
 """
 
 import tempfile
@@ -19,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -28,6 +30,7 @@ from models.inference import padded
 from translate.hardware import memory_ran_out
 
 Tile = int | Literal["auto", "off"]
+Norms = Literal["exact", "reduced"]
 
 SMALLEST, LARGEST = 32, 1536  # input pixels on a side that `auto` and a lack of memory may lead to
 WORTH = 28  # margins on a side from which a tile's surroundings cost less than 15 % of it: (1 + 2 / 28)² = 1.15
@@ -60,23 +63,27 @@ def tile_problem(translator: Translator) -> str | None:
     return None
 
 
-def check_tile(translator: Translator, tile: Tile) -> None:
-    """Refuse tiles that were asked for and cannot be.
+def check_tile(translator: Translator, tile: Tile, norms: Norms = "exact") -> None:
+    """Refuse tiles that were asked for and cannot be, and a choice of norms where there is none.
 
     Raises:
-        UserError: The network cannot work in tiles.
+        UserError: The network cannot work in tiles, or has no norms over the whole picture.
     """
     problem = tile_problem(translator)
+    if norms == "reduced" and (problem is not None or not translator.global_norm):
+        raise UserError(f"--norms reduced: {problem or 'this model has no norms over the whole picture'}; leave it out")
     if isinstance(tile, int) and problem is not None:
         raise UserError(f"--tile {tile}: {problem}; leave it at auto, or translate at a smaller --work-size")
 
 
-def tile_side(translator: Translator, height: int, width: int, tile: Tile = "auto") -> int | None:
+def tile_side(
+    translator: Translator, height: int, width: int, tile: Tile = "auto", norms: Norms = "exact"
+) -> int | None:
     """Pixels on a side of the tiles for a picture; None where it is translated in one piece."""
     if tile == "off" or translator.margin is None or tile_problem(translator) is not None:
         return None
     if tile == "auto":
-        if translator.global_norm:
+        if translator.global_norm and norms == "exact":
             return None  # it takes many times as long; where memory runs out, it is done all the same
         side = _up(min(max(WORTH * translator.margin, 512), LARGEST), translator.multiple)
         return side if max(height, width) > side + 2 * translator.margin else None
@@ -84,11 +91,14 @@ def tile_side(translator: Translator, height: int, width: int, tile: Tile = "aut
     return side if max(height, width) > side else None
 
 
-def translate_tiled(run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int) -> Tensor:
+def translate_tiled(
+    run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int, norms: Norms = "exact"
+) -> Tensor:
     """Translate (C, H, W) in tiles of `side` pixels into (C', s * H, s * W), float32 on the host.
 
     `run` translates (1, C, h, w) of sizes that the network takes. Where memory runs out, tiles are halved from there
-    on, and what is done stays done. A result of more than `IN_MEMORY` bytes lies in a temporary file.
+    on, and what is done stays done. A result of more than `IN_MEMORY` bytes lies in a temporary file. `norms` tells
+    whether norms over the whole picture are given its own statistics, or those of the picture reduced.
 
     Raises:
         RuntimeError, MemoryError: Memory is not enough for the smallest tile.
@@ -102,7 +112,8 @@ def translate_tiled(run: Callable[[Tensor], Tensor], translator: Translator, ima
         place = canvas[:, scale * area.top : scale * area.bottom, scale * area.left : scale * area.right]
         place.copy_(output[:, : place.shape[1], : place.shape[2]])
 
-    with _settled_norms(tiles) if translator.global_norm else nullcontext():
+    settled = _reduced_norms if norms == "reduced" else _settled_norms
+    with settled(tiles) if translator.global_norm else nullcontext():
         tiles.visit(put, height, width)
     return canvas
 
@@ -201,6 +212,28 @@ def _settled_norms(tiles: _Tiles) -> Iterator[None]:
             statistics = _Statistics()
             tiles.visit(partial(_measure, tiles, norm, statistics), height, width)
             frozen.append(norm.register_forward_hook(_use(statistics)))
+        yield
+    finally:
+        _remove(frozen)
+
+
+@contextmanager
+def _reduced_norms(tiles: _Tiles) -> Iterator[None]:
+    """While it lasts, every norm uses the statistics that the picture gives when it is reduced to a tile's size."""
+    height, width = tiles.image.shape[-2:]
+    share = min(1.0, tiles.side / max(height, width))
+    size = [max(1, round(share * height)), max(1, round(share * width))]
+    reduced = F.interpolate(tiles.image, size, mode="bilinear", antialias=True)
+    statistics = {norm: _Statistics() for norm in tiles.translator.modules() if isinstance(norm, nn.InstanceNorm2d)}
+    handles = [
+        norm.register_forward_pre_hook(lambda module, given: statistics[module].add(given[0])) for norm in statistics
+    ]
+    try:
+        tiles.run(padded(reduced, tiles.translator.multiple, tiles.translator.minimum))
+    finally:
+        _remove(handles)
+    frozen = [norm.register_forward_hook(_use(found)) for norm, found in statistics.items() if found.count]
+    try:
         yield
     finally:
         _remove(frozen)

@@ -190,6 +190,10 @@ def test_norms_of_the_whole_picture_are_tiled_where_asked_or_needed_alone() -> N
     assert tile_problem(network) is None
     assert tile_side(network, 10**5, 10**5) is None
     assert tile_side(network, 300, 300, 64) == 64
+    assert tile_side(network, 10**5, 10**5, norms="reduced") is not None
+    check_tile(network, "auto", "reduced")
+    with pytest.raises(UserError, match="--norms reduced: this model has no norms over the whole picture"):
+        check_tile(Bicubic(2), "auto", "reduced")
 
 
 @pytest.mark.parametrize("name", ["unet-instance", "resnet-instance", "stargan"])
@@ -207,6 +211,29 @@ def test_norms_are_as_before_once_the_tiles_are_done(name: str) -> None:
     with pytest.raises(RuntimeError, match="something else"):
         translate_tiled(broken, network, image, 32)
     assert torch.equal(network(image[None]), before)
+
+
+@pytest.mark.parametrize("name", ["unet-instance", "resnet-instance", "stargan"])
+def test_norms_of_a_reduced_copy_cost_one_pass_and_leave_no_seams(name: str) -> None:
+    network = BUILDERS[name]().eval()
+    image = torch.rand(3, 160, 192) * 2 - 1
+    before = whole(network)(image[None])[0]
+    passes: list[torch.Size] = []
+
+    def counted(image: Tensor) -> Tensor:
+        passes.append(image.shape)
+        return whole(network)(image)
+
+    made = translate_tiled(counted, network, image, 96, "reduced")
+    assert len(passes) == 1 + 4
+    assert max(passes[0][-2:]) == 96
+    with tiling._reduced_norms(tiling._Tiles(whole(network), network, image[None], 96)):
+        expected = whole(network)(image[None])[0]  # the same statistics, in one piece
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+    assert not torch.allclose(made, before, rtol=0, atol=1e-2)  # they are not the picture's own
+    assert torch.equal(whole(network)(image[None])[0], before)  # and are gone again
+    same = translate_tiled(whole(network), network, image, 192, "reduced")  # nothing is reduced
+    torch.testing.assert_close(same, before, rtol=0, atol=1e-4)
 
 
 def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
@@ -251,6 +278,22 @@ def test_a_picture_too_large_for_the_memory_is_tiled_by_itself(enlarger, tmp_pat
     torch.testing.assert_close(narrow.run(image), enlarger.run(image), rtol=0, atol=1e-5)
     with pytest.raises(torch.OutOfMemoryError):
         narrow.run(image, tile="off")
+
+
+def test_a_picture_for_which_memory_never_suffices_has_an_exit_code_of_its_own(
+    command, model_file: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrow(model: Translator, image: Tensor, domain: int = 0) -> Tensor:
+        if image.shape[-2] > 31:
+            raise torch.OutOfMemoryError("injected")
+        return translate_batch(model, image, domain)
+
+    monkeypatch.setattr("translate.model.translate_batch", narrow)
+    ended = command("run", model_file, photos, tmp_path / "out")
+    assert ended.code == 7
+    assert "c.jpg: memory is not enough for 48x48 pixels" in ended.err
+    assert "2 failed" not in ended.err
+    assert (tmp_path / "out" / "a.png").exists()
 
 
 def test_the_command_refuses_tiles_that_cannot_be(command, make_model, photos: Path, tmp_path: Path) -> None:

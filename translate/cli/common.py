@@ -25,6 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 
 INTERRUPTED = 130  # exit code: stopped by a person or the system, everything saved
 SOME_FAILED = 3  # exit code: the work is done, and some inputs failed
+OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of them
 
 
 def console() -> "Console":
@@ -72,14 +73,14 @@ def described(outcome: "Outcome") -> dict[str, Any]:
     return {**told, "reason": outcome.reason, "notes": list(outcome.notes), **outcome.record}
 
 
-def end(counts: dict[str, int], destination: Path, *, interrupted: bool) -> None:
+def end(counts: dict[str, int], destination: Path, *, interrupted: bool, out_of_memory: bool = False) -> None:
     """The last line of a verb over a folder, and its exit code."""
     tally = ", ".join(f"{count} {status}" for status, count in counts.items())
     console().print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     if counts["failed"]:
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(OUT_OF_MEMORY if out_of_memory else SOME_FAILED)
 
 
 def parsed(kind: type[S], **values: Any) -> S:

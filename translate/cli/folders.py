@@ -73,7 +73,8 @@ def carry_out(stream: Generator["Outcome", None, None], plan: "Plan", *, compare
         print_json({"out": absolute(plan.destination), "counts": counts, "notes": list(plan.notes), "files": files})
     if compare:
         _compare(outcomes, plan, console())
-    end(counts, plan.destination, interrupted=interrupted)
+    out_of_memory = any(outcome.out_of_memory for outcome in outcomes)
+    end(counts, plan.destination, interrupted=interrupted, out_of_memory=out_of_memory)
 
 
 def _sheet_of(plan: "Plan") -> Path:

@@ -51,6 +51,13 @@ def run(
         typer.Option(min=0, max=1, help="Of an SRGAN: 0 is its first stage, true to the pixels; 1 its second."),
     ] = None,
     tile: Tile = "auto",
+    norms: Annotated[
+        str,
+        typer.Option(
+            metavar="exact|reduced",
+            help="In tiles, norms over the whole picture: its own statistics, or, much faster, a reduced copy's.",
+        ),
+    ] = "exact",
     device: Device = "auto",
     precision: Precision = "auto",
     image_format: Format = "keep",
@@ -79,6 +86,7 @@ def run(
         on_exists=on_exists,
         batch=batch,
         tile=tile,
+        norms=norms,
         pixel_limit=pixel_limit,
         recurse=recurse,
         limit=limit,
