@@ -77,6 +77,16 @@ class Attributed(NamedTuple):
     source: Tensor
 
 
+class Masked(NamedTuple):
+    """Pictures, (B, 3, H, W) float32 in [-1, 1], and where a hole is to be thought of.
+
+    `mask`, (B, 1, H, W) float32, is 1 in the hole and 0 elsewhere; the picture still shows what is there.
+    """
+
+    image: Tensor
+    mask: Tensor
+
+
 class LabelSet(Settings):
     """The labels by which the pictures of one source are known.
 

@@ -10,6 +10,7 @@ from datasets.attributes import AttributesConfig
 from datasets.contract import Opened, Settings, chosen_by
 from datasets.errors import UserError
 from datasets.idx import IdxConfig
+from datasets.inpainting import InpaintingConfig
 from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
@@ -94,7 +95,8 @@ DataUnion = Annotated[
     | Annotated[PicturesConfig, Tag("pictures")]
     | Annotated[IdxConfig, Tag("idx")]
     | Annotated[PointsConfig, Tag("points")]
-    | Annotated[SuperResolutionConfig, Tag("super-resolution")],
+    | Annotated[SuperResolutionConfig, Tag("super-resolution")]
+    | Annotated[InpaintingConfig, Tag("inpainting")],
     chosen_by("kind", "paired"),
 ]
 DATA = [get_args(member)[0] for member in get_args(get_args(DataUnion)[0])]  # every kind's settings
