@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from models.backbones.super_resolution import CompactChain, RRDBNet, SRDiscriminator, SRResNet, start_as_nearest
@@ -141,3 +142,18 @@ def test_a_judge_gives_one_score_a_picture() -> None:
     assert scores.shape == (3, 1)
     scores.sum().backward()
     assert all(parameter.grad is not None for parameter in judge.parameters())
+
+
+def test_the_compact_chain_learns_from_the_start() -> None:
+    torch.manual_seed(0)
+    network = CompactChain(2, depth=8, width=12)
+    large = F.interpolate(torch.rand(8, 3, 8, 8), (48, 48), mode="bicubic").clamp(0, 1)
+    small = F.interpolate(large, scale_factor=0.5, mode="bicubic", antialias=True)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    untrained = F.l1_loss(network(small), large)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = F.l1_loss(network(small), large)
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.5 * untrained
