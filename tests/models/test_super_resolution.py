@@ -156,4 +156,4 @@ def test_the_compact_chain_learns_from_the_start() -> None:
         loss = F.l1_loss(network(small), large)
         loss.backward()
         optimizer.step()
-    assert loss < 0.5 * untrained
+    assert loss < 0.3 * untrained
