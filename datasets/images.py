@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "read_header",
     "recompress",
+    "upright",
     "write",
 ]
 
@@ -92,7 +93,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture will be once read: upright width and height, channels (1 or 3), depth (8 or 16), alpha."""
+    """What a picture will be once read: upright width and height, channels (1 or 3), depth (8 or 16), alpha.
+
+    `orientation` is EXIF's, 1 to 8: how what lies in the file is turned to be upright.
+    """
 
     width: int
     height: int
@@ -100,6 +104,7 @@ class Header:
     depth: int
     alpha: bool
     format: str
+    orientation: int = 1
 
 
 class SaveOptions(Settings):
@@ -132,10 +137,11 @@ def read_header(path: Path) -> Header:
                 decoding.refuse_unfaithful(image)
                 channels, depth, alpha = decoding.shape_of(image)
                 width, height = image.size
+                orientation = decoding.orientation_of(image, stream)
                 # Of a TIFF, Pillow tells the upright size by itself.
-                if image.format != "TIFF" and decoding.orientation_of(image, stream) > 4:
+                if image.format != "TIFF" and orientation > 4:
                     width, height = height, width
-            return Header(width, height, channels, depth, alpha, format_of(image))
+            return Header(width, height, channels, depth, alpha, format_of(image), orientation)
 
 
 def read(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
@@ -155,7 +161,7 @@ def read(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
             f"its name says {expected} and its content is {origin.format}: under that name it is written as {expected}"
         )
         origin = replace(origin, notes=(*origin.notes, note))
-    return Picture(_upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), origin)
+    return Picture(upright(pixels, orientation), None if alpha is None else upright(alpha, orientation), origin)
 
 
 def write(picture: Picture, path: Path, options: SaveOptions | None = None) -> tuple[str, ...]:
@@ -221,7 +227,7 @@ def _opened(stream: BinaryIO) -> Iterator[Image.Image]:
         yield image
 
 
-def _upright(array: Pixels, orientation: int) -> Pixels:
+def upright(array: Pixels, orientation: int) -> Pixels:
     """The one place where pixels are turned: (H, W, ...) as an EXIF orientation, 1 to 8, asks."""
     if orientation > 4:
         array = array.swapaxes(0, 1)
