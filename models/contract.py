@@ -24,7 +24,7 @@ class Translator(nn.Module, ABC):
     it returns (B, channels_out, scale * H, scale * W) in the same range.
 
     Attributes:
-        channels_in: Channels of the pictures it takes.
+        channels_in: Channels of the pictures it takes; 4: RGB, and a fourth that is 1 in holes to fill and 0 elsewhere.
         channels_out: Channels of the pictures it makes.
         scale: How many times larger the output is on each side.
         multiple: H and W must be multiples of this many pixels.
@@ -51,6 +51,11 @@ class Translator(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """Translate (B, channels_in, H, W) pictures toward `domains[domain]`."""
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether it is an inpainter, which must be told what to fill."""
+        return self.channels_in == 4
 
     def aim(self, to: str | None) -> Domain:
         """What `forward` is to be told for what a person calls `to`; None where nothing was said.

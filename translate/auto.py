@@ -135,7 +135,13 @@ class BatchChoice:
 
 
 def _probes_of(translator: Translator) -> dict[str, Tensor]:
-    return probes(translator.channels_in, translator.only_size or PROBE)
+    size = translator.only_size or PROBE
+    pictures = probes(translator.channels_in, size)
+    if translator.fills_holes:
+        for picture in pictures.values():
+            picture[:, 3] = 0
+            picture[:, 3, size // 3 : size // 2, size // 3 : size // 2] = 1
+    return pictures
 
 
 def _run(translator: Translator, numerics: Numerics, device: torch.device, picture: Tensor) -> Tensor:

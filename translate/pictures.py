@@ -71,8 +71,10 @@ def as_input(picture: Picture, translator: Translator, work_size: int | None = N
     """The picture as (channels_in, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given.
 
     Raises:
-        UserError: The translator works on another size alone.
+        UserError: The translator works on another size alone, or needs to be told what to fill.
     """
+    if translator.fills_holes:
+        raise UserError("this model fills holes, and has to be told which: use `translate inpaint`")
     width, height = picture.width, picture.height
     if work_size is not None:
         width, height = work_dimensions(width, height, work_size)

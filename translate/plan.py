@@ -108,8 +108,10 @@ def make_plan(
     Raises:
         NothingFoundError: There are none.
         UserError: Something would be overwritten, two outputs would be one file, there is no room for larger pictures,
-            or tiles were asked for that cannot be.
+            tiles were asked for that cannot be, or the model needs to be told what to fill.
     """
+    if translator.fills_holes:
+        raise UserError("this model fills holes, and has to be told which: use `translate inpaint`")
     check_tile(translator, options.tile, options.norms)
     aims = targets(translator, options.to)
     if len(aims) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
