@@ -8,19 +8,18 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from datasets.contract import seed_of
 from datasets.errors import UserError
-from datasets.images import Picture, read, write
+from datasets.images import write
 from datasets.pixels import BAND
 from datasets.threads import ordered_map
 from translate.auto import BatchChoice, is_flat
-from translate.files import digest_of
 from translate.hardware import memory_ran_out
+from translate.job import Opened, closed, failed, opened
 from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
@@ -35,14 +34,12 @@ class _Item:
     """A picture on its way: read, then translated, or with the outcome it already has."""
 
     job: Job
-    digest: str = ""
-    picture: Picture | None = None
+    given: Opened | None = None
     image: Tensor | None = None
     precision: str = "fp32"
     output: Tensor | None = None
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    began: float = 0.0
     tile: Tile = "auto"
     norms: Norms = "exact"
     alone: bool = False  # too large to be translated with others at once
@@ -100,40 +97,21 @@ def _digest(options: RunOptions, model: LoadedModel) -> str:
 
 
 def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions) -> _Item:
-    began = time.monotonic()
-    try:
-        if job.unreadable:
-            remedy = "; convert it to PNG, TIFF or JPEG first" if job.source.is_file() else ""
-            raise UserError(f"{job.name}: {job.unreadable} cannot be read{remedy}")
-        digest = digest_of(job.source)
-        if options.on_exists == "skip" and job.output.exists():
-            if manifest.is_current(job, digest):
-                return _Item(job, outcome=Outcome(job.name, job.output, "skipped", "is up to date"))
-            raise UserError(
-                f"{job.output}: exists and was not made from this file by this model with these options; "
-                "choose another place, or --on-exists overwrite"
-            )
-        picture = read(job.source, limit=options.pixel_limit)
-    except OSError as error:
-        return _failed(job, f"{job.name}: cannot be read: {error.strerror or error}")
-    except UserError as error:
-        return _failed(job, str(error))
+    given = opened(job, manifest, options)
+    if isinstance(given, Outcome):
+        return _Item(job, outcome=given)
+    picture = given.picture
     try:
         image = as_input(picture, model.translator, options.work_size)
     except UserError as error:
-        return _failed(job, f"{job.name}: {error}")
+        return _Item(job, outcome=failed(job, f"{job.name}: {error}"))
     precision, notes = model.numerics.precision, tuple[str, ...]()
     if precision != "fp32" and (picture.depth == 16 or is_flat(image)):
         precision = "fp32"
         notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
     height, width = image.shape[-2:]
     alone = tile_side(model.translator, height, width, options.tile, options.norms) is not None
-    tile, norms = options.tile, options.norms
-    return _Item(job, digest, picture, image, precision, None, notes, None, began, tile, norms, alone)
-
-
-def _failed(job: Job, reason: str, *, out_of_memory: bool = False) -> _Item:
-    return _Item(job, outcome=Outcome(job.name, job.output, "failed", reason, out_of_memory=out_of_memory))
+    return _Item(job, given, image, precision, None, notes, None, options.tile, options.norms, alone)
 
 
 def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[_Item]]:
@@ -174,7 +152,7 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) 
         height, width = images[0].shape[-2:]
         why = tile_problem(model.translator) or "not even in tiles"
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
-        return [_failed(group[0].job, reason, out_of_memory=True)]
+        return [_Item(group[0].job, outcome=failed(group[0].job, reason, out_of_memory=True))]
     choice.learn(kind, len(group), time.perf_counter() - began)
     return [_checked(model, replace(item, output=output)) for item, output in zip(group, outputs, strict=True)]
 
@@ -187,7 +165,8 @@ def _checked(model: LoadedModel, item: _Item) -> _Item:
         output = model.run(item.image[None], item.job.domain, "fp32", item.tile, item.norms)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
         return _checked(model, replace(item, output=output, precision="fp32", notes=notes))
-    return _failed(item.job, f"{item.job.name}: the model gives values that are no numbers; was its training sound?")
+    reason = f"{item.job.name}: the model gives values that are no numbers; was its training sound?"
+    return _Item(item.job, outcome=failed(item.job, reason))
 
 
 def _finite(output: Tensor) -> bool:
@@ -195,35 +174,11 @@ def _finite(output: Tensor) -> bool:
 
 
 def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:
-    job, picture = item.job, item.picture
-    if item.outcome is not None or picture is None or item.output is None:
-        return item.outcome or Outcome(job.name, job.output, "failed", "was not translated")
-    try:
-        made = as_output(item.output, picture, model.translator, options.work_size)
-        job.output.parent.mkdir(parents=True, exist_ok=True)
-        manifest.begin(job, item.digest)
-        notes = write(made, job.output, options.save)
-    except OSError as error:
-        return Outcome(job.name, job.output, "failed", f"{job.output}: cannot be written: {error.strerror or error}")
-    except UserError as error:
-        return Outcome(job.name, job.output, "failed", str(error))
-    record = {
-        "source": item.digest,
-        "to": job.to,
-        "in": _described(picture),
-        "out": _described(made),
-        "precision": item.precision,
-        "ms": round(1000 * (time.monotonic() - item.began)),
-    }
-    read_notes = () if picture.origin is None else picture.origin.notes
-    return Outcome(job.name, job.output, "ok", notes=(*item.notes, *read_notes, *notes), record=record)
+    if item.outcome is not None or item.given is None or item.output is None:
+        return item.outcome or failed(item.job, "was not translated")
+    made = as_output(item.output, item.given.picture, model.translator, options.work_size)
 
+    def put() -> tuple[str, ...]:
+        return write(made, item.job.output, options.save)
 
-def _described(picture: Picture) -> dict[str, Any]:
-    return {
-        "width": picture.width,
-        "height": picture.height,
-        "channels": picture.channels,
-        "depth": picture.depth,
-        "alpha": picture.alpha is not None,
-    }
+    return closed(item.given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)

@@ -122,9 +122,9 @@ def _at_size(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Float
         return pixels, hole[:, :, np.newaxis]
     known = (~hole).astype(np.float32)[:, :, np.newaxis]
     share = _averaged(known, width, height)
-    mean = _averaged(pixels * known, width, height) / np.maximum(share, np.float32(1e-6))
+    mean = _averaged(pixels * known, width, height) / np.maximum(share, 1e-6)
     small: Mask = share < 0.999
-    return mean, (share <= 0.001 if small.all() else small)
+    return np.asarray(mean, np.float32), (share <= 0.001 if small.all() else small)
 
 
 def _averaged(floats: Floats, width: int, height: int) -> Floats:

@@ -88,6 +88,7 @@ class Job:
     unreadable: str | None = None  # what kind of picture it is, where that kind cannot be read
     to: str | None = None  # what is aimed for, by name, where there is a choice
     domain: Domain = 0  # the same, as the translator is told
+    mask: Path | None = None  # what shows its holes, where a file does
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,23 @@ def make_plan(
         jobs += [replace(job, name=folder / job.name, to=name, domain=domain) for job in found]
     if options.work_size is None and translator.scale == 1 and scaled_to is not None:
         notes += _size_notes(jobs, scaled_to)
-    if not source.is_dir() and jobs[0].output == destination and options.on_exists == "skip" and destination.exists():
-        raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
     _refuse_without_room(jobs, destination, translator.scale)
+    return settled(jobs, source, destination, options, notes)
+
+
+def settled(
+    jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions, notes: Sequence[str] = ()
+) -> Plan:
+    """The plan of these jobs, with the place of its manifest.
+
+    Raises:
+        UserError: Nothing could tell whether a single file is up to date.
+    """
+    single = not source.is_dir() and jobs[0].output == destination
+    if single and options.on_exists == "skip" and destination.exists():
+        raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
     # A single file that was given a name leaves nothing beside it.
-    manifest = None if not source.is_dir() and jobs[0].output == destination else destination / "manifest.jsonl"
-    return Plan(tuple(jobs), destination, manifest, tuple(notes))
+    return Plan(tuple(jobs), destination, None if single else destination / "manifest.jsonl", tuple(notes))
 
 
 def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from translate import __version__
-from translate.cli import data, demo, doctor, evaluate, model, recipes, run, sample, train, upscale
+from translate.cli import data, demo, doctor, evaluate, inpaint, model, recipes, run, sample, train, upscale
 from translate.cli.common import INTERRUPTED
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("run")(run.run)
 app.command("upscale")(upscale.upscale)
+app.command("inpaint")(inpaint.inpaint)
 app.command("sample")(sample.sample)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
