@@ -12,9 +12,9 @@ from datasets.augment import CropConfig
 from datasets.contract import Masked, Opened, Settings, seed_of
 from datasets.errors import DataError
 from datasets.images import read, read_header
+from datasets.mask_files import holes_in, scaled
 from datasets.masks import Mask, MaskName, draw_mask
 from datasets.pile import File, Squares, fingerprint, held_out, listed, sifted, usable
-from datasets.pixels import as_floats, resized, with_channels
 from datasets.threads import Kept
 
 CACHED_MASKS = 2**28  # bytes
@@ -121,7 +121,7 @@ class Holed:
         self.masks = masks
         self.training = training
         self.squares = Squares(files, config.crop, 3, config.cache_gib, training=training)
-        self._read = Kept(lambda place: read_mask(masks[place].path), lambda mask: mask.nbytes, CACHED_MASKS)
+        self._read = Kept(lambda place: holes_in(read(masks[place].path)), lambda mask: mask.nbytes, CACHED_MASKS)
         counts = [_squares(file, config.size) if training else 1 for file in files]
         self._picture = [place for place, count in enumerate(counts) for _ in range(count)]
 
@@ -145,31 +145,14 @@ class Holed:
         kind = int(draws.choice(len(weights), p=weights / weights.sum()))
         if kind < len(shares):
             return draw_mask([*shares][kind], size, size, seed_of(seed, 0))
-        mask = scaled_mask(self._read(int(draws.integers(len(self.masks)))), size, size)
+        mask = scaled(self._read(int(draws.integers(len(self.masks)))), size, size)
         if not self.training:
             return mask
         return np.rot90(mask[:, ::-1] if draws.integers(2) else mask, int(draws.integers(4)))
 
 
-def read_mask(path: Path) -> Mask:
-    """The mask in a picture file, (H, W), True where it is nearer to white than to black.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    mask: Mask = with_channels(as_floats(read(path).pixels), 1)[:, :, 0] > 0.5
-    return mask
-
-
-def scaled_mask(mask: Mask, width: int, height: int) -> Mask:
-    """A mask at another size; a pixel is of the hole if half of what it covers is, or a little where none would be."""
-    grays = resized(mask[:, :, np.newaxis].astype(np.uint8) * 255, width, height)[:, :, 0]
-    scaled: Mask = grays > 127
-    return scaled if scaled.any() else grays > 0
-
-
 def _mask_problem(file: File) -> str | None:
-    mask = read_mask(file.path)
+    mask = holes_in(read(file.path))
     if mask.all() or not mask.any():
         found = "white" if mask.all() else "black"
         return f"{file.path}: is all {found}; a mask is white where the hole is, and black elsewhere"

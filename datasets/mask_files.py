@@ -9,14 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.errors import DataError
 from datasets.images import PIXEL_LIMIT, Header, Picture, read, read_header, upright
+from datasets.masks import Mask
 from datasets.origin import Origin
 from datasets.pixels import Pixels, resized
-
-Mask = NDArray[np.bool_]
 
 
 def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple[Mask, tuple[str, ...]]:
@@ -75,12 +73,12 @@ def transparent(picture: Picture) -> Mask | None:
 
 
 def scaled(mask: Mask, width: int, height: int) -> Mask:
-    """(H, W) at another size: hole is what is hole by half."""
+    """(H, W) at another size: hole is what is hole by half, or a little where none would be left."""
     if mask.shape == (height, width):
         return mask
-    levels = resized(_levels(mask)[:, :, np.newaxis], width, height)
-    smooth: Mask = levels[:, :, 0] > 127
-    return smooth
+    levels = resized(_levels(mask)[:, :, np.newaxis], width, height)[:, :, 0]
+    smooth: Mask = levels > 127
+    return smooth if smooth.any() else levels > 0
 
 
 def grown(mask: Mask, pixels: int) -> Mask:

@@ -1,7 +1,7 @@
 """What can fill holes, by name: a learned inpainter, OpenCV's classics, or a generator that searches."""
 
 from pathlib import Path
-from typing import get_args
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor
@@ -19,6 +19,12 @@ from translate.model import LoadedModel, ModelError, load_model, model_path, out
 SHIPPED = "inpaint"  # the name of the model that is used where none is named
 CLASSICAL: tuple[ClassicalName, ...] = get_args(ClassicalName)
 CLASSICAL_SIZE = 64  # pixels on a side of a crop, at least: they look at what is near only
+
+
+class OutOfMemoryError(UserError):
+    """Memory is not enough for a crop."""
+
+    exit_code: ClassVar[int] = 7
 
 
 def load_filler(model: str | Path | None, *, device: str = "auto", precision: str = "auto") -> Filler:
@@ -68,7 +74,7 @@ def learned(loaded: LoadedModel) -> Filler:
             if not memory_ran_out(error):
                 raise
             height, width = image.shape[-2:]
-            raise UserError(f"memory is not enough for a crop of {width}x{height} pixels; try --device cpu") from None
+            raise OutOfMemoryError(f"memory is not enough for a crop of {width}x{height} pixels") from None
         if not made.isfinite().all():
             raise UserError("the model gives values that are no numbers; was its training sound?")
         return made

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.mask_files import Mask
+from datasets.masks import Mask
 from translate.tiling import Area
 
 THIN = 4  # a hole is thin where it is nowhere wider than the trained size divided by this

@@ -21,10 +21,11 @@ from datasets.files import replacing
 from datasets.folder import find
 from datasets.images import Picture, SaveOptions, read_header, write
 from datasets.kinds import FORMAT_OF
-from datasets.mask_files import Mask, grown, read_mask, transparent
+from datasets.mask_files import grown, read_mask, transparent
+from datasets.masks import Mask
 from datasets.threads import ordered_map
 from translate.files import digest_of
-from translate.fillers import load_filler
+from translate.fillers import OutOfMemoryError, load_filler
 from translate.inpainting import Filler, inpaint, share_told
 from translate.job import Opened, closed, digest_of_source, failed, opened
 from translate.manifest import Manifest, Outcome
@@ -225,7 +226,8 @@ def _filled(filler: Filler, item: _Item, by_alpha: bool, masks: MaskOptions) -> 
     try:
         made = inpaint(filler, item.given.picture, item.hole, feather=masks.feather, make_opaque=by_alpha)
     except UserError as error:
-        return _Item(item.job, outcome=failed(item.job, f"{item.job.name}: {error}"))
+        reason, short = f"{item.job.name}: {error}", isinstance(error, OutOfMemoryError)
+        return _Item(item.job, outcome=failed(item.job, reason, out_of_memory=short))
     return replace(item, made=made, notes=(share_told(item.hole), *item.notes))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from datasets.errors import UserError
 from datasets.images import Picture
-from datasets.mask_files import Mask
+from datasets.masks import Mask
 from datasets.pixels import Floats, Pixels, as_floats, as_pixels, as_tensor, opaque, resized, with_channels
 from translate.holes import Crop, crops
 from translate.tiling import Area

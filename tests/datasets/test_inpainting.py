@@ -10,7 +10,9 @@ from PIL import Image
 
 from datasets.contract import seed_of
 from datasets.errors import DataError
-from datasets.inpainting import InpaintingConfig, read_mask, scaled_mask
+from datasets.images import read
+from datasets.inpainting import InpaintingConfig
+from datasets.mask_files import holes_in, scaled
 from datasets.masks import draw_mask
 
 CROP = {"load": None, "size": 16, "flip": False}
@@ -100,13 +102,13 @@ def test_masks_of_a_folder_are_turned_in_training_and_left_in_validation(tmp_pat
 def test_a_hole_of_one_pixel_survives_scaling(tmp_path):
     hole = np.zeros((64, 64), bool)
     hole[33, 12] = True
-    assert scaled_mask(hole, 8, 8).sum() == 1
-    assert scaled_mask(corner(64, 64), 8, 8).sum() == 8
+    assert scaled(hole, 8, 8).sum() == 1
+    assert scaled(corner(64, 64), 8, 8).sum() == 8
 
 
 def test_grays_of_a_mask_are_hole_from_the_middle_on(tmp_path):
     Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)).save(tmp_path / "mask.png")
-    assert read_mask(tmp_path / "mask.png").tolist() == [[False, False, True, True]]
+    assert holes_in(read(tmp_path / "mask.png")).tolist() == [[False, False, True, True]]
 
 
 @pytest.mark.parametrize(("value", "word"), [(0, "black"), (1, "white")])
