@@ -1,4 +1,4 @@
-"""`translate data degrade`, `mixture`, `preview`."""
+"""`translate data degrade`, `masks`, `mixture`, `preview`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +40,32 @@ def degrade(
     screen.print(f"done {tally} → {absolute(destination)}", markup=False)
     if counts["failed"]:
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command("masks")
+def masks(
+    kind: Annotated[str, typer.Argument(help="thin, medium, thick, free-form or box.")],
+    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the masks, PNG files.")],
+    count: Annotated[int, typer.Option(min=1, help="Masks.")] = 100,
+    size: Annotated[int, typer.Option(min=8, help="Pixels on a side.")] = 256,
+    like: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="One for each picture of a folder instead, of its name and size.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same masks.")] = 0,
+) -> None:
+    """Draw masks of holes, white on black, to look at or to inpaint by."""
+    from datasets.errors import UserError
+    from datasets.masks import MASKS
+    from translate.mask_sets import draw_masks, masks_like, masks_to_draw
+
+    name = next((name for name in MASKS if name.replace("_", "-") == kind), None)
+    if name is None:
+        known = ", ".join(name.replace("_", "-") for name in MASKS)
+        raise UserError(f"{kind}: there is no such kind of mask; there are {known}")
+    places = masks_to_draw(destination, count, size) if like is None else masks_like(like, destination)
+    shares = list(draw_masks(name, places, seed))
+    told = f"{sum(shares) / len(shares):.1%} of them is hole" if len(shares) > 1 else f"{shares[0]:.1%} of it is hole"
+    console().print(f"done {len(shares)} masks, {told} → {absolute(destination)}", markup=False)
 
 
 @app.command("mixture")
