@@ -15,6 +15,8 @@ from translate.builtin import builtin_models
 from translate.hardware import memory_ran_out
 from translate.inpainting import Filler
 from translate.model import LoadedModel, ModelError, load_model, model_path, outline, read_card
+from translate.sampling import load_sampler
+from translate.semantic import semantic
 
 SHIPPED = "inpaint"  # the name of the model that is used where none is named
 CLASSICAL: tuple[ClassicalName, ...] = get_args(ClassicalName)
@@ -29,6 +31,8 @@ class OutOfMemoryError(UserError):
 
 def load_filler(model: str | Path | None, *, device: str = "auto", precision: str = "auto") -> Filler:
     """What a name stands for: `telea`, `navier-stokes`, a model file, a run folder; None: the inpainter that ships.
+
+    A generator of pictures, which was not made for it, searches for the picture that fits.
 
     Raises:
         ModelError: There is no such model, or it fills no holes.
@@ -45,7 +49,7 @@ def load_filler(model: str | Path | None, *, device: str = "auto", precision: st
     if isinstance(network, Translator) and network.fills_holes:
         return learned(load_model(model, device=device, precision=precision))
     if isinstance(network, Sampler):
-        raise ModelError(f"{model}: makes pictures from noise and fills no holes; use `translate sample`")
+        return semantic(load_sampler(model, device=device, precision=precision), model)
     verb = "upscale" if network.scale > 1 else "run"
     raise ModelError(f"{model}: takes whole pictures and fills no holes; use `translate {verb}`")
 

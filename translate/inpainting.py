@@ -67,6 +67,9 @@ def inpaint(filler: Filler, picture: Picture, hole: Mask, *, feather: int = 0, m
     """
     if hole.all():
         raise UserError("all of it is hole, and nothing is left to go by; is black the hole? then --mask-invert")
+    if filler.whole and picture.width != picture.height:
+        size = f"{picture.width}x{picture.height}"
+        raise UserError(f"expected a square, which is all that this generator makes, found {size}; cut it first")
     canvas, left = picture.pixels.copy(), hole.copy()
     alpha = None if picture.alpha is None else picture.alpha.copy()
     for crop in _whole(hole) if filler.whole else crops(hole, filler.size):

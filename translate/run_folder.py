@@ -15,6 +15,7 @@ from torch import Tensor
 from datasets.errors import UserError
 from datasets.images import Picture, write
 from datasets.pixels import as_pixels
+from models.contract import Recipe
 from translate.experiment import MAY_CHANGE, Experiment, parse_experiment
 from translate.files import replacing, write_text
 
@@ -103,6 +104,13 @@ class RunFolder:
                 "start from what was learned"
             ) from None
         return state
+
+    def read_recipe(self, experiment: Experiment) -> Recipe[Any, Any]:
+        """The recipe as it was at the last step: opponents and all, which no model file holds."""
+        recipe: Recipe[Any, Any] = experiment.model.recipe()
+        state = self.read_state(torch.device("cpu"))
+        recipe.load_state_dict(state["recipe"] | state["own"][0])
+        return recipe
 
     def forget_after(self, step: int) -> None:
         """Cut metrics and samples that a killed process left beyond its last saved step."""

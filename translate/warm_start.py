@@ -28,12 +28,9 @@ def start_from(recipe: Recipe[Any, Any], given: str) -> str:
     network, card = rebuild(path)
     if type(network) is type(recipe.model):
         return _same_kind(recipe.model, network, path)
-    source = card.experiment.model.recipe()
-    source.model.load_state_dict(network.state_dict())
-    if Path(given).is_dir():
-        state = RunFolder(Path(given)).read_state(torch.device("cpu"))
-        source.load_state_dict(state["recipe"] | state["own"][0])
-        source.model.load_state_dict(network.state_dict())  # averaged, where an average is kept
+    folder, experiment = Path(given), card.experiment
+    source = RunFolder(folder).read_recipe(experiment) if folder.is_dir() else experiment.model.recipe()
+    source.model.load_state_dict(network.state_dict())  # averaged, where an average is kept
     learned, wanted = _lent(source, whole=Path(given).is_dir()), recipe.trunks()
     gain = _range(source) / _range(recipe)
     shares = {role: _copied(learned[role], trunk, gain) for role, trunk in wanted.items() if role in learned}
