@@ -6,7 +6,8 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, chosen_by
 from models.backbones.blocks import Norm, Upsampling
-from models.backbones.patch import PatchDiscriminator
+from models.backbones.gated import GatedGenerator
+from models.backbones.patch import PatchDiscriminator, SNPatchDiscriminator
 from models.backbones.resnet import ResNetGenerator
 from models.backbones.super_resolution import CompactChain, RRDBNet, SRDiscriminator, SRResNet
 from models.backbones.unet import UNet
@@ -174,3 +175,33 @@ class SRDiscriminatorConfig(Settings):
     def build(self, size: int) -> SRDiscriminator:
         """The network, freshly drawn."""
         return SRDiscriminator(size, width=self.width, dense=self.dense)
+
+
+class GatedConfig(Settings):
+    """Gated convolutions in one stage: DeepFill v2's coarse one, or a smaller one that fills smoothly first."""
+
+    name: Literal["gated"] = "gated"
+    width: int = Field(24, ge=2)
+    halvings: int = Field(2, ge=1)
+    widest: int | None = Field(None, ge=2)  # channels that no layer exceeds; null: no limit
+    smooth: bool = False  # add to what diffusion from around the hole gives
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        multiple = self.build().multiple
+        return f"this generator needs multiples of {multiple}" if size % multiple else None
+
+    def build(self) -> GatedGenerator:
+        """The network, freshly drawn."""
+        return GatedGenerator(width=self.width, halvings=self.halvings, widest=self.widest, smooth=self.smooth)
+
+
+class SNPatchConfig(Settings):
+    """The discriminator of DeepFill v2."""
+
+    layers: int = Field(6, ge=1)
+    width: int = Field(64, ge=1)
+
+    def build(self, channels: int) -> SNPatchDiscriminator:
+        """The network, freshly drawn."""
+        return SNPatchDiscriminator(channels, layers=self.layers, width=self.width)

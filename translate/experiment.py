@@ -23,6 +23,7 @@ from models.core.gan import GANConfig
 from models.core.vae import VAEConfig
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
+from models.inpainting import InpaintingConfig as InpaintingModelConfig
 from models.pix2pix import Pix2PixConfig
 from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
@@ -85,7 +86,8 @@ ModelUnion = Annotated[
     | Annotated[VAEConfig, Tag("vae")]
     | Annotated[CUTConfig, Tag("cut")]
     | Annotated[StarGANConfig, Tag("stargan")]
-    | Annotated[SRGANConfig, Tag("srgan")],
+    | Annotated[SRGANConfig, Tag("srgan")]
+    | Annotated[InpaintingModelConfig, Tag("inpainting")],
     chosen_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[

@@ -1,7 +1,7 @@
-"""The discriminator of pix2pix and CycleGAN: it judges every patch of a picture, not the picture.
+"""Discriminators that judge every patch of a picture, not the picture: that of pix2pix and CycleGAN, and SN-PatchGAN.
 
 Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004. `layers` 3 is the 70x70 PatchGAN, 1 the 16x16, 5 the 286x286, 0 the
-PixelGAN, which sees colours only.
+PixelGAN, which sees colours only. SN-PatchGAN: Yu et al. 2018, arXiv:1806.03589 (DeepFill v2).
 
 Differs from the paper:
 - Instance norm by default, as in CycleGAN (arXiv:1703.10593).
@@ -79,3 +79,32 @@ def _pixels(channels: int, width: int, norm: Norm) -> nn.Sequential:
         nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(2 * width, 1, 1, bias=needs_bias(norm)),
     )
+
+
+class SNPatchDiscriminator(nn.Module):
+    """Scores of patches that overlap so far that each sees most of a hole: (B, channels, H, W) to (B, C, h, w).
+
+    Every channel of every place of the last features is a score. All weights are spectrally normalised.
+
+    Args:
+        channels: Channels of what it judges; DeepFill concatenates picture and mask.
+        layers: 5x5 convolutions that halve the size.
+        width: Channels of the first; they double up to four times.
+    """
+
+    def __init__(self, channels: int, *, layers: int = 6, width: int = 64) -> None:
+        super().__init__()
+        modules: list[nn.Module] = []
+        taken = channels
+        for layer in range(layers):
+            given = width * min(2**layer, 4)
+            modules += [nn.Conv2d(taken, given, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
+            taken = given
+        self.layers = nn.Sequential(*modules)
+        initialise(self, gain=None)
+        normalise_spectrally(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Judge (B, channels, H, W)."""
+        scores: Tensor = self.layers(image)
+        return scores

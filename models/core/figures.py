@@ -31,6 +31,27 @@ def ssim(made: Tensor, truth: Tensor) -> Tensor:
     return similarity.mean(dim=(1, 2, 3))
 
 
+def filling(made: Tensor, truth: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """The figures of inpainting for (B, C, H, W) pictures in [-1, 1] and masks (B, 1, H, W), 1 in the hole, by name.
+
+    L1, PSNR and SSIM over the pixels of the hole alone: SSIM's map is computed over the whole picture, mirrored at its
+    border, and averaged over the hole. A picture without a hole has nothing to judge: 0, 100 dB and 1.
+    """
+    made, truth, mask = made.float(), truth.float(), mask.float()
+    count = (mask.sum(dim=(1, 2, 3)) * made.shape[1]).clamp(min=1)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values * mask).sum(dim=(1, 2, 3)) / count
+
+    window = min(11, *((side - 1) // 2 * 2 + 1 for side in made.shape[-2:]))
+    different = 1 - kornia.metrics.ssim((made + 1) / 2, (truth + 1) / 2, window)
+    return {
+        "psnr_hole": (-10 * torch.log10(mean((made - truth).square()) / 4)).clamp(max=100),
+        "ssim_hole": 1 - mean(different),
+        "l1_hole": mean((made - truth).abs()) / 2,
+    }
+
+
 def energy(made: Tensor, real: Tensor) -> Tensor:
     """How far made pictures are from real ones as a whole; the mean over (B,) is the energy distance of two sets of B.
 
