@@ -184,7 +184,7 @@ class GatedConfig(Settings):
     width: int = Field(24, ge=2)
     halvings: int = Field(2, ge=1)
     widest: int | None = Field(None, ge=2)  # channels that no layer exceeds; null: no limit
-    smooth: bool = False  # add to what diffusion from around the hole gives
+    smooth_levels: int = Field(0, ge=0)  # halvings by which the hole is first filled smoothly; 0: it is not
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
@@ -193,7 +193,9 @@ class GatedConfig(Settings):
 
     def build(self) -> GatedGenerator:
         """The network, freshly drawn."""
-        return GatedGenerator(width=self.width, halvings=self.halvings, widest=self.widest, smooth=self.smooth)
+        return GatedGenerator(
+            width=self.width, halvings=self.halvings, widest=self.widest, smooth_levels=self.smooth_levels
+        )
 
 
 class SNPatchConfig(Settings):

@@ -1,11 +1,11 @@
 """Gated convolutions, and generators of them that fill holes.
 
 Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). `GatedGenerator` is its coarse stage, alone; with
-a width of 24, 2 halvings and `smooth` off, that of the authors' code.
+a width of 24, 2 halvings and no `smooth_levels`, that of the authors' code.
 
 Differs from the paper:
 - The numbers of channels and of halvings are free; a third halving sees twice as far and costs half as much.
-- With `smooth`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk, Szeliski and
+- With `smooth_levels`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk, Szeliski and
   Cohen 1996, doi:10.1145/237170.237200 (pull-push), and the network makes what is to be added to that: it begins as
   good as diffusion is.
 """
@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DILATIONS = (2, 4, 8, 16)
-SMOOTH_LEVELS = 6  # halvings by which holes are filled smoothly
 
 
 class GatedConvolution(nn.Module):
@@ -88,14 +87,17 @@ class GatedGenerator(nn.Module):
         width: Channels of the first convolution; each halving doubles them.
         halvings: How often the picture is halved on the way down.
         widest: Channels that no layer exceeds; None: no limit.
-        smooth: Fill the hole smoothly first, and add to that.
+        smooth_levels: Halvings by which the hole is first filled smoothly, and then added to; 0: it is not. 6 bridge holes
+            of up to 128 pixels.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
         margin: How many input pixels away an output pixel can still see.
     """
 
-    def __init__(self, *, width: int = 24, halvings: int = 2, widest: int | None = None, smooth: bool = False) -> None:
+    def __init__(
+        self, *, width: int = 24, halvings: int = 2, widest: int | None = None, smooth_levels: int = 0
+    ) -> None:
         super().__init__()
         widths = [min(width * 2**level, widest or width * 2**level) for level in range(halvings + 1)]
         layers: list[nn.Module] = [GatedConvolution(5, width, kernel=5)]
@@ -105,12 +107,12 @@ class GatedGenerator(nn.Module):
         layers += [GatedConvolution(last, last), *dilated(last)]
         layers += [GatedConvolution(last, last), GatedConvolution(last, last)]
         self.layers = nn.Sequential(*layers, *decoder(widths))
-        self.smooth_levels = SMOOTH_LEVELS if smooth else 0
-        if smooth:
+        self.smooth_levels = smooth_levels
+        if smooth_levels:
             for parameter in self.layers[-1].parameters():
                 nn.init.zeros_(parameter)  # nothing is added at first
-        self.multiple = 1 << max(halvings, self.smooth_levels)
-        self.margin = _reach(halvings) + (2 << SMOOTH_LEVELS if smooth else 0)
+        self.multiple = 1 << max(halvings, smooth_levels)
+        self.margin = _reach(halvings) + (2 << smooth_levels if smooth_levels else 0)
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
         """Fill the hole; what the picture holds in it does not count. Beyond the hole the result means nothing."""
