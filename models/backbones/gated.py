@@ -5,9 +5,9 @@ a width of 24, 2 halvings and no `smooth_levels`, that of the authors' code.
 
 Differs from the paper:
 - The numbers of channels and of halvings are free; a third halving sees twice as far and costs half as much.
-- With `smooth_levels`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk, Szeliski and
-  Cohen 1996, doi:10.1145/237170.237200 (pull-push), and the network makes what is to be added to that: it begins as
-  good as diffusion is.
+- With `smooth_levels`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk,
+  Szeliski and Cohen 1996, doi:10.1145/237170.237200 (pull-push), and the network makes what is to be added to that: it
+  begins as good as diffusion is.
 """
 
 import itertools
@@ -87,8 +87,8 @@ class GatedGenerator(nn.Module):
         width: Channels of the first convolution; each halving doubles them.
         halvings: How often the picture is halved on the way down.
         widest: Channels that no layer exceeds; None: no limit.
-        smooth_levels: Halvings by which the hole is first filled smoothly, and then added to; 0: it is not. 6 bridge holes
-            of up to 128 pixels.
+        smooth_levels: Halvings by which the hole is first filled smoothly, and then added to; 0: it is not. Six of them
+            bridge holes of up to 128 pixels.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.

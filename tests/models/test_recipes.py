@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from torch import Tensor
 
-from datasets.contract import Attributed, Paired, Pictures, Unpaired
+from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
 from models.contract import Recipe, SuitsSize, side_by_side
 from translate.distributed import World
 from translate.experiment import Experiment, TrainingConfig, load_experiment
@@ -22,7 +22,7 @@ from translate.validation import same_draws
 
 SMALL = {
     **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},
-    **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22"},
+    **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22", "smooth_levels": 2},
 }
 FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1)
 MODELS = Path(__file__).parents[2] / "models"
@@ -39,6 +39,12 @@ def pairs(config: Any) -> Paired:
     return Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16))
 
 
+def holed() -> Masked:
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[0, :, 4:12, 2:8] = mask[1, :, :, 11:] = 1
+    return Masked(picture(2, 3, 16, 16), mask)
+
+
 # One line for each kind of batch: an example, 2 pictures, of 16 pixels where nothing else is asked for.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
@@ -48,6 +54,7 @@ EXAMPLES: dict[type, Callable[[Any], Any]] = {
         picture(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
     Paired: pairs,
+    Masked: lambda config: holed(),
     Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
 }
 

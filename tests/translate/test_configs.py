@@ -36,6 +36,8 @@ def _suiting(
     match experiment.data.kind:
         case "paired":
             return photos if experiment.data.pairs.kind == "derived" else pairs
+        case "inpainting":
+            return photos
         case "pictures":
             return photos if experiment.data.labels.kind == "none" else pairs
         case "idx":
@@ -102,6 +104,9 @@ def test_it_trains_saves_loads_and_runs(
     if not isinstance(network, Translator):
         return
     model = load_model(tmp_path / "run", device="cpu")
+    if network.channels_in == 4:  # a picture and its mask
+        assert model.run(torch.cat([torch.zeros(1, 3, 30, 50), torch.ones(1, 1, 30, 50)], 1)).shape == (1, 3, 30, 50)
+        return
     if network.only_size is not None:
         folder = photos.parent / "fitting"
         folder.mkdir()
