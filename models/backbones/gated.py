@@ -148,8 +148,13 @@ def _with_mask(image: Tensor, mask: Tensor) -> Tensor:
 
 def _reach(halvings: int) -> int:
     """Pixels from an output pixel to the farthest that `GatedGenerator` computes it from."""
-    cells = [1 << level for level in range(halvings)]  # pixels on a side, where each halving begins
-    down = sum(cell + 2 * cell for cell in cells)
-    # An enlarged pixel's neighbour may lie in the next cell, and so may that of the convolution after it.
-    up = sum(2 * cell + cell for cell in cells)
-    return 2 + down + (1 << halvings) * (3 + sum(DILATIONS)) + up + 2
+    farthest = 0
+    for place in range(1 << halvings):  # not all are alike: it depends on the cells that a pixel lies in
+        first, last = place - 1, place + 1  # from the last convolution back to the first
+        for _ in range(halvings):
+            first, last = (first - 2) // 2, (last + 2) // 2
+        first, last = first - 3 - sum(DILATIONS), last + 3 + sum(DILATIONS)
+        for _ in range(halvings):
+            first, last = 2 * (first - 1) - 1, 2 * (last + 1) + 1
+        farthest = max(farthest, place - first + 2, last + 2 - place)
+    return farthest

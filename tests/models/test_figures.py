@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from models.core.figures import energy, enlargement, l1, luma, psnr, reconstruction, ssim
+from models.core.figures import energy, enlargement, filling, l1, luma, psnr, reconstruction, ssim
 
 SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
 
@@ -131,3 +131,45 @@ def test_the_border_of_an_enlargement_does_not_count():
     made[..., 0] = made[..., :4, :] = 1
     assert enlargement(made, truth, 4)["psnr_y"].tolist() == [100, 100]
     assert (enlargement(made, truth, 3)["psnr_y"] < 100).all()
+
+
+def test_figures_of_a_hole_are_scikit_images_over_its_pixels():
+    made, truth = pictures((3, 32, 40), 0.3)
+    mask = torch.zeros(2, 1, 32, 40)
+    mask[0, :, 3:20, 7:31] = mask[1, :, 20:, :9] = 1
+    made = torch.where(mask > 0, made, truth)
+    figures = filling(made, truth, mask)
+    for index in range(2):
+        hole = mask[index, 0].bool().numpy()
+        ours, theirs = as_skimage(made[index]), as_skimage(truth[index])
+        assert figures["l1_hole"][index].item() == pytest.approx(np.abs(ours - theirs)[hole].mean(), abs=1e-6)
+        expected = peak_signal_noise_ratio(theirs[hole], ours[hole], data_range=1)
+        assert figures["psnr_hole"][index].item() == pytest.approx(expected, abs=1e-3)
+        _, every_pixel = structural_similarity(
+            theirs,
+            ours,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1,
+            channel_axis=2,
+            full=True,
+        )
+        inside = hole.copy()
+        inside[:5] = inside[-5:] = inside[:, :5] = inside[:, -5:] = False
+        # At the border scikit-image and we mirror differently, by a pixel.
+        assert figures["ssim_hole"][index].item() == pytest.approx(every_pixel[hole].mean(), abs=0.01)
+        mask[index, 0][torch.from_numpy(~inside)] = 0
+        assert filling(made, truth, mask)["ssim_hole"][index].item() == pytest.approx(
+            every_pixel[inside].mean(), abs=1e-4
+        )
+
+
+def test_a_picture_without_a_hole_has_nothing_to_judge():
+    made, truth = pictures((3, 8, 8), 0.3)
+    figures = filling(made, truth, torch.zeros(2, 1, 8, 8))
+    assert {name: values.tolist() for name, values in figures.items()} == {
+        "psnr_hole": [100, 100],
+        "ssim_hole": [1, 1],
+        "l1_hole": [0, 0],
+    }

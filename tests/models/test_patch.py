@@ -1,4 +1,4 @@
-"""The discriminator of patches against the published one: sizes, outputs, receptive fields."""
+"""The discriminators of patches against the published ones: sizes, outputs, receptive fields."""
 
 from zlib import crc32
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.backbones.blocks import Norm
-from models.backbones.patch import PatchDiscriminator
+from models.backbones.patch import PatchDiscriminator, SNPatchDiscriminator
 
 
 @pytest.mark.parametrize(
@@ -152,3 +152,28 @@ def test_spectral_weights_survive_two_forwards_and_half_precision() -> None:
         scores = network(torch.rand(1, 3, 16, 16)), network(torch.rand(1, 3, 16, 16))
     (scores[0].float().mean() - scores[1].float().mean()).backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_sn_patchgan_has_the_published_size_and_map_of_scores() -> None:
+    with torch.device("meta"):
+        network = SNPatchDiscriminator(4)
+        scores = network(torch.empty(1, 4, 256, 256))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 5_946_816
+    assert scores.shape == (1, 256, 4, 4)
+    assert scores.numel() == 4096
+
+
+def test_sn_patchgan_is_five_by_five_convolutions_whose_largest_singular_value_is_one() -> None:
+    torch.manual_seed(0)
+    network = SNPatchDiscriminator(4, layers=2, width=3)
+    image = torch.randn(2, 4, 16, 16)
+    with torch.no_grad():
+        for _ in range(200):  # so that the estimate of the norms settles
+            network(image)
+        scores = network.eval()(image)
+        expected = image
+        for layer in network.layers[::2]:
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
+            expected = nn.functional.conv2d(expected, layer.weight, layer.bias, stride=2, padding=2)
+            expected = torch.where(expected > 0, expected, 0.2 * expected)  # also after the last
+    torch.testing.assert_close(scores, expected)
