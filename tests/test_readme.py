@@ -85,6 +85,7 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     assert (folder / "clothes" / "grid.png").is_file()
     with Image.open(folder / "larger" / "cat.png") as made, Image.open(folder / "photos" / "cat.png") as given:
         assert made.size == (2 * given.width, 2 * given.height)
+    assert len(list((folder / "whole").glob("*.png"))) == 4
     assert (folder / "runs" / "together" / "last.safetensors").is_file()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from translate.folder import RunOptions, translate_folder
+    from translate.masked_folder import MaskOptions, inpaint_folder
     from translate.model import LoadedModel, load_model
     from translate.sampling import LoadedSampler, load_sampler
 
@@ -15,8 +16,10 @@ __version__ = "0.1.0"
 __all__ = [
     "LoadedModel",
     "LoadedSampler",
+    "MaskOptions",
     "RunOptions",
     "__version__",
+    "inpaint_folder",
     "load_model",
     "load_sampler",
     "translate_folder",
@@ -37,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from translate import folder
 
         return getattr(folder, name)
+    if name in ("inpaint_folder", "MaskOptions"):
+        from translate import masked_folder
+
+        return getattr(masked_folder, name)
     raise AttributeError(f"module 'translate' has no attribute {name!r}")

@@ -71,7 +71,7 @@ def inpaint(
 ) -> None:
     """Fill the holes of a picture or a folder of pictures at full resolution; what is no hole is not touched."""
     from translate.fillers import load_filler
-    from translate.inpaint_folder import ALPHA, MaskOptions, plan_inpainting, run_inpainting
+    from translate.masked_folder import ALPHA, MaskOptions, plan_inpainting, run_inpainting
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
     options = run_options(

@@ -20,8 +20,8 @@ from translate.experiment import Experiment
 from translate.fillers import learned
 from translate.folder import translate_folder
 from translate.hardware import Numerics
-from translate.inpaint_folder import MaskOptions, inpaint_folder
 from translate.manifest import Outcome
+from translate.masked_folder import MaskOptions, inpaint_folder
 from translate.model import Card, LoadedModel
 from translate.plan import NothingFoundError, RunOptions
 
