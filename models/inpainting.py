@@ -21,7 +21,7 @@ from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
 from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
 from models.core.figures import filling
 from models.inference import translate_batch
-from models.networks import GatedConfig, SNPatchConfig
+from models.networks import DeepFillConfig, InpainterConfig, SNPatchConfig
 
 
 class InpaintingConfig(Settings):
@@ -29,7 +29,7 @@ class InpaintingConfig(Settings):
 
     batch_type: ClassVar[type[Masked]] = Masked
     name: Literal["inpainting"] = "inpainting"
-    generator: GatedConfig = GatedConfig()
+    generator: InpainterConfig = DeepFillConfig()
     pixel_loss: Literal["l1", "mse"] = "l1"
     hole_weight: float = Field(1.0, ge=0)  # of the pixels in the hole
     valid_weight: float = Field(1.0, ge=0)  # of those around it, which the generator makes too

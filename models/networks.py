@@ -6,6 +6,7 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, chosen_by
 from models.backbones.blocks import Norm, Upsampling
+from models.backbones.deepfill import DeepFill
 from models.backbones.gated import GatedGenerator
 from models.backbones.patch import PatchDiscriminator, SNPatchDiscriminator
 from models.backbones.resnet import ResNetGenerator
@@ -196,6 +197,26 @@ class GatedConfig(Settings):
         return GatedGenerator(
             width=self.width, halvings=self.halvings, widest=self.widest, smooth_levels=self.smooth_levels
         )
+
+
+class DeepFillConfig(Settings):
+    """DeepFill v2's two stages."""
+
+    name: Literal["deepfill"] = "deepfill"
+    width: int = Field(24, ge=2)
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        return "DeepFill needs multiples of 8" if size % 8 else None
+
+    def build(self) -> DeepFill:
+        """The network, freshly drawn."""
+        return DeepFill(self.width)
+
+
+InpainterConfig = Annotated[
+    Annotated[DeepFillConfig, Tag("deepfill")] | Annotated[GatedConfig, Tag("gated")], chosen_by("name", "deepfill")
+]
 
 
 class SNPatchConfig(Settings):

@@ -1,0 +1,167 @@
+"""DeepFill v2 against the published one, and contextual attention against a plain loop."""
+
+from zlib import crc32
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.backbones.deepfill import DeepFill, contextual_attention
+
+COARSE = [
+    *(
+        "conv1",
+        "down_block1.conv1_downsample",
+        "down_block1.conv2",
+        "down_block2.conv1_downsample",
+        "down_block2.conv2",
+    ),
+    *(f"conv_bn{number}" for number in range(1, 8)),
+]
+UP = [f"up_block{number}.{name}" for number in (1, 2) for name in ("conv1_upsample.conv", "conv2")]
+DOWN = [
+    "conv1",
+    "down_block1.conv1_downsample",
+    "down_block1.conv2",
+    "down_block2.conv1_downsample",
+    "down_block2.conv2",
+]
+FINE = [
+    *(f"conv_{name}" for name in (*DOWN, *(f"conv_bn{number}" for number in range(1, 6)))),
+    *(f"ca_{name}" for name in (*DOWN, "conv_bn1", "conv_bn4", "conv_bn5")),
+    *("conv_bn6", "conv_bn7"),
+]
+# The names of the port's layers, in the order in which ours come.
+PUBLISHED = [
+    *(f"stage1.{name}.conv" for name in (*COARSE, *UP, "conv_to_rgb")),
+    *(f"stage2.{name}.conv" for name in (*FINE, *UP, "conv_to_rgb")),
+]
+
+
+@pytest.fixture(scope="module")
+def filled() -> DeepFill:
+    """Every tensor has the value that its published name stands for."""
+    network = DeepFill()
+    tensors = list(network.state_dict().values())
+    names = [f"{layer}.{kind}" for layer in PUBLISHED for kind in ("weight", "bias")]
+    for name, tensor in zip(names, tensors, strict=True):
+        draws = np.random.RandomState(crc32(name.encode())).standard_normal(tuple(tensor.shape))
+        tensor.copy_(torch.as_tensor(draws / np.sqrt(draws[0].size) if tensor.ndim > 1 else 0.1 * draws))
+    return network.eval()
+
+
+def test_its_size_is_the_published_one():
+    with torch.device("meta"):
+        network = DeepFill()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 4_052_478
+    assert sum(parameter.numel() for parameter in network.fine.parameters()) == 2_421_327
+
+
+def test_published_weights_give_published_pictures(filled):
+    values = np.random.RandomState(0).uniform(-1, 1, (1, 3, 128, 128))
+    image, mask = torch.as_tensor(values, dtype=torch.float32), torch.zeros(1, 1, 128, 128)
+    mask[..., 32:80, 40:96] = 1
+    with torch.inference_mode():
+        coarse, fine = filled(image, mask)
+
+    def summary(made: Tensor) -> list[float]:
+        return [
+            made.mean().item(),
+            made.std(correction=0).item(),
+            *made.flatten()[:4].tolist(),
+            made.flatten()[-1].item(),
+        ]
+
+    assert summary(coarse) == pytest.approx(
+        [0.081638, 0.090074, -0.01053, -0.02063, -0.02237, -0.02153, -0.013], abs=2e-5
+    )
+    assert summary(fine) == pytest.approx([0.005998, 0.068932, 0.08318, 0.10859, 0.11223, 0.11233, -0.11521], abs=2e-5)
+
+
+def naive_attention(features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(C, H, W) features and (H, W) masks, place by place; beyond the border there are zeros."""
+    channels, height, width = features.shape
+    small = np.pad(features[:, ::2, ::2], ((0, 0), (1, 1), (1, 1)))
+    hole = np.pad(mask[::2, ::2], 1)
+    places = [(y, x) for y in range(height // 2) for x in range(width // 2)]
+    patch = {(y, x): small[:, y : y + 3, x : x + 3] for y, x in places}
+    similar = {
+        (to, of): (patch[to] * patch[of]).sum() / max(np.sqrt((patch[of] ** 2).sum()), 1e-4)
+        for to in places
+        for of in places
+    }
+    for order in (places, sorted(places, key=lambda place: place[::-1])):  # rows after rows, then columns
+        number = {place: index for index, place in enumerate(order)}
+        similar = {
+            (to, of): sum(
+                similar[order[number[to] + step], order[number[of] + step]]
+                for step in (-1, 0, 1)
+                if 0 <= number[to] + step < len(order) and 0 <= number[of] + step < len(order)
+            )
+            for to, of in similar
+        }
+    whole, made = np.pad(features, ((0, 0), (1, 1), (1, 1))), np.zeros((channels, height + 2, width + 2))
+    free = {(y, x): not hole[y : y + 3, x : x + 3].any() for y, x in places}
+    for to in places:
+        # Patches that the hole touches count as unlike, take their share of the softmax and are then left out.
+        powers = {of: np.exp(10 * similar[to, of] * free[of]) for of in places}
+        for y, x in places:
+            if free[y, x]:
+                share = powers[y, x] / sum(powers.values())
+                top, left = 2 * to[0], 2 * to[1]
+                made[:, top : top + 4, left : left + 4] += share * whole[:, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] / 4
+    return made[:, 1:-1, 1:-1]
+
+
+def test_contextual_attention_is_that_of_a_plain_loop():
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 10, 14, dtype=torch.float64) / 3
+    mask = torch.zeros(2, 1, 10, 14, dtype=torch.float64)
+    mask[0, :, 2:5, 3:8] = mask[1, :, 6:, 10:] = 1
+    made = contextual_attention(features, mask)
+    for index in range(2):
+        expected = naive_attention(features[index].numpy(), mask[index, 0].numpy())
+        np.testing.assert_allclose(made[index].numpy(), expected, atol=1e-10)
+
+
+def test_nothing_is_borrowed_from_the_hole():
+    torch.manual_seed(0)
+    features = torch.rand(1, 1, 16, 16)
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., 4:12, 4:12] = 1
+    marked = features + 100 * mask
+    assert contextual_attention(marked, mask).max() <= 1
+    assert contextual_attention(marked, torch.zeros_like(mask)).max() > 90
+
+
+def test_what_repeats_is_borrowed_exactly():
+    """Of a pattern that recurs every 16 pixels, features in the hole are found again elsewhere."""
+    torch.manual_seed(0)
+    features = torch.randn(1, 8, 16, 16).repeat(1, 1, 3, 3)
+    mask = torch.zeros(1, 1, 48, 48)
+    mask[..., 18:30, 18:30] = 1
+    torch.testing.assert_close(contextual_attention(features, mask)[..., 8:40, 8:40], features[..., 8:40, 8:40])
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 24), (40, 16)])
+def test_any_multiple_works_and_every_weight_learns(size):
+    network = DeepFill(width=4)
+    mask = torch.zeros(2, 1, *size)
+    mask[..., 2:6, 3:7] = 1
+    made = network(torch.rand(2, 3, *size), mask)
+    assert [picture.shape for picture in made] == [(2, 3, *size)] * 2
+    sum(picture.square().sum() for picture in made).backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_what_the_hole_hides_does_not_count():
+    torch.manual_seed(0)
+    network = DeepFill(width=4)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=0.2)
+    image, mask = torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    mask[..., 8:20, 5:25] = 1
+    for one, other in zip(network(image, mask), network(torch.where(mask > 0, -image, image), mask), strict=True):
+        assert torch.equal(one, other)
