@@ -16,13 +16,13 @@ from torch import Tensor
 from datasets.errors import UserError
 from datasets.images import Picture, read, write
 from models.contract import Translator
-from translate.experiment import Experiment
+from translate.experiment import Experiment, load_experiment
 from translate.fillers import learned
 from translate.folder import translate_folder
 from translate.hardware import Numerics
 from translate.manifest import Outcome
 from translate.masked_folder import MaskOptions, inpaint_folder
-from translate.model import Card, LoadedModel
+from translate.model import Card, LoadedModel, save_model
 from translate.plan import NothingFoundError, RunOptions
 
 ORIENTATION = 0x0112
@@ -330,6 +330,24 @@ def test_a_model_of_another_kind_is_refused(
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--feather", "-1")
     assert ended.code == 2
     assert "error: --feather:" in ended.err
+
+
+def test_a_learned_inpainter_fills_holes_and_is_no_translator(
+    folder: Path, masks: Path, tmp_path: Path, smaller: Callable[[str], list[str]], command: Any
+) -> None:
+    experiment = load_experiment("inpaint", smaller("inpaint"))
+    torch.manual_seed(0)
+    path = tmp_path / "own.safetensors"
+    save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=32))
+    ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", path)
+    assert ended.code == 0, ended.err
+    for name, mask in (("a.png", hole()), ("b.png", hole()[::-1]), ("deep/c.png", hole()[:, ::-1])):
+        changed = (read(folder / name).pixels != read(tmp_path / "out" / name).pixels).any(2)
+        assert not changed[~mask].any()
+        assert changed[mask].mean() > 0.9
+    ended = command("run", path, folder, tmp_path / "not")
+    assert ended.code == 2
+    assert "error: this model fills holes, and has to be told which: use `translate inpaint`" in ended.err
 
 
 def test_a_model_that_gives_no_numbers_fails_in_a_sentence(folder: Path, masks: Path, mean: LoadedModel) -> None:
