@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from datasets.errors import UserError
@@ -202,8 +203,13 @@ def test_a_copy_that_is_asked_to_be_another_format_is_written_as_that(folder: Pa
     mask = save_mask(tmp_path / "m.png", np.zeros((HEIGHT, WIDTH), bool))
     run(folder, tmp_path / "out", mask, save={"format": "tiff"})
     assert np.array_equal(read(tmp_path / "out" / "a.tif").pixels, read(folder / "a.png").pixels)
+    info = PngInfo()
+    info.add_text("Author", "somebody")
+    Image.fromarray(pixels()).save(folder / "a.png", pnginfo=info)
     run(folder, tmp_path / "bare", mask, save={"metadata": "strip"})
-    assert np.array_equal(read(tmp_path / "bare" / "a.png").pixels, read(folder / "a.png").pixels)
+    with Image.open(tmp_path / "bare" / "a.png") as bare:
+        assert "Author" not in bare.info
+    assert np.array_equal(read(tmp_path / "bare" / "a.png").pixels, pixels())
 
 
 def test_a_bad_mask_fails_its_picture_and_no_other(folder: Path, masks: Path, tmp_path: Path) -> None:
