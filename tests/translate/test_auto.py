@@ -41,6 +41,31 @@ class Wave(Translator):
         return torch.sin(self.frequency * self.convolution(image).float())
 
 
+class Filling(Wave):
+    """A wave in the hole, and around it the picture as it was."""
+
+    channels_in = 4
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        return torch.where(image[:, 3:] > 0, super().forward(image[:, :3]), image[:, :3])
+
+
+def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> None:
+    holes: list[Tensor] = []
+    model = Filling(40)
+    model.register_forward_hook(lambda module, inputs, output: holes.append(inputs[0][:, 3].float()))
+    told = bears_bfloat16(model, NUMERICS, CPU)
+    assert all(hole.unique().tolist() == [0, 1] for hole in holes)
+    inside = holes[0][0] > 0
+    picture = torch.cat([probes(4)["photograph"][:, :3], holes[0][None]], 1)
+    with torch.inference_mode():
+        exact = model(picture)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = model(picture)
+    error = float((exact - rounded)[0, :, inside].square().mean()) / 4
+    assert told["photograph"] == pytest.approx(-10 * np.log10(error), abs=0.5)
+
+
 def test_the_probes_are_what_they_are_called() -> None:
     pictures = probes(3)
     assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 256, 256)}

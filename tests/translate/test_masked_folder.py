@@ -21,6 +21,7 @@ from translate.experiment import Experiment, load_experiment
 from translate.fillers import learned
 from translate.folder import translate_folder
 from translate.hardware import Numerics
+from translate.inpainting import inpaint
 from translate.manifest import Outcome
 from translate.masked_folder import MaskOptions, inpaint_folder
 from translate.model import Card, LoadedModel, save_model
@@ -354,6 +355,16 @@ def test_a_learned_inpainter_fills_holes_and_is_no_translator(
     ended = command("run", path, folder, tmp_path / "not")
     assert ended.code == 2
     assert "error: this model fills holes, and has to be told which: use `translate inpaint`" in ended.err
+
+
+def test_what_is_deep_or_flat_around_the_hole_is_computed_in_fp32(mean: LoadedModel) -> None:
+    model, seen = Mean().eval(), []
+    model.register_forward_hook(lambda module, inputs, output: seen.append(torch.is_autocast_enabled("cpu")))
+    filler = learned(LoadedModel(model, mean.card, "mean", mean.device, Numerics("bf16", "contiguous", 1)))
+    flat = np.where(hole()[:, :, np.newaxis], pixels(), np.uint8(90))
+    for given in (pixels(), flat, pixels(dtype=np.uint16)):
+        inpaint(filler, Picture(given), hole())
+    assert seen == [True, False, False]
 
 
 def test_a_model_that_gives_no_numbers_fails_in_a_sentence(folder: Path, masks: Path, mean: LoadedModel) -> None:
