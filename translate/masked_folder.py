@@ -103,6 +103,7 @@ def plan_inpainting(source: Path, destination: Path, mask: str, masks: MaskOptio
         found = _masks_in(place) if place.is_dir() else None
         jobs = [replace(job, mask=place if found is None else _mask_of(job, found, place)) for job in jobs]
         notes += _missing_notes(jobs, place, masks)
+        _refuse_overwriting_masks(jobs)
     lossy = sum(FORMAT_OF.get(job.output.suffix.lower()) == "JPEG" for job in jobs)
     if lossy:
         notes.append(
@@ -166,12 +167,19 @@ def _mask_of(job: Job, masks: dict[str, Path], place: Path) -> Path | None:
     return found[0] if found else None
 
 
+def _refuse_overwriting_masks(jobs: Sequence[Job]) -> None:
+    masks = {job.mask.resolve() for job in jobs if job.mask is not None}
+    for job in jobs:
+        if job.output.resolve() in masks:
+            raise UserError(f"{job.output}: is a mask, and would be overwritten; choose another place")
+
+
 def _missing_notes(jobs: Sequence[Job], place: Path, masks: MaskOptions) -> list[str]:
     missing = [job for job in jobs if job.mask is None]
     if not missing:
         return []
     expected = missing[0].name.with_suffix(".png").as_posix()
-    if len(missing) == len(jobs):
+    if len(missing) == len(jobs) and masks.missing_mask == "error":
         raise NothingFoundError(
             f"--mask {place}: holds no mask of any picture; one for {missing[0].name} would be named {expected}, "
             "with whatever suffix"

@@ -254,6 +254,20 @@ def test_masks_must_be_somewhere_and_not_among_the_pictures(folder: Path, masks:
     assert not (tmp_path / "out").exists()
 
 
+def test_masks_are_not_overwritten(folder: Path, masks: Path) -> None:
+    before = (masks / "deep" / "c.png").read_bytes()
+    with pytest.raises(UserError, match=r"c.png: is a mask, and would be overwritten; choose another place"):
+        run(folder, masks, masks, on_exists="overwrite")
+    assert (masks / "deep" / "c.png").read_bytes() == before
+
+
+def test_where_no_picture_has_a_mask_all_may_be_copied(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    outcomes = run(folder, tmp_path / "out", tmp_path / "empty", missing_mask="copy")
+    assert {outcome.status for outcome in outcomes.values()} == {"ok"}
+    assert (tmp_path / "out" / "a.png").read_bytes() == (folder / "a.png").read_bytes()
+
+
 def test_what_looks_like_a_mistake_is_said(folder: Path, tmp_path: Path) -> None:
     outcomes = run(folder, tmp_path / "out", save_mask(tmp_path / "m.png", ~hole()))
     assert outcomes["a.png"].notes[0] == "89.58% is hole, which is much; if black is the hole, then --mask-invert"
