@@ -369,6 +369,8 @@ def test_a_learned_inpainter_fills_holes_and_is_no_translator(
     ended = command("run", path, folder, tmp_path / "not")
     assert ended.code == 2
     assert "error: this model fills holes, and has to be told which: use `translate inpaint`" in ended.err
+    ended = command("upscale", folder, tmp_path / "not", "--model", path)
+    assert "does not enlarge; `translate inpaint` is for it" in ended.err
 
 
 def test_what_is_deep_or_flat_around_the_hole_is_computed_in_fp32(mean: LoadedModel) -> None:

@@ -108,7 +108,8 @@ def upscaler(
     loaded = load_model(model, device=device, precision=precision)
     own = loaded.translator.scale
     if own == 1:
-        raise UserError(f"{model}: does not enlarge; `translate run` is for it")
+        verb = "inpaint" if loaded.translator.fills_holes else "run"
+        raise UserError(f"{model}: does not enlarge; `translate {verb}` is for it")
     if scale not in (None, own):
         raise UserError(f"--scale {scale}: {model} enlarges {own} times; leave --scale out")
     return loaded
