@@ -131,8 +131,10 @@ def _at_size(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Float
 
 
 def _averaged(floats: Floats, width: int, height: int) -> Floats:
-    shape = (height, width, floats.shape[2])
-    return np.asarray(cv2.resize(floats, (width, height), interpolation=cv2.INTER_AREA), np.float32).reshape(shape)
+    """(h, w, C) at another size, by weights that are never negative and add up to 1."""
+    shrinks = width * height < floats.shape[0] * floats.shape[1]
+    result = cv2.resize(floats, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(result, np.float32).reshape(height, width, floats.shape[2])
 
 
 def _work_dimensions(filler: Filler, width: int, height: int) -> tuple[int, int]:

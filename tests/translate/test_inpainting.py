@@ -130,6 +130,21 @@ def test_nothing_of_what_is_to_go_tints_what_is_known_where_a_crop_is_seen_small
     assert torch.allclose(known, torch.full_like(known, 100 / 127.5 - 1), atol=1e-6)
 
 
+def test_a_picture_smaller_than_a_filler_of_one_size_is_enlarged_smoothly() -> None:
+    filler, told = painter(48, whole=True)
+    slope = np.broadcast_to(np.arange(40, 200, 5, dtype=np.uint8)[None, :, None], (32, 32, 3)).copy()
+    mask = boxes(32, 32, (10, 10, 20, 20))
+    slope[mask] = 255
+    made = inpaint(filler, Picture(slope), mask)
+    ((image, hole, _),) = told.given
+    assert image.shape == (3, 48, 48)
+    steps = (image[:, :, 1:] - image[:, :, :-1])[:, :12] * 127.5  # above the hole
+    assert steps.min() > -0.01
+    assert steps.max() < 4
+    assert 10 * 10 * 2.25 <= hole.sum() <= 12 * 12 * 2.25
+    assert np.array_equal(made.pixels[~mask], slope[~mask])
+
+
 def test_what_one_crop_filled_is_known_to_the_next() -> None:
     filler, told = painter(32)
     picture = Picture(waves(64, 400))

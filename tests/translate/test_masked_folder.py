@@ -353,14 +353,28 @@ def test_a_model_of_another_kind_is_refused(
     assert "error: --feather:" in ended.err
 
 
-def test_a_learned_inpainter_fills_holes_and_is_no_translator(
-    folder: Path, masks: Path, tmp_path: Path, smaller: Callable[[str], list[str]], command: Any
+def test_the_inpainter_that_ships_fills_holes_and_is_no_translator(
+    folder: Path,
+    masks: Path,
+    tmp_path: Path,
+    smaller: Callable[[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    command: Any,
 ) -> None:
     experiment = load_experiment("inpaint", smaller("inpaint"))
     torch.manual_seed(0)
     path = tmp_path / "own.safetensors"
     save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=32))
-    ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", path)
+    ships = tmp_path / "pretrained"
+    ships.mkdir()
+    monkeypatch.setattr("translate.builtin.pretrained_folder", lambda: ships)
+    ended = command("inpaint", folder, tmp_path / "out", "--mask", masks)
+    assert ended.code == 2
+    assert ended.err == (
+        "error: no inpainter ships with this program: name one with --model, or telea or navier-stokes\n"
+    )
+    shutil.copy(path, ships / "inpaint.safetensors")
+    ended = command("inpaint", folder, tmp_path / "out", "--mask", masks)
     assert ended.code == 0, ended.err
     for name, mask in (("a.png", hole()), ("b.png", hole()[::-1]), ("deep/c.png", hole()[:, ::-1])):
         changed = (read(folder / name).pixels != read(tmp_path / "out" / name).pixels).any(2)
