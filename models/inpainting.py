@@ -1,17 +1,22 @@
 """Inpainting: filling the hole that a mask says, so that nobody sees where it was.
 
 Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2): gated convolutions, L1 over everything and a
-discriminator of patches, SN-PatchGAN, that is given the mask.
+discriminator of patches, SN-PatchGAN, that is given the mask. With the U-Net of partial convolutions and losses on
+VGG's features it is Liu, Reda, Shih, Wang, Tao, Catanzaro 2018, arXiv:1804.07723; with the context encoder, squared
+differences and that one's discriminator, Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379.
 
-Differs from the paper:
-- Every picture of a batch has a hole of its own.
-- The learning rates and what pixels weigh are settings; a share of 0 for the discriminator leaves plain regression.
+Differs from the papers:
+- Every picture of a batch has a hole of its own. Every discriminator is given the mask and the completed picture.
+- Partial convolutions: VGG-19 instead of VGG-16. The encoder's batch norm is not frozen for a second stage; learning
+  rates fall in its place, by `training.decay_from`.
+- Context encoder: what is known in a band around the hole is not weighed ten times.
 """
 
 from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
@@ -20,8 +25,9 @@ from datasets.contract import Masked, Settings
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
 from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
 from models.core.figures import filling
+from models.core.perceptual import FeatureLosses
 from models.inference import translate_batch
-from models.networks import DeepFillConfig, InpainterConfig, SNPatchConfig
+from models.networks import ContextConfig, DeepFillConfig, InpainterConfig, InpaintingJudgeConfig, SNPatchConfig
 
 
 class InpaintingConfig(Settings):
@@ -33,9 +39,12 @@ class InpaintingConfig(Settings):
     pixel_loss: Literal["l1", "mse"] = "l1"
     hole_weight: float = Field(1.0, ge=0)  # of the pixels in the hole
     valid_weight: float = Field(1.0, ge=0)  # of those around it, which the generator makes too
+    perceptual_weight: float = Field(0.0, ge=0)  # of VGG's features; 0.05 in Liu et al. 2018
+    style_weight: float = Field(0.0, ge=0)  # of how they go together; 120 there
+    variation_weight: float = Field(0.0, ge=0)  # of neighbours' differences in and at the hole; 0.1 there
     adversarial: AdversarialName = "hinge"
     adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator's opinion, plain regression
-    discriminator: SNPatchConfig = SNPatchConfig()
+    discriminator: InpaintingJudgeConfig = SNPatchConfig()
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 
@@ -50,7 +59,8 @@ class InpaintingConfig(Settings):
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
-        return self.generator.size_problem(size)
+        judged = self.discriminator.size_problem(size) if self.adversarial_weight else None
+        return self.generator.size_problem(size) or judged
 
     def translator(self) -> "Inpainting":
         """The generator alone."""
@@ -72,6 +82,7 @@ class Inpainting(Translator):
         self.generator = config.generator.build()
         self.channels_in, self.channels_out = 4, 3
         self.multiple, self.margin = self.generator.multiple, self.generator.margin
+        self.only_size = config.generator.size if isinstance(config.generator, ContextConfig) else None
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """(B, 4, H, W), RGB in [-1, 1] and the mask, to (B, 3, H, W) with the hole filled."""
@@ -101,6 +112,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         self.config = config
         self.adversarial = ADVERSARIAL[config.adversarial]
         self.model = Inpainting(config)
+        self.features = FeatureLosses() if config.perceptual_weight or config.style_weight else None
         self.discriminator = config.discriminator.build(4) if config.adversarial_weight else None
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -117,7 +129,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         return scores
 
     def updates(self, batch: Masked, step: int) -> Iterator[Update]:
-        """Section 3.3 of the paper; both of the discriminator's terms are halved, as in the authors' code."""
+        """DeepFill's section 3.3; both of the discriminator's terms are halved, as in the authors' code."""
         image, mask = batch
         stages = self.model.stages(image, mask)
         filled = completed(stages[-1], image, mask)
@@ -128,6 +140,9 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
             yield Update("discriminator", {"adversarial": loss}, {"right": share_right(real_scores, fake_scores)})
 
         losses = {"pixel": torch.stack([self.pixel(made, image, mask) for made in stages]).sum()}
+        losses |= self.likeness(stages[-1], filled, image)
+        if self.config.variation_weight:
+            losses["variation"] = self.config.variation_weight * variation(filled, mask)
         if self.discriminator is not None:
             fooled = self.adversarial.generator(self.judge(filled, mask))
             losses["adversarial"] = self.config.adversarial_weight * fooled
@@ -139,6 +154,19 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         difference = (made - truth).float()
         by_pixel = difference.abs() if self.config.pixel_loss == "l1" else difference.square()
         return (weights * by_pixel).mean()
+
+    def likeness(self, made: Tensor, filled: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """Liu et al. 2018, equations 3 to 5: features and style of what was made, and of the completed picture."""
+        if self.features is None:
+            return {}
+        perceptual, style = (
+            torch.stack(both).sum()
+            for both in zip(self.features(made, truth), self.features(filled, truth), strict=True)
+        )
+        return {
+            "perceptual": self.config.perceptual_weight * perceptual,
+            "style": self.config.style_weight * style,
+        }
 
     def show(self, model: Inpainting, batch: Masked) -> list[Shown]:
         """Pictures with white holes, filled ones, and the truth."""
@@ -154,3 +182,14 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
 def completed(made: Tensor, picture: Tensor, mask: Tensor) -> Tensor:
     """What was made in the hole, and the picture, untouched, around it: (B, 3, H, W)."""
     return torch.where(mask > 0, made.to(picture.dtype), picture)
+
+
+def variation(picture: Tensor, mask: Tensor) -> Tensor:
+    """Differences of neighbours both within the hole, widened by a pixel, as a mean over the picture, a scalar.
+
+    Liu et al. 2018, equation 6.
+    """
+    near = F.max_pool2d(mask, 3, stride=1, padding=1)
+    across = (picture[..., 1:] - picture[..., :-1]).abs() * near[..., 1:] * near[..., :-1]
+    down = (picture[..., 1:, :] - picture[..., :-1, :]).abs() * near[..., 1:, :] * near[..., :-1, :]
+    return (across.sum() + down.sum()) / picture.numel()

@@ -6,8 +6,10 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, chosen_by
 from models.backbones.blocks import Norm, Upsampling
+from models.backbones.context import ContextDiscriminator, ContextEncoder
 from models.backbones.deepfill import DeepFill
-from models.backbones.gated import GatedGenerator
+from models.backbones.gated import GatedUNet
+from models.backbones.partial import PartialUNet
 from models.backbones.patch import PatchDiscriminator, SNPatchDiscriminator
 from models.backbones.resnet import ResNetGenerator
 from models.backbones.super_resolution import CompactChain, RRDBNet, SRDiscriminator, SRResNet
@@ -179,24 +181,22 @@ class SRDiscriminatorConfig(Settings):
 
 
 class GatedConfig(Settings):
-    """Gated convolutions in one stage: DeepFill v2's coarse one, or a smaller one that fills smoothly first."""
+    """A small U-Net of gated convolutions, for machines without a GPU, that adds to a smooth filling."""
 
     name: Literal["gated"] = "gated"
-    width: int = Field(24, ge=2)
+    width: int = Field(32, ge=1)
     halvings: int = Field(2, ge=1)
-    widest: int | None = Field(None, ge=2)  # channels that no layer exceeds; null: no limit
-    smooth_levels: int = Field(0, ge=0)  # halvings by which the hole is first filled smoothly; 0: it is not
+    widest: int = Field(72, ge=1)  # channels that no layer exceeds
+    smooth_levels: int = Field(6, ge=1)  # halvings by which the hole is first filled smoothly
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
         multiple = self.build().multiple
         return f"this generator needs multiples of {multiple}" if size % multiple else None
 
-    def build(self) -> GatedGenerator:
+    def build(self) -> GatedUNet:
         """The network, freshly drawn."""
-        return GatedGenerator(
-            width=self.width, halvings=self.halvings, widest=self.widest, smooth_levels=self.smooth_levels
-        )
+        return GatedUNet(width=self.width, halvings=self.halvings, widest=self.widest, smooth_levels=self.smooth_levels)
 
 
 class DeepFillConfig(Settings):
@@ -214,17 +214,82 @@ class DeepFillConfig(Settings):
         return DeepFill(self.width)
 
 
+class PartialConfig(Settings):
+    """The U-Net of partial convolutions; the paper's has depth 8 for 512 pixels."""
+
+    name: Literal["partial"] = "partial"
+    depth: int = Field(7, ge=1)  # times the picture is halved; sides are padded to multiples of 2 ** depth
+    width: int = Field(64, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        multiple = 2**self.depth
+        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+
+    def build(self) -> PartialUNet:
+        """The network, freshly drawn."""
+        return PartialUNet(depth=self.depth, width=self.width)
+
+
+class ContextConfig(Settings):
+    """The context encoder, which works on squares of one size alone."""
+
+    name: Literal["context"] = "context"
+    size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
+    width: int = Field(64, ge=1)
+    bottleneck: int = Field(4000, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        return f"this context encoder works on squares of {self.size}" if size != self.size else None
+
+    def build(self) -> ContextEncoder:
+        """The network, freshly drawn."""
+        return ContextEncoder(self.size, width=self.width, bottleneck=self.bottleneck)
+
+
 InpainterConfig = Annotated[
-    Annotated[DeepFillConfig, Tag("deepfill")] | Annotated[GatedConfig, Tag("gated")], chosen_by("name", "deepfill")
+    Annotated[DeepFillConfig, Tag("deepfill")]
+    | Annotated[GatedConfig, Tag("gated")]
+    | Annotated[PartialConfig, Tag("partial")]
+    | Annotated[ContextConfig, Tag("context")],
+    chosen_by("name", "deepfill"),
 ]
 
 
 class SNPatchConfig(Settings):
-    """The discriminator of DeepFill v2."""
+    """The discriminator of DeepFill v2, which is shown the mask too."""
 
+    name: Literal["sn-patch"] = "sn-patch"
     layers: int = Field(6, ge=1)
     width: int = Field(64, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be judged, if they cannot."""
+        return None
 
     def build(self, channels: int) -> SNPatchDiscriminator:
         """The network, freshly drawn."""
         return SNPatchDiscriminator(channels, layers=self.layers, width=self.width)
+
+
+class ContextJudgeConfig(Settings):
+    """The discriminator of the context encoder, which judges whole squares of one size."""
+
+    name: Literal["context"] = "context"
+    size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
+    width: int = Field(64, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Why squares of `size` pixels cannot be judged, if they cannot."""
+        return f"this discriminator judges squares of {self.size}" if size != self.size else None
+
+    def build(self, channels: int) -> ContextDiscriminator:
+        """The network, freshly drawn."""
+        return ContextDiscriminator(channels, self.size, width=self.width)
+
+
+InpaintingJudgeConfig = Annotated[
+    Annotated[SNPatchConfig, Tag("sn-patch")] | Annotated[ContextJudgeConfig, Tag("context")],
+    chosen_by("name", "sn-patch"),
+]

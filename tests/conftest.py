@@ -71,7 +71,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = folder / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
     place.parent.mkdir(parents=True)
     torch.manual_seed(0)
-    torch.save({f"features.{name}": tensor for name, tensor in vgg19_trunk(9).state_dict().items()}, place)
+    torch.save({f"features.{name}": tensor for name, tensor in vgg19_trunk(19).state_dict().items()}, place)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder))
         yield folder

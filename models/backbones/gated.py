@@ -4,7 +4,7 @@ Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). `GatedGener
 a width of 24, 2 halvings and no `smooth_levels`, that of the authors' code.
 
 Differs from the paper:
-- Weights begin as N(0, gain² / fan-in), 2.4 for features and 1 for gates. From the usual starts each layer would halve
+- Weights begin as N(0, gain² / fan-in), 2 for features and 1 for gates. From the usual starts each layer would halve
   the signal and more, and of what the first of twenty saw nothing would reach the last.
 - The numbers of channels and of halvings are free; a third halving sees twice as far and costs half as much.
 - With `smooth_levels`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk,
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DILATIONS = (2, 4, 8, 16)
-GAIN = 2.4  # of features' first weights: with gates half open, a signal of ordinary size then keeps it, layer by layer
+GAIN = 2.0  # of features' first weights: with gates half open, a signal of ordinary size then keeps it, layer by layer
 
 
 class GatedConvolution(nn.Module):
@@ -127,6 +127,58 @@ class GatedGenerator(nn.Module):
             return (torch.tanh(self.layers(_with_mask(known, mask))),)
         filled = smooth_fill(known, mask, self.smooth_levels)
         return (filled + self.layers(_with_mask(filled, mask)),)
+
+
+class GatedUNet(nn.Module):
+    """Fills holes on a processor: pictures (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to one tuple.
+
+    The hole is filled smoothly first, and what the network makes is added to that. It works at half the size: four
+    pixels are four times the channels of one, so that no layer is as large as the picture.
+
+    Args:
+        width: Channels at half the size; each further halving doubles them.
+        halvings: How often features are halved.
+        widest: Channels that no layer exceeds.
+        smooth_levels: Halvings by which the hole is filled smoothly; six of them bridge holes of up to 128 pixels.
+
+    Attributes:
+        multiple: H and W must be multiples of this many pixels.
+        margin: How many input pixels away an output pixel can still see.
+    """
+
+    def __init__(self, *, width: int = 32, halvings: int = 2, widest: int = 72, smooth_levels: int = 6) -> None:
+        super().__init__()
+        widths = [min(width * 2**level, widest) for level in range(halvings + 1)]
+        self.first = GatedConvolution(4 * 5, width)
+        self.down = nn.ModuleList(
+            nn.Sequential(GatedConvolution(narrow, wide, stride=2), GatedConvolution(wide, wide))
+            for narrow, wide in itertools.pairwise(widths)
+        )
+        last = widths[-1]
+        self.middle = nn.ModuleList(GatedConvolution(last, last, dilation=dilation) for dilation in (1, *DILATIONS, 1))
+        self.up = nn.ModuleList(
+            GatedConvolution(wide + narrow, narrow) for narrow, wide in reversed(list(itertools.pairwise(widths)))
+        )
+        self.last = nn.Conv2d(width, 4 * 3, 3, padding=1)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)  # nothing is added at first
+        self.smooth_levels = smooth_levels
+        self.multiple = 1 << max(halvings + 1, smooth_levels)
+        self.margin = _reach(halvings) + (2 << smooth_levels)
+
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
+        """Fill the hole; what the picture holds in it does not count. Beyond the hole the result means nothing."""
+        filled = smooth_fill(image, mask, self.smooth_levels)
+        features = self.first(F.pixel_unshuffle(_with_mask(filled, mask), 2))
+        seen = []
+        for layers in self.down:
+            seen.append(features)
+            features = layers(features)
+        for layer in self.middle:
+            features = features + layer(features)
+        for layer in self.up:
+            features = layer(torch.cat([F.interpolate(features, scale_factor=2, mode="nearest"), seen.pop()], dim=1))
+        return (filled + F.pixel_shuffle(self.last(features), 2),)
 
 
 def smooth_fill(image: Tensor, mask: Tensor, levels: int) -> Tensor:

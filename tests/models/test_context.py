@@ -1,0 +1,37 @@
+"""The context encoder and its discriminator: the published sizes, and what they make."""
+
+import pytest
+import torch
+
+from models.backbones.context import ContextDiscriminator, ContextEncoder
+
+
+def test_sizes_are_the_published_ones():
+    with torch.device("meta"):
+        network, judge = ContextEncoder(), ContextDiscriminator(3)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 71_196_259
+    assert sum(parameter.numel() for parameter in judge.parameters()) == 2_832_257
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_every_power_of_two_works_and_every_weight_learns(size):
+    network, judge = ContextEncoder(size, width=4, bottleneck=6), ContextDiscriminator(3, size, width=4)
+    mask = torch.zeros(2, 1, size, size)
+    mask[..., 4:9, 2:10] = 1
+    (made,) = network(torch.rand(2, 3, size, size), mask)
+    assert made.shape == (2, 3, size, size)
+    assert made.abs().max() <= 1
+    scores = judge(made)
+    assert scores.shape == (2, 1, 1, 1)
+    scores.square().sum().backward()
+    for part in (network, judge):
+        assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in part.parameters())
+
+
+def test_holes_are_filled_with_the_mean_of_photographs_first():
+    network = ContextEncoder(16, width=4, bottleneck=6).eval()
+    image, mask = torch.rand(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    mask[..., 4:9, 2:10] = 1
+    filled = image.clone()
+    filled[:, :, 4:9, 2:10] = torch.tensor([117.0, 104.0, 123.0])[:, None, None] / 127.5 - 1
+    torch.testing.assert_close(network(image, mask)[0], network(filled, torch.zeros_like(mask))[0])
