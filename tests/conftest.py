@@ -59,7 +59,16 @@ BUSY = (
 
 SMALL = {
     **{"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2},
-    **{"growth": 2, "dense": 4, "validation_size": 32, "pixel_steps": 1, "content": "vgg22", "smooth_levels": 2},
+    **{
+        "growth": 2,
+        "dense": 4,
+        "validation_size": 32,
+        "pixel_steps": 1,
+        "content": "vgg22",
+        "smooth_levels": 2,
+        "widest": 8,
+        "bottleneck": 6,
+    },
 }
 SHORT = ("training.steps=2", "training.batch_size=2", "training.accumulate=1", "training.precision=fp32")
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.gated import GatedConvolution, GatedGenerator, decoder, dilated
+from models.backbones.gated import CoarseGenerator, GatedConvolution, decoder, dilated
 
 SHARPNESS = 10.0  # what similarities are multiplied with before the softmax
 LEAST_NORM = 1e-4
@@ -31,12 +31,12 @@ class DeepFill(nn.Module):
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
-        self.coarse = GatedGenerator(width=width)
+        self.coarse = CoarseGenerator(width)
         self.fine = Refinement(width)
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Fill the hole twice; what the picture holds in it does not count."""
-        (coarse,) = self.coarse(image, mask)
+        coarse = self.coarse(image, mask)
         return coarse, self.fine(mask * coarse + (1 - mask) * image, mask)
 
 

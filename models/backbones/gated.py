@@ -1,15 +1,13 @@
-"""Gated convolutions, and generators of them that fill holes.
+"""Gated convolutions, and two generators of them that fill holes: DeepFill v2's coarse stage, and a small U-Net.
 
-Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). `GatedGenerator` is its coarse stage, alone; with
-a width of 24, 2 halvings and no `smooth_levels`, that of the authors' code.
+Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). What the U-Net begins from is the pyramid of
+Gortler, Grzeszczuk, Szeliski, Cohen 1996, doi:10.1145/237170.237200 (pull-push).
 
 Differs from the paper:
 - Weights begin as N(0, gain² / fan-in), 2 for features and 1 for gates. From the usual starts each layer would halve
   the signal and more, and of what the first of twenty saw nothing would reach the last.
-- The numbers of channels and of halvings are free; a third halving sees twice as far and costs half as much.
-- With `smooth_levels`, the hole is first filled smoothly from around it, by the pyramid of Gortler, Grzeszczuk,
-  Szeliski and Cohen 1996, doi:10.1145/237170.237200 (pull-push), and the network makes what is to be added to that: it
-  begins as good as diffusion is.
+- The small U-Net is not in the paper. The chain of the coarse stage learns slowly; here features are led past what is
+  below them, and layers that see far add to what they are given.
 """
 
 import itertools
@@ -86,47 +84,25 @@ def decoder(widths: list[int]) -> list[nn.Module]:
     return [*layers, nn.Conv2d(widths[0] // 2, 3, 3, padding=1)]
 
 
-class GatedGenerator(nn.Module):
-    """Fills holes: pictures (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to one tuple of pictures.
+class CoarseGenerator(nn.Module):
+    """DeepFill's first stage: pictures (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to (B, 3, H, W).
 
-    Args:
-        width: Channels of the first convolution; each halving doubles them.
-        halvings: How often the picture is halved on the way down.
-        widest: Channels that no layer exceeds; None: no limit.
-        smooth_levels: Halvings by which the hole is first filled smoothly, and then added to; 0: it is not. Six of them
-            bridge holes of up to 128 pixels.
-
-    Attributes:
-        multiple: H and W must be multiples of this many pixels.
-        margin: How many input pixels away an output pixel can still see.
+    H and W must be multiples of 4. `width` is the number of channels of the first convolution, once gated.
     """
 
-    def __init__(
-        self, *, width: int = 24, halvings: int = 2, widest: int | None = None, smooth_levels: int = 0
-    ) -> None:
+    def __init__(self, width: int = 24) -> None:
         super().__init__()
-        widths = [min(width * 2**level, widest or width * 2**level) for level in range(halvings + 1)]
+        widths = [width, 2 * width, 4 * width]
         layers: list[nn.Module] = [GatedConvolution(5, width, kernel=5)]
         for narrow, wide in itertools.pairwise(widths):
             layers += [GatedConvolution(narrow, wide, stride=2), GatedConvolution(wide, wide)]
-        last = widths[-1]
-        layers += [GatedConvolution(last, last), *dilated(last)]
-        layers += [GatedConvolution(last, last), GatedConvolution(last, last)]
+        layers += [GatedConvolution(4 * width, 4 * width), *dilated(4 * width)]
+        layers += [GatedConvolution(4 * width, 4 * width), GatedConvolution(4 * width, 4 * width)]
         self.layers = nn.Sequential(*layers, *decoder(widths))
-        self.smooth_levels = smooth_levels
-        if smooth_levels:
-            for parameter in self.layers[-1].parameters():
-                nn.init.zeros_(parameter)  # nothing is added at first
-        self.multiple = 1 << max(halvings, smooth_levels)
-        self.margin = _reach(halvings) + (2 << smooth_levels if smooth_levels else 0)
 
-    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
-        """Fill the hole; what the picture holds in it does not count. Beyond the hole the result means nothing."""
-        known = image * (1 - mask)
-        if not self.smooth_levels:
-            return (torch.tanh(self.layers(_with_mask(known, mask))),)
-        filled = smooth_fill(known, mask, self.smooth_levels)
-        return (filled + self.layers(_with_mask(filled, mask)),)
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Fill the hole; what the picture holds in it does not count."""
+        return torch.tanh(self.layers(with_mask(image * (1 - mask), mask)))
 
 
 class GatedUNet(nn.Module):
@@ -169,7 +145,7 @@ class GatedUNet(nn.Module):
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
         """Fill the hole; what the picture holds in it does not count. Beyond the hole the result means nothing."""
         filled = smooth_fill(image, mask, self.smooth_levels)
-        features = self.first(F.pixel_unshuffle(_with_mask(filled, mask), 2))
+        features = self.first(F.pixel_unshuffle(with_mask(filled, mask), 2))
         seen = []
         for layers in self.down:
             seen.append(features)
@@ -199,20 +175,20 @@ def smooth_fill(image: Tensor, mask: Tensor, levels: int) -> Tensor:
     return filled
 
 
-def _with_mask(image: Tensor, mask: Tensor) -> Tensor:
+def with_mask(image: Tensor, mask: Tensor) -> Tensor:
     """The picture, ones, which tell the border from what is padded around it, and the mask: (B, 5, H, W)."""
     return torch.cat([image, torch.ones_like(mask), mask], dim=1)
 
 
 def _reach(halvings: int) -> int:
-    """Pixels from an output pixel to the farthest that `GatedGenerator` computes it from."""
+    """Pixels from an output pixel to the farthest that `GatedUNet` computes it from, once the hole is filled."""
     farthest = 0
-    for place in range(1 << halvings):  # not all are alike: it depends on the cells that a pixel lies in
-        first, last = place - 1, place + 1  # from the last convolution back to the first
+    for place in range(2 << halvings):  # not all are alike: it depends on the cells that a pixel lies in
+        first, last = place // 2 - 1, place // 2 + 1  # from the last convolution back to the first
         for _ in range(halvings):
-            first, last = (first - 2) // 2, (last + 2) // 2
-        first, last = first - 3 - sum(DILATIONS), last + 3 + sum(DILATIONS)
+            first, last = (first - 1) // 2, (last + 1) // 2
+        first, last = first - 2 - sum(DILATIONS), last + 2 + sum(DILATIONS)
         for _ in range(halvings):
             first, last = 2 * (first - 1) - 1, 2 * (last + 1) + 1
-        farthest = max(farthest, place - first + 2, last + 2 - place)
+        farthest = max(farthest, place - 2 * (first - 1), 2 * (last + 1) + 1 - place)
     return farthest

@@ -1,4 +1,4 @@
-"""Gated convolutions and the generator of them: its size, its reach, and the smooth filling it begins from."""
+"""Gated convolutions and the generators of them: sizes, reach, and the smooth filling that one begins from."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.gated import GatedConvolution, GatedGenerator, smooth_fill
+from models.backbones.gated import CoarseGenerator, GatedConvolution, GatedUNet, smooth_fill
 
 
 def masks(*shape: int) -> Tensor:
@@ -26,45 +26,67 @@ def test_a_gated_convolution_is_two_convolutions_of_which_one_decides_about_the_
 
 
 def test_the_coarse_stage_has_the_published_size():
-    assert sum(parameter.numel() for parameter in GatedGenerator().parameters()) == 1_631_151
+    assert sum(parameter.numel() for parameter in CoarseGenerator().parameters()) == 1_631_151
 
 
-@pytest.mark.parametrize("smooth_levels", [0, 2])
+def test_the_small_one_weighs_less_than_five_megabytes():
+    assert 4 * sum(parameter.numel() for parameter in GatedUNet().parameters()) < 5e6
+
+
+def small(**settings) -> GatedUNet:
+    return GatedUNet(**{"width": 4, "halvings": 2, "widest": 8, "smooth_levels": 3, **settings})
+
+
+@pytest.mark.parametrize("smooth_levels", [1, 4])
 @pytest.mark.parametrize("halvings", [1, 2, 3])
-def test_any_multiple_works(halvings, smooth_levels):
-    network = GatedGenerator(width=4, halvings=halvings, widest=8, smooth_levels=smooth_levels)
-    assert network.multiple == max(2**halvings, 2**smooth_levels)
+def test_any_multiple_works_and_every_weight_learns(halvings, smooth_levels):
+    network = small(halvings=halvings, smooth_levels=smooth_levels)
+    nn.init.normal_(network.last.weight)
+    assert network.multiple == max(2 ** (halvings + 1), 2**smooth_levels)
     for height, width in [(1, 1), (1, 3), (5, 2)]:
         size = height * network.multiple, width * network.multiple
         (made,) = network(torch.rand(1, 3, *size), torch.ones(1, 1, *size))
         assert made.shape == (1, 3, *size)
         assert made.isfinite().all()
+    made.square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("smooth_levels", [0, 3])
-def test_what_the_hole_hides_does_not_count(smooth_levels):
+def test_what_the_hole_hides_does_not_count():
     torch.manual_seed(0)
-    network = GatedGenerator(width=4, smooth_levels=smooth_levels)
-    nn.init.normal_(network.layers[-1].weight)
+    network, coarse = small(), CoarseGenerator(4)
+    nn.init.normal_(network.last.weight)
     image, mask = torch.rand(1, 3, 32, 32), masks(1, 32, 32)
-    (made,) = network(image, mask)
-    assert torch.equal(network(torch.where(mask > 0, -image, image), mask)[0], made)
-    assert not torch.equal(network(torch.where(mask > 0, image, -image), mask)[0], made)
+    for fill in (lambda *given: network(*given)[0], coarse):
+        made = fill(image, mask)
+        assert torch.equal(fill(torch.where(mask > 0, -image, image), mask), made)
+        assert not torch.equal(fill(torch.where(mask > 0, image, -image), mask), made)
 
 
-def test_with_a_smooth_filling_it_begins_by_adding_nothing():
+def test_it_begins_by_adding_nothing_to_a_smooth_filling():
     image, mask = torch.rand(1, 3, 32, 32), masks(1, 32, 32)
-    (made,) = GatedGenerator(width=4, smooth_levels=3)(image, mask)
-    torch.testing.assert_close(made, smooth_fill(image, mask, 3))
+    torch.testing.assert_close(small()(image, mask)[0], smooth_fill(image, mask, 3))
+
+
+@pytest.mark.parametrize("part", ["coarse", "small"])
+def test_a_signal_comes_through_all_layers(part):
+    """Neither lost nor blown up on the way from noise to the last features."""
+    torch.manual_seed(0)
+    network = CoarseGenerator() if part == "coarse" else GatedUNet()
+    seen = []
+    last = network.layers[-1] if isinstance(network, CoarseGenerator) else network.last
+    last.register_forward_pre_hook(lambda module, given: seen.append(given[0].std().item()))
+    network(torch.randn(1, 3, 128, 128).clamp(-1, 1), masks(1, 128, 128))
+    assert 0.02 < seen[0] < 20
 
 
 @pytest.mark.parametrize("halvings", [1, 2])
 def test_margin_is_how_far_a_pixel_reaches(halvings):
-    network = GatedGenerator(width=2, halvings=halvings).double()
+    network = small(width=2, halvings=halvings, smooth_levels=1).double()
     for parameter in network.parameters():  # positive weights, so that nothing cancels
         nn.init.constant_(parameter, 0.5 / parameter[0].numel())
-    multiple = network.multiple
-    first = (network.margin // multiple + 2) * multiple
+    multiple, margin = network.multiple, network.margin - 4  # without the smooth filling's own
+    first = (margin // multiple + 2) * multiple
     image = torch.zeros(1 + multiple, 3, 2 * first + multiple, 2 * first + multiple, dtype=torch.float64)
     places = torch.arange(first, first + multiple)
     image[torch.arange(1, 1 + multiple), :, places, places] = 1.0  # the first picture stays as it is
@@ -76,7 +98,7 @@ def test_margin_is_how_far_a_pixel_reaches(halvings):
         for place, seen in zip(places, changed, strict=True)
         for touched in (seen.any(dim=0).nonzero(), seen.any(dim=1).nonzero())
     ]
-    assert max(reach) == network.margin
+    assert max(reach) == margin
 
 
 @pytest.mark.parametrize("levels", [1, 2, 4])
@@ -89,9 +111,8 @@ def test_a_smooth_filling_reaches_no_further_than_two_of_the_largest_cells(level
         filled = smooth_fill(torch.ones(1, 1, side, side), mask, levels)
         touched = (filled[0, 0] != 0).any(dim=0).nonzero()
         reached = max(reached, int(place - touched.min()), int(touched.max() - place))
-    network = GatedGenerator(width=2, smooth_levels=levels)
     assert cell <= reached <= 2 * cell
-    assert network.margin == GatedGenerator(width=2).margin + 2 * cell
+    assert small(smooth_levels=levels).margin - small(smooth_levels=levels + 1).margin == 2 * cell - 4 * cell
 
 
 def naive_fill(image: np.ndarray, known: np.ndarray, levels: int) -> np.ndarray:

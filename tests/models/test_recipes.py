@@ -22,7 +22,7 @@ from translate.validation import same_draws
 
 SMALL = {
     **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},
-    **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22", "smooth_levels": 2},
+    **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22", "smooth_levels": 2, "widest": 8, "bottleneck": 6},
 }
 FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1)
 MODELS = Path(__file__).parents[2] / "models"
@@ -39,10 +39,11 @@ def pairs(config: Any) -> Paired:
     return Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16))
 
 
-def holed() -> Masked:
-    mask = torch.zeros(2, 1, 16, 16)
+def holed(config: Any) -> Masked:
+    side = getattr(config.generator, "size", 16)
+    mask = torch.zeros(2, 1, side, side)
     mask[0, :, 4:12, 2:8] = mask[1, :, :, 11:] = 1
-    return Masked(picture(2, 3, 16, 16), mask)
+    return Masked(picture(2, 3, side, side), mask)
 
 
 # One line for each kind of batch: an example, 2 pictures, of 16 pixels where nothing else is asked for.
@@ -54,7 +55,7 @@ EXAMPLES: dict[type, Callable[[Any], Any]] = {
         picture(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
     Paired: pairs,
-    Masked: lambda config: holed(),
+    Masked: holed,
     Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
 }
 
