@@ -1,7 +1,7 @@
 """Gated convolutions, and two generators of them that fill holes: DeepFill v2's coarse stage, and a small U-Net.
 
-Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). What the U-Net begins from is the pyramid of
-Gortler, Grzeszczuk, Szeliski, Cohen 1996, doi:10.1145/237170.237200 (pull-push).
+Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). What the U-Net begins from is Laplace's
+equation, nearly solved on the pyramid of Gortler, Grzeszczuk, Szeliski, Cohen 1996, doi:10.1145/237170.237200.
 
 Differs from the paper:
 - Weights begin as N(0, gain² / fan-in), 2 for features and 1 for gates. From the usual starts each layer would halve
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DILATIONS = (2, 4, 8, 16)
+SWEEPS = 4  # over the whole picture; twice as many over each smaller one, where they cost a quarter
 GAIN = 2.0  # of features' first weights: with gates half open, a signal of ordinary size then keeps it, layer by layer
 
 
@@ -119,8 +120,9 @@ class GatedUNet(nn.Module):
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
-        margin: How many input pixels away an output pixel can still see.
     """
+
+    margin = None  # the smooth filling settles over the whole hole
 
     def __init__(self, *, width: int = 32, halvings: int = 2, widest: int = 72, smooth_levels: int = 6) -> None:
         super().__init__()
@@ -140,7 +142,6 @@ class GatedUNet(nn.Module):
             nn.init.zeros_(parameter)  # nothing is added at first
         self.smooth_levels = smooth_levels
         self.multiple = 1 << max(halvings + 1, smooth_levels)
-        self.margin = _reach(halvings) + (2 << smooth_levels)
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
         """Fill the hole; what the picture holds in it does not count. Beyond the hole the result means nothing."""
@@ -161,7 +162,8 @@ def smooth_fill(image: Tensor, mask: Tensor, levels: int) -> Tensor:
     """Fill holes by what is around: (B, C, H, W) and masks (B, 1, H, W), 1 in the hole; H, W multiples of 2^levels.
 
     The picture is halved `levels` times, by the mean of what is known; on the way back, what is not known of a cell is
-    taken from the next smaller picture, bilinearly. Where a cell of the smallest knows nothing, it is 0.
+    taken from the next smaller picture, bilinearly, and then from its four neighbours, again and again: towards the
+    surface that solves Laplace's equation in the hole. Where a cell of the smallest knows nothing, it begins from 0.
     """
     known = 1 - mask
     colours = image * known
@@ -170,25 +172,23 @@ def smooth_fill(image: Tensor, mask: Tensor, levels: int) -> Tensor:
         pyramid.append((colours, known))
         colours, known = F.avg_pool2d(colours, 2), F.avg_pool2d(known, 2)
     filled = colours / known.clamp(min=1e-6)
-    for colours, known in reversed(pyramid):
-        filled = colours + (1 - known) * F.interpolate(filled, scale_factor=2, mode="bilinear")
+    for level in reversed(range(levels)):
+        colours, known = pyramid[level]
+        guess = F.interpolate(filled, scale_factor=2, mode="bilinear")
+        for _ in range(SWEEPS << level):
+            filled = colours + (1 - known) * guess
+            guess = _mean_of_neighbours(filled)
+        filled = colours + (1 - known) * guess
     return filled
+
+
+def _mean_of_neighbours(image: Tensor) -> Tensor:
+    """Of the four; beyond the border a pixel is its own neighbour."""
+    wide = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    across, down = wide[..., 1:-1, 2:] + wide[..., 1:-1, :-2], wide[..., 2:, 1:-1] + wide[..., :-2, 1:-1]
+    return (across + down) / 4
 
 
 def with_mask(image: Tensor, mask: Tensor) -> Tensor:
     """The picture, ones, which tell the border from what is padded around it, and the mask: (B, 5, H, W)."""
     return torch.cat([image, torch.ones_like(mask), mask], dim=1)
-
-
-def _reach(halvings: int) -> int:
-    """Pixels from an output pixel to the farthest that `GatedUNet` computes it from, once the hole is filled."""
-    farthest = 0
-    for place in range(2 << halvings):  # not all are alike: it depends on the cells that a pixel lies in
-        first, last = place // 2 - 1, place // 2 + 1  # from the last convolution back to the first
-        for _ in range(halvings):
-            first, last = (first - 1) // 2, (last + 1) // 2
-        first, last = first - 2 - sum(DILATIONS), last + 2 + sum(DILATIONS)
-        for _ in range(halvings):
-            first, last = 2 * (first - 1) - 1, 2 * (last + 1) + 1
-        farthest = max(farthest, place - 2 * (first - 1), 2 * (last + 1) + 1 - place)
-    return farthest
