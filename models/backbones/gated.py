@@ -1,7 +1,8 @@
 """Gated convolutions, and two generators of them that fill holes: DeepFill v2's coarse stage, and a small U-Net.
 
-Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). What the U-Net begins from is Laplace's
-equation, nearly solved on the pyramid of Gortler, Grzeszczuk, Szeliski, Cohen 1996, doi:10.1145/237170.237200.
+Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2). The U-Net begins from what solves
+Laplace's equation in the hole, nearly, on the pyramid of Gortler, Grzeszczuk, Szeliski, Cohen 1996,
+doi:10.1145/237170.237200.
 
 Differs from the paper:
 - Weights begin as N(0, gain² / fan-in), 2 for features and 1 for gates. From the usual starts each layer would halve
@@ -174,11 +175,9 @@ def smooth_fill(image: Tensor, mask: Tensor, levels: int) -> Tensor:
     filled = colours / known.clamp(min=1e-6)
     for level in reversed(range(levels)):
         colours, known = pyramid[level]
-        guess = F.interpolate(filled, scale_factor=2, mode="bilinear")
+        filled = colours + (1 - known) * F.interpolate(filled, scale_factor=2, mode="bilinear")
         for _ in range(SWEEPS << level):
-            filled = colours + (1 - known) * guess
-            guess = _mean_of_neighbours(filled)
-        filled = colours + (1 - known) * guess
+            filled = colours + (1 - known) * _mean_of_neighbours(filled)
     return filled
 
 
