@@ -159,7 +159,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         weights = self.config.valid_weight + (self.config.hole_weight - self.config.valid_weight) * mask
         difference = (made - truth).float()
         if self.config.pixel_loss == "psnr":
-            squares = (weights * difference.square()).mean(dim=(1, 2, 3)) / weights.mean(dim=(1, 2, 3))
+            squares = (weights * difference.square()).mean(dim=(1, 2, 3)) / weights.mean(dim=(1, 2, 3)).clamp(min=1e-6)
             return torch.log(squares + LEAST_SQUARE).mean()
         by_pixel = difference.abs() if self.config.pixel_loss == "l1" else difference.square()
         return (weights * by_pixel).mean()

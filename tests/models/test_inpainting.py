@@ -1,0 +1,173 @@
+"""Inpainting's losses written out, for each of its papers, and what its translator keeps."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from datasets.contract import Masked
+from models.core.perceptual import FeatureLosses
+from models.inpainting import InpaintingConfig, variation
+
+DEEPFILL = {"generator": {"name": "deepfill", "width": 4}, "discriminator": {"layers": 2, "width": 3}}
+GATED = {"generator": {"name": "gated", "width": 4, "widest": 8, "smooth_levels": 3}, "adversarial_weight": 0}
+PARTIAL = {"generator": {"name": "partial", "depth": 2, "width": 4}, "adversarial_weight": 0}
+CONTEXT = {
+    "generator": {"name": "context", "size": 32, "width": 4, "bottleneck": 5},
+    "discriminator": {"name": "context", "size": 32, "width": 4},
+    "adversarial": "non-saturating",
+}
+
+
+def config(part: dict[str, Any], **settings: Any) -> InpaintingConfig:
+    return InpaintingConfig.model_validate({**part, **settings})
+
+
+def batch() -> Masked:
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[0, :, 4:20, 3:11] = mask[1, :, 25:, 12:] = 1
+    return Masked(torch.rand(2, 3, 32, 32) * 2 - 1, mask)
+
+
+def losses(recipe: Any, examples: Masked) -> dict[str, dict[str, float]]:
+    return {
+        update.player: {name: value.item() for name, value in update.losses.items()}
+        for update in recipe.updates(examples, 0)
+    }
+
+
+def test_deepfills_losses_are_the_papers():
+    torch.manual_seed(0)
+    recipe, (image, mask) = config(DEEPFILL).recipe(), batch()
+    judge = copy.deepcopy(recipe.discriminator)  # its estimate of the norms moves with every look
+    coarse, fine = recipe.model.generator(image, mask)
+    filled = mask * fine + (1 - mask) * image
+    real, fake, fooled = (judge(torch.cat([picture, mask], 1)) for picture in (image, filled, filled))
+    found = losses(recipe, Masked(image, mask))
+    hinge = 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+    assert found["discriminator"] == {"adversarial": pytest.approx(hinge.item(), rel=1e-4)}
+    pixel = F.l1_loss(coarse, image) + F.l1_loss(fine, image)
+    expected = {"pixel": pixel.item(), "adversarial": -fooled.mean().item()}
+    assert found["generator"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("hole_weight", [6.0, 0.0])
+@pytest.mark.parametrize("name", ["l1", "mse", "psnr"])
+def test_pixels_are_weighed_by_what_they_are_of(name, hole_weight):
+    recipe = config(GATED, pixel_loss=name, hole_weight=hole_weight, valid_weight=2).recipe()
+    (image, mask), made = batch(), torch.rand(2, 3, 32, 32)
+    total = torch.zeros(2)
+    weights = torch.zeros(2)
+    for index in range(2):
+        hole = mask[index, 0] > 0
+        for weight, pixels in ((hole_weight, hole), (2, ~hole)):
+            difference = (made - image)[index][:, pixels]
+            total[index] += weight * (difference.abs() if name == "l1" else difference.square()).sum()
+            weights[index] += weight * 3 * pixels.sum()
+    expected = (total / weights + 1e-4).log().mean() if name == "psnr" else total.sum() / image.numel()
+    assert recipe.pixel(made, image, mask).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_loss_psnr_moves_as_the_figure_does():
+    recipe = config(GATED, pixel_loss="psnr", valid_weight=0).recipe()
+    image, mask = batch()
+    rough, fine = ((image + spread * torch.randn_like(image)).clamp(-1, 1) for spread in (0.3, 0.1))
+    wins = [recipe.pixel(made, image, mask).item() for made in (rough, fine)]
+    figures = []
+    for made in (rough, fine):
+        squares = [((made - image)[index][:, mask[index, 0] > 0]).square().mean().item() / 4 for index in range(2)]
+        figures.append(sum(-10 * math.log10(square) for square in squares) / 2)
+    assert (wins[0] - wins[1]) * 10 / math.log(10) == pytest.approx(figures[1] - figures[0], abs=0.1)
+
+
+def test_partial_convolutions_losses_are_the_papers():
+    torch.manual_seed(0)
+    weights = {"hole_weight": 6, "perceptual_weight": 0.05, "style_weight": 120, "variation_weight": 0.1}
+    recipe, (image, mask) = config(PARTIAL, **weights).recipe(), batch()
+    (made,) = copy.deepcopy(recipe.model).generator(image, mask)
+    filled = mask * made + (1 - mask) * image
+    likeness = [FeatureLosses()(picture, image) for picture in (made, filled)]
+    hole, valid = (part * (made - image).abs() for part in (mask, 1 - mask))
+    expected = {
+        "pixel": 6 * hole.mean() + valid.mean(),
+        "perceptual": 0.05 * (likeness[0][0] + likeness[1][0]),
+        "style": 120 * (likeness[0][1] + likeness[1][1]),
+        "variation": 0.1 * variation(filled, mask),
+    }
+    expected = {name: value.item() for name, value in expected.items()}
+    assert losses(recipe, Masked(image, mask))["generator"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_variation_counts_neighbours_within_the_hole_and_a_pixel_around_it():
+    picture, mask = torch.rand(1, 3, 6, 7), torch.zeros(1, 1, 6, 7)
+    mask[..., 2:4, 3:5] = 1
+    near = {(y, x) for y in range(1, 5) for x in range(2, 6)}
+    total = 0.0
+    for y, x in near:
+        for other in ((y + 1, x), (y, x + 1)):
+            if other in near:
+                total += (picture[0, :, y, x] - picture[0, :, other[0], other[1]]).abs().sum().item()
+    assert variation(picture, mask).item() == pytest.approx(total / picture.numel(), rel=1e-5)
+
+
+def test_the_context_encoders_losses_are_the_papers():
+    torch.manual_seed(0)
+    settings = {"pixel_loss": "mse", "hole_weight": 0.999, "valid_weight": 0, "adversarial_weight": 0.001}
+    recipe, (image, mask) = config(CONTEXT, **settings).recipe(), batch()
+    judge = copy.deepcopy(recipe.discriminator)
+    (made,) = copy.deepcopy(recipe.model).generator(image, mask)
+    filled = mask * made + (1 - mask) * image
+    fooled = judge(torch.cat([filled, mask], 1))
+    expected = {
+        "pixel": (0.999 * mask * (made - image).square()).mean().item(),
+        "adversarial": 0.001 * F.binary_cross_entropy_with_logits(fooled, torch.ones_like(fooled)).item(),
+    }
+    assert losses(recipe, Masked(image, mask))["generator"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("part", [DEEPFILL, GATED, PARTIAL, CONTEXT])
+def test_what_is_known_comes_back_bit_by_bit_and_what_the_hole_hides_does_not_count(part):
+    torch.manual_seed(0)
+    model, (image, mask) = config(part).translator().eval(), batch()
+    with torch.inference_mode():
+        made = model(torch.cat([image, mask], 1))
+        hidden = model(torch.cat([torch.where(mask > 0, -image, image), mask], 1))
+    known = (mask == 0).expand_as(image)
+    assert torch.equal(made[known], image[known])
+    assert torch.equal(made, hidden)
+    assert (made[~known] != image[~known]).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "multiple", "only_size"), [(DEEPFILL, 8, None), (GATED, 8, None), (PARTIAL, 4, None), (CONTEXT, 32, 32)]
+)
+def test_a_translator_states_what_it_takes(part, multiple, only_size):
+    model = config(part).translator()
+    assert model.fills_holes
+    assert (model.channels_in, model.channels_out, model.scale) == (4, 3, 1)
+    assert (model.multiple, model.only_size, model.margin) == (multiple, only_size, None)
+
+
+def test_sizes_that_cannot_be_learned_from_are_named():
+    assert config(CONTEXT).size_problem(64) == "this context encoder works on squares of 32"
+    assert config(PARTIAL).size_problem(30) == "a U-Net of depth 2 needs multiples of 4"
+    assert config(GATED).size_problem(36) == "this generator needs multiples of 8"
+    assert config({**DEEPFILL, "discriminator": CONTEXT["discriminator"]}).size_problem(64) is not None
+    assert config(DEEPFILL).size_problem(64) is None
+
+
+def white(image: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask > 0, torch.ones_like(image), image)
+
+
+def test_holes_are_shown_white_beside_what_fills_them_and_what_was_there():
+    recipe, (image, mask) = config(GATED).recipe(), batch()
+    (shown,) = recipe.show(recipe.model, Masked(image, mask))
+    assert shown.source is not None
+    assert torch.equal(shown.source, white(image, mask))
+    assert torch.equal(shown.truth, image)
+    assert torch.equal(white(shown.made, mask), shown.source)
