@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.contract import Attributed, Pictures, Samples, Unpaired
+from datasets.contract import Attributed, Masked, Pictures, Samples, Unpaired
 from datasets.errors import UserError
 from datasets.images import SUFFIXES, Picture, write
 from datasets.pixels import Pixels, as_pixels
@@ -24,8 +24,8 @@ POINTS = 2000  # points in a plot
 def preview(experiment: Experiment, data: Path, out: Path, count: int | None = None) -> int:
     """Write a sheet of the first `count` samples that a training in one process sees; tell how many they are.
 
-    Pairs show their source and target, unpaired pictures their domains, labelled pictures their labels; points are
-    plotted. What is at `out` is replaced.
+    Pairs show their source and target, pictures with holes both ways, unpaired pictures their domains, labelled pictures
+    their labels; points are plotted. What is at `out` is replaced.
 
     Raises:
         UserError: The experiment or its data cannot be used, or the sheet cannot be written.
@@ -44,7 +44,8 @@ def preview(experiment: Experiment, data: Path, out: Path, count: int | None = N
     if isinstance(batch, Pictures | Attributed):
         write(Picture(_sheet(batch, opened.domains)), out)
     else:
-        fields = {name: field for name, field in batch._asdict().items() if field.ndim == 4}
+        fields = _holed(batch) if isinstance(batch, Masked) else batch._asdict()
+        fields = {name: field for name, field in fields.items() if field.ndim == 4}
         rows = list(zip(*map(_pixels, fields.values()), strict=True))
         contact_sheet(rows, opened.domains if isinstance(batch, Unpaired) else [*fields], out)
     return len(batch[0])
@@ -71,6 +72,11 @@ def first_samples(experiment: Experiment, samples: Samples[Any], count: int | No
     finally:
         steps.close()
     return type(batches[0])(*(torch.cat(fields)[:wanted] for fields in zip(*batches, strict=True)))
+
+
+def _holed(batch: Masked) -> dict[str, Tensor]:
+    """The pictures, and the same with white holes."""
+    return {"picture": batch.image, "hole": torch.where(batch.mask > 0, torch.ones_like(batch.image), batch.image)}
 
 
 def _sheet(batch: Pictures | Attributed, domains: Sequence[str]) -> Pixels:

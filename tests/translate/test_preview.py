@@ -65,6 +65,20 @@ def test_a_pair_is_a_row_of_its_two_pictures(tiny: Callable[..., Experiment], pa
     assert (sheet[:TITLE, -256:] < 128).any()
 
 
+def test_a_picture_is_shown_beside_itself_with_its_hole_in_white(photos: Path, tmp_path: Path) -> None:
+    experiment = load_experiment("inpaint", ["data.crop.load=null", "data.crop.size=256", "data.masks.thin=5"])
+    assert preview(experiment, photos, tmp_path / "sheet.png", 2) == 2
+    sheet = read(tmp_path / "sheet.png").pixels
+    shown = first_samples(experiment, experiment.data.open(photos).training, 2)
+    for row in range(2):
+        top = TITLE + row * 262
+        picture, holed = as_pixels(shown.image[row], 8), sheet[top : top + 256, -256:]
+        hole = shown.mask[row, 0].numpy() > 0
+        assert np.array_equal(sheet[top : top + 256, :256], picture)
+        assert (holed[hole] == 255).all()
+        assert np.array_equal(holed[~hole], picture[~hole])
+
+
 def test_unpaired_pictures_stand_under_the_names_of_their_folders(pairs: Path, tmp_path: Path) -> None:
     sheets = []
     for name in ("B", "W"):
