@@ -24,8 +24,8 @@ POINTS = 2000  # points in a plot
 def preview(experiment: Experiment, data: Path, out: Path, count: int | None = None) -> int:
     """Write a sheet of the first `count` samples that a training in one process sees; tell how many they are.
 
-    Pairs show their source and target, pictures with holes both ways, unpaired pictures their domains, labelled pictures
-    their labels; points are plotted. What is at `out` is replaced.
+    Pairs show their source and target, pictures to fill themselves and their holes, unpaired pictures their domains,
+    labelled pictures their labels; points are plotted. What is at `out` is replaced.
 
     Raises:
         UserError: The experiment or its data cannot be used, or the sheet cannot be written.
