@@ -29,8 +29,6 @@ from models.core.perceptual import FeatureLosses
 from models.inference import translate_batch
 from models.networks import ContextConfig, DeepFillConfig, InpainterConfig, InpaintingJudgeConfig, SNPatchConfig
 
-LEAST_SQUARE = 1e-4  # added to what a logarithm is taken of: 46 dB
-
 
 class InpaintingConfig(Settings):
     """Inpainting with DeepFill v2's defaults."""
@@ -38,7 +36,8 @@ class InpaintingConfig(Settings):
     batch_type: ClassVar[type[Masked]] = Masked
     name: Literal["inpainting"] = "inpainting"
     generator: InpainterConfig = DeepFillConfig()
-    pixel_loss: Literal["l1", "mse", "psnr"] = "l1"
+    pixel_loss: Literal["l1", "mse"] = "l1"
+    even: bool = False  # every picture counts the same, however much of it is weighed
     hole_weight: float = Field(1.0, ge=0)  # of the pixels in the hole
     valid_weight: float = Field(1.0, ge=0)  # of those around it, which the generator makes too
     perceptual_weight: float = Field(0.0, ge=0)  # of VGG's features; 0.05 in Liu et al. 2018
@@ -153,16 +152,15 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
     def pixel(self, made: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
         """The difference of two pictures, a mean over all pixels that are weighed by what they are of.
 
-        As "psnr" it is the logarithm of each picture's weighted mean square, which is its PSNR but for sign and scale:
-        a picture that can be filled well counts as much as one that cannot (Chen et al. 2022, arXiv:2204.04676).
+        Evenly, it is each picture's weighted mean: a scratch in one counts as much as a large hole in another.
         """
         weights = self.config.valid_weight + (self.config.hole_weight - self.config.valid_weight) * mask
         difference = (made - truth).float()
-        if self.config.pixel_loss == "psnr":
-            squares = (weights * difference.square()).mean(dim=(1, 2, 3)) / weights.mean(dim=(1, 2, 3)).clamp(min=1e-6)
-            return torch.log(squares + LEAST_SQUARE).mean()
         by_pixel = difference.abs() if self.config.pixel_loss == "l1" else difference.square()
-        return (weights * by_pixel).mean()
+        weighed = (weights * by_pixel).mean(dim=(1, 2, 3))
+        if self.config.even:
+            weighed = weighed / weights.mean(dim=(1, 2, 3)).clamp(min=1e-6)
+        return weighed.mean()
 
     def likeness(self, made: Tensor, filled: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """Liu et al. 2018, equations 3 to 5: features and style of what was made, and of the completed picture."""
