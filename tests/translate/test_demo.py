@@ -11,8 +11,12 @@ from PIL import Image
 def test_the_demo_leaves_a_sheet_a_report_and_an_honest_table(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "translate", "demo", "--out", str(tmp_path / "demo"), "--minutes", "0.05"]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
-    figures = [float(value) for value in re.findall(r"(\d+\.\d+) dB\n", told.stderr)][-4:]
-    noisy, median, bilateral, translated = figures
+    figures = [float(value) for value in re.findall(r"(\d+\.\d+) dB\n", told.stderr)]
+    bicubic, upscaled, *_ = figures
+    assert upscaled > bicubic + 0.3
+    with Image.open(tmp_path / "demo" / "upscaled.png") as sheet:
+        assert sheet.width == 4 * 256 + 3 * 6
+    noisy, median, bilateral, translated = figures[-4:]
     assert noisy < median < bilateral
     assert translated > noisy
     learned, unseen = ({path.name for path in (tmp_path / "demo" / kind).iterdir()} for kind in ("photos", "unseen"))
