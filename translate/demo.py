@@ -1,7 +1,7 @@
-"""The demo: photographs enlarged at once, and others mended with a translator that is trained in minutes."""
+"""The demo's training: a translator learns from photographs in minutes, and mends others with it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,11 @@ import numpy as np
 
 from datasets.errors import UserError
 from datasets.images import Picture, read, write
-from datasets.pixels import Pixels, as_floats, as_pixels, as_tensor, with_channels
-from datasets.resampling import shrink
-from models.bicubic import Bicubic
-from models.core.figures import enlargement
+from datasets.pixels import Pixels, as_floats
 from translate.degrading import degrade_folder
 from translate.experiment import load_experiment
 from translate.folder import translate_folder
-from translate.manifest import Outcome
+from translate.manifest import refuse_failures
 from translate.model import load_model
 from translate.progress import Progress
 from translate.sheet import contact_sheet
@@ -37,8 +34,6 @@ LEARNED = (
     "rocket",
 )
 UNSEEN = ("astronaut", "camera", "chelsea")
-UPSCALER = "upscale-x4"
-WINDOW = 256  # pixels on a side of what the sheet of enlargements shows
 NOISE = 50.0  # standard deviation in 8-bit levels
 STEPS_A_MINUTE = 1000  # only shapes the decay of the learning rate; the clock ends the training
 
@@ -71,50 +66,6 @@ def make_photographs(out: Path) -> None:
             write(Picture(read(found).pixels), out / kind / f"{name}.png")
 
 
-def upscale(out: Path) -> tuple[float, float]:
-    """Make the unseen photographs small, enlarge them with a model that ships, and draw a sheet beside bicubic's.
-
-    Returns the mean PSNR of Y in dB of bicubic's pictures and of the model's, against the originals.
-    """
-    model = load_model(UPSCALER)
-    scale = model.translator.scale
-    (out / "small").mkdir()
-    originals = {}
-    for name in UNSEEN:
-        pixels = read(out / "unseen" / f"{name}.png").pixels
-        height, width = (side // scale * scale for side in pixels.shape[:2])
-        originals[name] = with_channels(as_floats(pixels[:height, :width]), 3)
-        made_small = as_pixels(as_tensor(shrink(originals[name], scale)), 8)
-        write(Picture(made_small), out / "small" / f"{name}.png")
-    _all_ok(translate_folder(model, out / "small", out / "larger"))
-    rows, figures = [], []
-    for name, original in originals.items():
-        small = read(out / "small" / f"{name}.png").pixels
-        plain = as_pixels(Bicubic(scale)(as_tensor(as_floats(small))[None])[0], 8)
-        larger = read(out / "larger" / f"{name}.png").pixels
-        truth = as_tensor(original)[None]
-        made = (as_tensor(as_floats(pixels))[None] for pixels in (plain, larger))
-        figures.append([float(enlargement(picture, truth, scale)["psnr_y"]) for picture in made])
-        rows.append(
-            [_window(p) for p in (small.repeat(scale, 0).repeat(scale, 1), plain, larger, as_pixels(truth[0], 8))]
-        )
-    contact_sheet(rows, ["small", "bicubic", "upscaled", "original"], out / "upscaled.png")
-    before, after = np.mean(figures, axis=0)
-    return float(before), float(after)
-
-
-def _window(pixels: Pixels) -> Pixels:
-    """The middle of a picture, small enough to be shown at its size."""
-    top, left = ((side - WINDOW) // 2 for side in pixels.shape[:2])
-    return pixels[top : top + WINDOW, left : left + WINDOW]
-
-
-def _all_ok(outcomes: Iterable[Outcome]) -> None:
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            raise UserError(str(outcome.reason))
-
-
 def train_demo(out: Path, minutes: float) -> tuple[Training, Iterator[Progress]]:
     """Open a training on `out/photos` that takes `minutes`."""
     overrides = [
@@ -133,7 +84,7 @@ def mend(out: Path) -> Verdict:
         if problem:
             raise UserError(problem)
     model = load_model(out / "run")
-    _all_ok(translate_folder(model, out / "noisy", out / "translated"))
+    refuse_failures(translate_folder(model, out / "noisy", out / "translated"))
     rows, figures = [], []
     for name in UNSEEN:
         clean, noisy, made = (read(out / kind / f"{name}.png").pixels for kind in ("unseen", "noisy", "translated"))

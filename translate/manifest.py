@@ -4,10 +4,12 @@ import dataclasses
 import json
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from datasets.errors import UserError
 from translate.plan import Job
 
 VERSION = 1
@@ -24,6 +26,17 @@ class Outcome:
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
     out_of_memory: bool = False  # why it failed: not even the smallest tile found place
+
+
+def refuse_failures(outcomes: Iterable[Outcome]) -> None:
+    """Go through all outcomes, of which none may have failed.
+
+    Raises:
+        UserError: One has.
+    """
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            raise UserError(str(outcome.reason))
 
 
 class Manifest:

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from PIL import Image
 
+from datasets.images import read
+
+FILLED = ("unseen", "filled", "masks")
+
 
 def test_the_demo_leaves_a_sheet_a_report_and_an_honest_table(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "translate", "demo", "--out", str(tmp_path / "demo"), "--minutes", "0.05"]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     figures = [float(value) for value in re.findall(r"(\d+\.\d+) dB\n", told.stderr)]
-    bicubic, upscaled, *_ = figures
+    bicubic, upscaled, telea, inpainted, *_ = figures
     assert upscaled > bicubic + 0.3
+    assert inpainted > telea
+    for name in ("astronaut", "camera", "chelsea"):
+        before, after, hole = (read(tmp_path / "demo" / f"{kind}/{name}.png").pixels for kind in FILLED)
+        assert (after[hole[:, :, 0] == 0] == before[hole[:, :, 0] == 0]).all()
     with Image.open(tmp_path / "demo" / "upscaled.png") as sheet:
         assert sheet.width == 4 * 256 + 3 * 6
     noisy, median, bilateral, translated = figures[-4:]

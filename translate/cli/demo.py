@@ -14,13 +14,14 @@ def demo(
 ) -> None:
     """See it work, offline, in about two minutes and a half.
 
-    Three photographs are made small and enlarged with a model that ships, beside bicubic. Then a translator
-    learns to remove noise from ten others, mends the same three, which it has never seen, and is compared
-    with doing nothing and with two filters.
+    Three photographs are made small and enlarged, and scratched and filled, with models that ship. Then a
+    translator learns to remove noise from ten others, mends the same three, which it has never seen, and is
+    compared with doing nothing and with two filters.
     """
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from translate.demo import make_photographs, mend, refuse_full, train_demo, upscale
+    from translate.demo import make_photographs, mend, refuse_full, train_demo
+    from translate.showcase import inpaint, upscale
 
     screen = console()
     refuse_full(out)
@@ -30,6 +31,11 @@ def demo(
     screen.print(f"  bicubic                        {before:.2f} dB", markup=False)
     screen.print(f"  the model that ships           {after:.2f} dB", markup=False)
     screen.print(f"look at {absolute(out / 'upscaled.png')}", markup=False)
+    before, after = inpaint(out)
+    screen.print("a scratch and a square filled; PSNR in them, higher is better:", markup=False)
+    screen.print(f"  OpenCV's Telea                 {before:.2f} dB", markup=False)
+    screen.print(f"  the model that ships           {after:.2f} dB", markup=False)
+    screen.print(f"look at {absolute(out / 'inpainted.png')}", markup=False)
     training, steps = train_demo(out, minutes)
     screen.print(f"training for {minutes:g} minutes on the photographs in {out / 'photos'}", markup=False)
     columns = (BarColumn(), TextColumn("step {task.completed}"), TextColumn("{task.fields[told]}"))
