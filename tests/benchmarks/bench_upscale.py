@@ -6,7 +6,6 @@ PHOTO is any photograph; frames of 480x270 pixels, and with `memory` one of 24 m
 """
 
 import resource
-import shutil
 import sys
 import tempfile
 from pathlib import Path
