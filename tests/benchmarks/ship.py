@@ -43,9 +43,10 @@ def main(run: Path, name: str, commit: str, command: str, figures: str) -> None:
     place.parent.mkdir(exist_ok=True)
     save_model(place, network, card.model_copy(update={"licence": LICENCE}))
     scale = getattr(network, "scale", 1)
+    what = f"Enlarges pictures {scale} times." if scale > 1 else "Fills holes in pictures."
     text = CARD.format(
         name=name,
-        what=f"Enlarges pictures {scale} times." if scale > 1 else "Fills holes in pictures.",
+        what=what,
         samples=card.data_samples,
         licence=LICENCE,
         parameters=sum(parameter.numel() for parameter in network.parameters()),

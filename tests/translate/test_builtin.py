@@ -45,5 +45,5 @@ def test_they_are_listed_by_name_and_once(command, shipped: Path) -> None:
 def test_each_has_a_card_and_is_small() -> None:
     for path in builtin.builtin_models().values():
         card = path.with_suffix(".md").read_text(encoding="utf-8")
-        assert path.stat().st_size <= 2 * 2**20
+        assert path.stat().st_size <= (5_000_000 if path.stem == "inpaint" else 2_000_000)
         assert all(word in card for word in ("Data", "Licence", "Recipe", "Figures", "translate train"))
