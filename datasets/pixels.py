@@ -11,7 +11,7 @@ from datasets.images import Picture
 Pixels = NDArray[np.uint8 | np.uint16]
 Floats = NDArray[np.float32]
 
-BAND = 512  # rows converted at once
+BAND = 128  # rows converted at once
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, as everybody's "gray" is
 
@@ -45,10 +45,11 @@ def as_pixels(image: Tensor, depth: int) -> Pixels:
     highest = 2**depth - 1
     channels, height, width = image.shape
     pixels: Pixels = np.empty((height, width, channels), np.uint8 if depth == 8 else np.uint16)
+    place = torch.from_numpy(pixels)
     for top in range(0, height, BAND):  # so that little is held beside the result
         band = image[:, top : top + BAND].detach().float().cpu()
-        levels = ((band + 1) * (highest / 2)).round().clamp(0, highest)
-        pixels[top : top + BAND] = levels.permute(1, 2, 0).numpy()
+        levels = (band + 1).mul_(highest / 2).round_().clamp_(0, highest)
+        place[top : top + BAND].copy_(levels.permute(1, 2, 0))
     return pixels
 
 
