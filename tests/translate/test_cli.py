@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import zeros
 
 from translate import __version__
+from translate.builtin import builtin_models
 from translate.cli import app
 from translate.experiment import parse_experiment
 from translate.model import Card, save_model
@@ -253,10 +254,8 @@ def test_json_is_one_document_and_alone_on_stdout(
     assert set(trained["figures"]) >= {"l1", "psnr", "ssim"}
     assert told(0, "recipes", "list")["pix2pix"].startswith("Pix2Pix")
     assert told(0, "model", "info", run)["step"] == 2
-    assert {Path(row["model"]).name for row in told(0, "model", "list", tmp_path)} == {
-        "last.safetensors",
-        "best.safetensors",
-    }
+    listed = {row["model"] for row in told(0, "model", "list", tmp_path)}
+    assert listed == {*builtin_models(), str(run / "last.safetensors"), str(run / "best.safetensors")}
     planned = told(0, "run", run, photos, out, "--dry-run")
     assert planned["out"] == str(out)
     assert {file["out"] for file in planned["files"]} == {str(out / path.name) for path in photos.iterdir()}
@@ -274,7 +273,9 @@ def test_listings_are_for_eyes_and_for_pipes(command: Command, model_file: Path,
     (tmp_path / "good.safetensors").write_bytes(model_file.read_bytes())
     (tmp_path / "bad.safetensors").write_text("no model")
     models = command("model", "list", tmp_path)
-    assert models.out == f"{tmp_path / 'good.safetensors'}: pix2pix, step 0\n"
+    shipped, own = models.out.splitlines()[:-1], models.out.splitlines()[-1]
+    assert [line.split(":")[0] for line in shipped] == list(builtin_models())
+    assert own == f"{tmp_path / 'good.safetensors'}: pix2pix, step 0"
     assert "bad.safetensors" in models.err
     info = command("model", "info", model_file)
     assert (info.code, info.err) == (0, "")

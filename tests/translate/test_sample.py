@@ -185,5 +185,5 @@ def test_model_files_tell_what_they_make(command: Command, models: Path) -> None
     assert "scale" not in info
     listed = command("model", "list", models / "classes").out.splitlines()
     assert re.fullmatch(r".*last\.safetensors: gan, step 3, latent 3 normal, 16 pixels, 2 classes, .*", listed[-1])
-    (row, *_) = json.loads(command("model", "list", models / "gan", "--json").out)
+    row = json.loads(command("model", "list", models / "gan", "--json").out)[-1]
     assert (row["latent"], row["classes"]) == (3, [])
