@@ -24,7 +24,7 @@ from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
 from translate.plan import Job, Plan, RunOptions, make_plan
-from translate.tiling import Norms, Tile, tile_problem, tile_side
+from translate.tiling import tile_problem, tile_side
 
 __all__ = ["Outcome", "RunOptions", "run_plan", "translate_folder"]
 
@@ -40,8 +40,6 @@ class _Item:
     output: Tensor | None = None
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    tile: Tile = "auto"
-    norms: Norms = "exact"
     alone: bool = False  # too large to be translated with others at once
 
     @property
@@ -80,7 +78,7 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
     writing: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(options.threads) as pool:
         for group in _equal_groups(items, choice):
-            for item in _translate(model, group, choice):
+            for item in _translate(model, group, choice, options):
                 writing.append(pool.submit(_finish, item, model, options, manifest))
             while len(writing) > 2 * options.threads + choice.largest or (writing and writing[0].done()):
                 yield manifest.keep(writing.popleft().result())
@@ -111,7 +109,7 @@ def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions)
         notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
     height, width = image.shape[-2:]
     alone = tile_side(model.translator, height, width, options.tile, options.norms) is not None
-    return _Item(job, given, image, precision, None, notes, None, options.tile, options.norms, alone)
+    return _Item(job, given, image, precision, notes=notes, alone=alone)
 
 
 def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[_Item]]:
@@ -133,7 +131,7 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
         yield group
 
 
-def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) -> list[_Item]:
+def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice, options: RunOptions) -> list[_Item]:
     """The group with its outputs, or with outcomes where there can be none."""
     kind, images = group[0].kind, [item.image for item in group if item.image is not None]
     if kind is None:
@@ -143,28 +141,28 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice) 
     began = time.perf_counter()
     try:
         batch = torch.stack(images) if len(images) > 1 else images[0][None]  # of a large one no copy
-        outputs = model.run(batch, group[0].job.domain, group[0].precision, group[0].tile, group[0].norms)
+        outputs = model.run(batch, group[0].job.domain, group[0].precision, options.tile, options.norms)
     except (RuntimeError, MemoryError) as error:
         if not memory_ran_out(error):
             raise
         if len(group) > 1:
-            return [result for item in group for result in _translate(model, [item], choice)]
+            return [result for item in group for result in _translate(model, [item], choice, options)]
         height, width = images[0].shape[-2:]
         why = tile_problem(model.translator) or "not even in tiles"
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
         return [_Item(group[0].job, outcome=failed(group[0].job, reason, out_of_memory=True))]
     choice.learn(kind, len(group), time.perf_counter() - began)
-    return [_checked(model, replace(item, output=output)) for item, output in zip(group, outputs, strict=True)]
+    return [_checked(model, replace(item, output=output), options) for item, output in zip(group, outputs, strict=True)]
 
 
-def _checked(model: LoadedModel, item: _Item) -> _Item:
+def _checked(model: LoadedModel, item: _Item, options: RunOptions) -> _Item:
     """The item, computed again in fp32 where its output holds infinities or no numbers."""
     if item.output is None or item.image is None or _finite(item.output):
         return replace(item, image=None)
     if item.precision != "fp32":
-        output = model.run(item.image[None], item.job.domain, "fp32", item.tile, item.norms)[0]
+        output = model.run(item.image[None], item.job.domain, "fp32", options.tile, options.norms)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
-        return _checked(model, replace(item, output=output, precision="fp32", notes=notes))
+        return _checked(model, replace(item, output=output, precision="fp32", notes=notes), options)
     reason = f"{item.job.name}: the model gives values that are no numbers; was its training sound?"
     return _Item(item.job, outcome=failed(item.job, reason))
 
