@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 
 from datasets.contract import Attributed, LabelSet, Settings
 from datasets.errors import UserError
+from models.backbones.blocks import Upsampling
 from models.backbones.stargan import StarDiscriminator, StarGenerator
 from models.contract import Adam, Ailment, Domain, Recipe, Shown, Translator, Update, due
 from models.core.adversarial import WASSERSTEIN
@@ -36,6 +37,7 @@ class StarGeneratorConfig(Settings):
 
     blocks: int = Field(6, ge=0)
     width: int = Field(64, ge=1)
+    upsampling: Upsampling = "transposed"
 
 
 class StarDiscriminatorConfig(Settings):
@@ -121,7 +123,11 @@ class StarGAN(Translator):
         # Where there are two sets, as many numbers more say whose labels are meant.
         told = len(self.domains) + (len(self.sets) if len(self.sets) > 1 else 0)
         self.generator = StarGenerator(
-            config.channels, told, blocks=config.generator.blocks, width=config.generator.width
+            config.channels,
+            told,
+            blocks=config.generator.blocks,
+            width=config.generator.width,
+            upsampling=config.generator.upsampling,
         )
         self.channels_in = self.channels_out = config.channels
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum

@@ -8,6 +8,7 @@ the first norm takes away again; zeros around the picture keep them, so convolut
 Differs from the paper:
 - Instance norms learn a scale and a shift but keep no running statistics: the authors' code keeps some and never uses
   them, since it also tests in training mode. Here `eval()` computes what `train()` does.
+- `upsampling="resize"` is a choice that it does not offer: it leaves no checkerboard.
 """
 
 from itertools import pairwise
@@ -15,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import PiecewiseLinear
+from models.backbones.blocks import PiecewiseLinear, Upsampling, upsample
 
 
 class StarGenerator(nn.Module):
@@ -26,6 +27,7 @@ class StarGenerator(nn.Module):
         label: Numbers in a label.
         blocks: Residual blocks.
         width: Channels at full size; four times as many at a quarter of it.
+        upsampling: How the size is doubled.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
@@ -33,7 +35,15 @@ class StarGenerator(nn.Module):
         margin: How many pixels away, on each side, an output pixel can still see, norms aside.
     """
 
-    def __init__(self, channels: int, label: int, *, blocks: int = 6, width: int = 64) -> None:
+    def __init__(
+        self,
+        channels: int,
+        label: int,
+        *,
+        blocks: int = 6,
+        width: int = 64,
+        upsampling: Upsampling = "transposed",
+    ) -> None:
         super().__init__()
         self.multiple = 4
         self.minimum = 8
@@ -41,12 +51,12 @@ class StarGenerator(nn.Module):
         # pixel stands among four.
         self.margin = 8 * blocks + 15
         self.layers = nn.Sequential(
-            *_normed(nn.Conv2d(channels + label, width, 7, padding=3, bias=False)),
-            *_normed(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False)),
-            *_normed(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False)),
+            *_normed(nn.Conv2d(channels + label, width, 7, padding=3, bias=False), width),
+            *_normed(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False), 2 * width),
+            *_normed(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False), 4 * width),
             *(StarBlock(4 * width) for _ in range(blocks)),
-            *_normed(nn.ConvTranspose2d(4 * width, 2 * width, 4, stride=2, padding=1, bias=False)),
-            *_normed(nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False)),
+            *_normed(upsample(4 * width, 2 * width, kernel=4, upsampling=upsampling, bias=False), 2 * width),
+            *_normed(upsample(2 * width, width, kernel=4, upsampling=upsampling, bias=False), width),
             nn.Conv2d(width, channels, 7, padding=3, bias=False),
             nn.Tanh(),
         )
@@ -64,7 +74,7 @@ class StarBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False)),
+            *_normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.InstanceNorm2d(channels, affine=True),
         )
@@ -105,5 +115,5 @@ class StarDiscriminator(nn.Module):
         return self.scores(features), self.classes(features).flatten(1)
 
 
-def _normed(convolution: nn.Conv2d | nn.ConvTranspose2d) -> tuple[nn.Module, ...]:
-    return convolution, nn.InstanceNorm2d(convolution.out_channels, affine=True), nn.ReLU(inplace=True)
+def _normed(convolution: nn.Module, channels: int) -> tuple[nn.Module, ...]:
+    return convolution, nn.InstanceNorm2d(channels, affine=True), nn.ReLU(inplace=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.backbones.blocks import Upsampling
 from models.backbones.stargan import StarDiscriminator, StarGenerator
 
 
@@ -81,9 +82,10 @@ def test_published_weights_give_published_judgements() -> None:
     assert summary(classes) == pytest.approx([-0.074634, 0.064660, -0.08858, 0.01603], rel=1e-3, abs=1e-5)
 
 
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
 @pytest.mark.parametrize("blocks", [0, 1, 3])
-def test_margin_is_how_far_a_pixel_reaches(blocks: int) -> None:
-    network = StarGenerator(1, 1, blocks=blocks, width=1).double()
+def test_margin_is_how_far_a_pixel_reaches(blocks: int, upsampling: Upsampling) -> None:
+    network = StarGenerator(1, 1, blocks=blocks, width=1, upsampling=upsampling).double()
     for module in network.modules():
         if isinstance(module, nn.Sequential):
             for name, layer in module.named_children():

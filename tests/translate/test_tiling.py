@@ -75,6 +75,7 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "unet-instance": lambda: Wrapped(UNet(3, 3, depth=3, width=4)),
     "resnet-instance": lambda: Wrapped(ResNetGenerator(blocks=1, width=4)),
     "stargan": lambda: Wrapped(Aimed(StarGenerator(3, 2, blocks=1, width=4))),
+    "stargan-resize": lambda: Wrapped(Aimed(StarGenerator(3, 2, blocks=1, width=4, upsampling="resize"))),
     "resnet-batch-resize": lambda: Wrapped(ResNetGenerator(blocks=2, width=4, norm="batch", upsampling="resize")),
 }
 
