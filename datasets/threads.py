@@ -11,15 +11,21 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Generator[R, None, None]:
-    """`map(function, items)` with `threads` threads at work on the next `ahead` items.
+def ordered_map(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    threads: int,
+    ahead: int,
+    prepare: Callable[[], None] | None = None,
+) -> Generator[R, None, None]:
+    """`map(function, items)` with `threads` threads, each of which calls `prepare` first, at work on the next `ahead`.
 
     Decoders, OpenCV and NumPy release the interpreter's lock, so threads suffice, and unlike worker
     processes they need no fork, no copies and no clean-up. An exception of `function` surfaces at its
     item's turn. What is waiting when the caller stops early is cancelled.
     """
     rest = iter(items)
-    pool = ThreadPoolExecutor(threads)
+    pool = ThreadPoolExecutor(threads, initializer=prepare)
     waiting: deque[Future[R]] = deque(pool.submit(function, item) for item in itertools.islice(rest, ahead))
     try:
         while waiting:

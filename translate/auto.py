@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import math
 import os
 import time
-from collections import defaultdict
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,7 +114,8 @@ class BatchChoice:
         self.fixed = fixed
         # Where there is little to gain, there is nothing to try.
         self.candidates = BATCHES if fixed is None and pictures >= 4 * sum(BATCHES) else (1,)
-        self._times: dict[tuple[object, ...], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self._tried: Counter[tuple[tuple[object, ...], int]] = Counter()
+        self._best: dict[tuple[tuple[object, ...], int], float] = {}  # seconds a picture
 
     @property
     def largest(self) -> int:
@@ -124,16 +126,16 @@ class BatchChoice:
         """How many pictures of a shape to take now."""
         if self.fixed is not None:
             return self.fixed
-        times = self._times[shape]
         for size in self.candidates:
-            if len(times[size]) < 2:  # the first of each warms up
+            if self._tried[shape, size] < 2:  # the first of each warms up
+                self._tried[shape, size] += 1
                 return size
-        return min(self.candidates, key=lambda size: min(times[size]))
+        # What was tried may still be under way, when others are computed beside it.
+        return min(self.candidates, key=lambda size: self._best.get((shape, size), math.inf))
 
     def learn(self, shape: tuple[object, ...], size: int, seconds: float) -> None:
         """Note how long a batch took."""
-        if len(self._times[shape][size]) < 2:
-            self._times[shape][size].append(seconds / size)
+        self._best[shape, size] = min(seconds / size, self._best.get((shape, size), math.inf))
 
 
 def _probes_of(translator: Translator) -> dict[str, Tensor]:

@@ -90,4 +90,5 @@ def learned(loaded: LoadedModel) -> Filler:
         only or loaded.card.trained_size,
         only_size=only is not None,
         precision=loaded.numerics.precision,
+        alone=loaded.translator.draws or loaded.device.type != "cpu",
     )

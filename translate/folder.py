@@ -1,11 +1,11 @@
 """The folder pipeline: decode, translate, encode, all three at once, one outcome a picture."""
 
+import functools
 import hashlib
+import itertools
 import json
 import time
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from torch import Tensor
 
 from datasets.contract import seed_of
 from datasets.errors import UserError
-from datasets.images import write
+from datasets.images import Picture, write
 from datasets.pixels import BAND
 from datasets.threads import ordered_map
 from translate.auto import BatchChoice, is_flat
 from translate.hardware import memory_ran_out
 from translate.job import Opened, closed, failed, opened
+from translate.lanes import side_by_side
 from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
@@ -37,7 +38,7 @@ class _Item:
     given: Opened | None = None
     image: Tensor | None = None
     precision: str = "fp32"
-    output: Tensor | None = None
+    made: Picture | None = None
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
     alone: bool = False  # too large to be translated with others at once
@@ -69,21 +70,17 @@ def translate_folder(
 def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
     """Carry out a plan."""
     manifest = Manifest(plan.manifest, {"model": model.digest, "options": _digest(options, model)})
-    choice = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
-
-    def read_one(job: Job) -> _Item:
-        return _read(job, model, manifest, options)
-
-    items = ordered_map(read_one, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * choice.largest))
-    writing: deque[Future[Outcome]] = deque()
-    with ThreadPoolExecutor(options.threads) as pool:
-        for group in _equal_groups(items, choice):
-            for item in _translate(model, group, choice, options):
-                writing.append(pool.submit(_finish, item, model, options, manifest))
-            while len(writing) > 2 * options.threads + choice.largest or (writing and writing[0].done()):
-                yield manifest.keep(writing.popleft().result())
-        while writing:
-            yield manifest.keep(writing.popleft().result())
+    draws = model.translator.draws
+    choice = BatchChoice(1 if draws else options.batch, len(plan.jobs))
+    read = functools.partial(_read, model, manifest, options)
+    translate = functools.partial(_translate, model, choice, options)
+    finish = functools.partial(_finish, manifest, options)
+    items = ordered_map(read, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * choice.largest))
+    alone = draws or model.device.type != "cpu"
+    groups = side_by_side(translate, _equal_groups(items, choice), pictures=len(plan.jobs), alone=alone)
+    translated = itertools.chain.from_iterable(groups)
+    for outcome in ordered_map(finish, translated, options.threads, ahead=2 * options.threads):
+        yield manifest.keep(outcome)
 
 
 def _digest(options: RunOptions, model: LoadedModel) -> str:
@@ -94,7 +91,7 @@ def _digest(options: RunOptions, model: LoadedModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(job: Job, model: LoadedModel, manifest: Manifest, options: RunOptions) -> _Item:
+def _read(model: LoadedModel, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
     given = opened(job, manifest, options)
     if isinstance(given, Outcome):
         return _Item(job, outcome=given)
@@ -131,8 +128,8 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
         yield group
 
 
-def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice, options: RunOptions) -> list[_Item]:
-    """The group with its outputs, or with outcomes where there can be none."""
+def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, group: Sequence[_Item]) -> list[_Item]:
+    """The group with its results, or with outcomes where there can be none."""
     kind, images = group[0].kind, [item.image for item in group if item.image is not None]
     if kind is None:
         return list(group)
@@ -146,23 +143,26 @@ def _translate(model: LoadedModel, group: Sequence[_Item], choice: BatchChoice, 
         if not memory_ran_out(error):
             raise
         if len(group) > 1:
-            return [result for item in group for result in _translate(model, [item], choice, options)]
+            return [result for item in group for result in _translate(model, choice, options, [item])]
         height, width = images[0].shape[-2:]
         why = tile_problem(model.translator) or "not even in tiles"
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
         return [_Item(group[0].job, outcome=failed(group[0].job, reason, out_of_memory=True))]
     choice.learn(kind, len(group), time.perf_counter() - began)
-    return [_checked(model, replace(item, output=output), options) for item, output in zip(group, outputs, strict=True)]
+    return [_made(model, options, item, output) for item, output in zip(group, outputs, strict=True)]
 
 
-def _checked(model: LoadedModel, item: _Item, options: RunOptions) -> _Item:
-    """The item, computed again in fp32 where its output holds infinities or no numbers."""
-    if item.output is None or item.image is None or _finite(item.output):
-        return replace(item, image=None)
+def _made(model: LoadedModel, options: RunOptions, item: _Item, output: Tensor) -> _Item:
+    """The item with its picture, computed again in fp32 where its output holds infinities or no numbers."""
+    if item.given is None or item.image is None:
+        return item
+    if _finite(output):
+        made = as_output(output, item.given.picture, model.translator, options.work_size)
+        return replace(item, image=None, made=made)
     if item.precision != "fp32":
         output = model.run(item.image[None], item.job.domain, "fp32", options.tile, options.norms)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
-        return _checked(model, replace(item, output=output, precision="fp32", notes=notes), options)
+        return _made(model, options, replace(item, precision="fp32", notes=notes), output)
     reason = f"{item.job.name}: the model gives values that are no numbers; was its training sound?"
     return _Item(item.job, outcome=failed(item.job, reason))
 
@@ -171,12 +171,12 @@ def _finite(output: Tensor) -> bool:
     return all(bool(rows.isfinite().all()) for rows in torch.split(output, BAND, dim=1))
 
 
-def _finish(item: _Item, model: LoadedModel, options: RunOptions, manifest: Manifest) -> Outcome:
-    if item.outcome is not None or item.given is None or item.output is None:
-        return item.outcome or failed(item.job, "was not translated")
-    made = as_output(item.output, item.given.picture, model.translator, options.work_size)
+def _finish(manifest: Manifest, options: RunOptions, item: _Item) -> Outcome:
+    job, given, made = item.job, item.given, item.made
+    if item.outcome is not None or given is None or made is None:
+        return item.outcome or failed(job, f"{job.name}: was not translated")
 
     def put() -> tuple[str, ...]:
-        return write(made, item.job.output, options.save)
+        return write(made, job.output, options.save)
 
-    return closed(item.given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)
+    return closed(given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)

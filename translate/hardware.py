@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from datasets.errors import UserError
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # mallopt(3)
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -110,14 +110,16 @@ def keep_freed_memory() -> bool:
     """Let the allocator keep what tensors free, for the next step to use; whether it could be told to.
 
     glibc gives blocks of more than 32 MiB back to the system at once, and the system clears every page
-    anew when the next step asks for as much: a third of a U-Net's training step went there.
+    anew when the next step asks for as much: a third of a U-Net's training step went there. Other threads than the
+    first would get heaps of their own, which give back all above 64 MiB whatever they are told; so there is one heap.
     """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "gnu_get_libc_version"):
         return False  # another C library has other ways
-    return bool(libc.mallopt(M_MMAP_THRESHOLD, 1 << 30) and libc.mallopt(M_TRIM_THRESHOLD, -1))
+    told = ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, -1), (M_ARENA_MAX, 1))
+    return all(libc.mallopt(what, value) for what, value in told)
 
 
 def native_bfloat16(device: torch.device) -> bool:

@@ -40,6 +40,7 @@ class Filler:
         whole: It knows whole pictures only, squares that are scaled to its `size`.
         only_size: It takes crops of `size` pixels on a side and no others.
         precision: That it computes with.
+        alone: Pictures are to be filled one after the other.
     """
 
     fill: Fill
@@ -50,6 +51,7 @@ class Filler:
     whole: bool = False
     only_size: bool = False
     precision: str = "fp32"
+    alone: bool = False
 
 
 def inpaint(filler: Filler, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False) -> Picture:

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,7 @@ from translate.files import digest_of
 from translate.fillers import OutOfMemoryError, load_filler
 from translate.inpainting import Filler, inpaint, share_told
 from translate.job import Opened, closed, digest_of_source, failed, opened
+from translate.lanes import side_by_side
 from translate.manifest import Manifest, Outcome
 from translate.plan import Job, NothingFoundError, Plan, RunOptions, find_jobs, settled
 
@@ -120,16 +121,12 @@ def run_inpainting(
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
     manifest = Manifest(plan.manifest, {"model": filler.digest, "options": digest})
 
-    def read_one(job: Job) -> _Item:
-        return _read(job, by_alpha, masks, manifest, options)
-
-    def fill_all(items: Iterator[_Item]) -> Iterator[_Item]:
-        for item in items:
-            yield _filled(filler, item, by_alpha, masks)
-
+    read = functools.partial(_read, by_alpha, masks, manifest, options)
+    fill = functools.partial(_filled, filler, by_alpha, masks)
     finish = functools.partial(_finish, filler, manifest, options)
-    items = ordered_map(read_one, plan.jobs, options.threads, ahead=2 * options.threads)
-    for outcome in ordered_map(finish, fill_all(items), options.threads, ahead=options.threads):
+    items = ordered_map(read, plan.jobs, options.threads, ahead=2 * options.threads)
+    filled = side_by_side(fill, items, pictures=len(plan.jobs), alone=filler.alone)
+    for outcome in ordered_map(finish, filled, options.threads, ahead=2 * options.threads):
         yield manifest.keep(outcome)
 
 
@@ -188,7 +185,7 @@ def _missing_notes(jobs: Sequence[Job], place: Path, masks: MaskOptions) -> list
     return [f"{len(missing)} of {len(jobs)} pictures have no mask in {place} and {done}, such as {missing[0].name}"]
 
 
-def _read(job: Job, by_alpha: bool, masks: MaskOptions, manifest: Manifest, options: RunOptions) -> _Item:
+def _read(by_alpha: bool, masks: MaskOptions, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
     def digest_of_both(job: Job) -> str:
         return digest_of_source(job) + ("" if job.mask is None else f" {digest_of(job.mask)}")
 
@@ -225,7 +222,7 @@ def _without_mask(given: Opened, by_alpha: bool, masks: MaskOptions) -> _Item:
     return _Item(job, outcome=failed(job, f"{job.name}: {why}; add it, or --missing-mask copy or skip"))
 
 
-def _filled(filler: Filler, item: _Item, by_alpha: bool, masks: MaskOptions) -> _Item:
+def _filled(filler: Filler, by_alpha: bool, masks: MaskOptions, item: _Item) -> _Item:
     """The item with its result, or with an outcome where there can be none."""
     if item.given is None or item.hole is None:
         return item

@@ -57,7 +57,7 @@ def semantic(loaded: LoadedSampler, model: str | Path) -> Filler:
         return blended(placed, made, inside).clamp(-1, 1).cpu()
 
     kind = "discriminator" if isinstance(prior, _Judged) else "latent"
-    return Filler(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True)
+    return Filler(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True, alone=True)
 
 
 def nearest(model: Sampler, image: Tensor, hole: Tensor, prior: Prior, starts: Tensor, labels: Tensor) -> Tensor:
