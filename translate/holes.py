@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.masks import Mask
-from translate.tiling import Area
+from translate.tiles import Area
 
 THIN = 4  # a hole is thin where it is nowhere wider than the trained size divided by this
 

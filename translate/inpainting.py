@@ -19,7 +19,7 @@ from datasets.images import Picture
 from datasets.masks import Mask
 from datasets.pixels import Floats, Pixels, as_floats, as_pixels, as_tensor, opaque, resized, with_channels
 from translate.holes import Crop, crops
-from translate.tiling import Area
+from translate.tiles import Area
 
 LITTLE, MUCH = 0.0001, 0.6  # shares of hole beyond which black and white may have been exchanged
 

@@ -25,7 +25,8 @@ from translate.experiment import Experiment
 from translate.files import digest_of, replacing
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
 from translate.pictures import as_input, as_output, of_kind, to_picture
-from translate.tiling import SMALLEST, Norms, Tile, tile_problem, tile_side, translate_tiled
+from translate.tiles import SMALLEST
+from translate.tiling import Norms, Tile, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
 

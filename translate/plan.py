@@ -17,7 +17,8 @@ from datasets.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOpti
 from datasets.kinds import FORMAT_OF
 from models.contract import Domain, Translator
 from translate.files import folder_of
-from translate.tiling import SMALLEST, Norms, Tile, check_tile
+from translate.tiles import SMALLEST
+from translate.tiling import Norms, Tile, check_tile
 
 HEADS_READ = 50  # of a folder, to see what sizes it holds
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from translate.holes import Crop, around, crops
-from translate.tiling import Area
+from translate.tiles import Area
 
 SIZE = 64
 

@@ -26,7 +26,9 @@ from translate.folder import translate_folder
 from translate.hardware import Numerics
 from translate.model import Card, LoadedModel
 from translate.plan import RunOptions
-from translate.tiling import SMALLEST, check_tile, tile_problem, tile_side, translate_tiled
+from translate.tile_norms import reduced_norms
+from translate.tiles import SMALLEST, Tiles
+from translate.tiling import check_tile, tile_problem, tile_side, translate_tiled
 
 
 class Wrapped(Translator):
@@ -228,7 +230,7 @@ def test_norms_of_a_reduced_copy_cost_one_pass_and_leave_no_seams(name: str) -> 
     made = translate_tiled(counted, network, image, 96, "reduced")
     assert len(passes) == 1 + 4
     assert max(passes[0][-2:]) == 96
-    with tiling._reduced_norms(tiling._Tiles(whole(network), network, image[None], 96)):
+    with reduced_norms(Tiles(whole(network), network, image[None], 96)):
         expected = whole(network)(image[None])[0]  # the same statistics, in one piece
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
     assert not torch.allclose(made, before, rtol=0, atol=1e-2)  # they are not the picture's own
