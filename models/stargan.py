@@ -10,7 +10,7 @@ Differs from the paper:
 - The fakes of a step in which the generator learns are those that its critic has just learned from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -26,6 +26,7 @@ from models.backbones.stargan import StarDiscriminator, StarGenerator
 from models.contract import Adam, Ailment, Domain, Recipe, Shown, Translator, Update, due
 from models.core.adversarial import WASSERSTEIN
 from models.core.figures import l1
+from models.core.labels import Labels
 from models.core.penalties import gradient_penalty
 from models.inference import translate_batch
 
@@ -118,10 +119,10 @@ class StarGAN(Translator):
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
-        self.sets = config.sets
-        self.domains = tuple(name for labels in self.sets for name in labels.names)
+        self.labels = Labels(config.sets)
+        self.domains = self.labels.names
         # Where there are two sets, as many numbers more say whose labels are meant.
-        told = len(self.domains) + (len(self.sets) if len(self.sets) > 1 else 0)
+        told = len(self.domains) + (len(self.labels.sets) if len(self.labels.sets) > 1 else 0)
         self.generator = StarGenerator(
             config.channels,
             told,
@@ -138,19 +139,15 @@ class StarGAN(Translator):
         chosen = (domain,) if isinstance(domain, int) else domain
         label = image.new_zeros(len(image), len(self.domains))
         label[:, list(chosen)] = 1
-        source = torch.full((len(image),), self.set_of(chosen[0]), device=image.device)
+        source = torch.full((len(image),), self.labels.set_of(chosen[0]), device=image.device)
         return self.translate(image, label, source)
 
     def translate(self, image: Tensor, label: Tensor, source: Tensor) -> Tensor:
         """Translate (B, C, H, W) pictures to (B, n) labels, of the label sets that (B,) indices in `source` name."""
-        if len(self.sets) > 1:
-            label = torch.cat([label, F.one_hot(source, len(self.sets)).to(label)], dim=1)
+        if len(self.labels.sets) > 1:
+            label = torch.cat([label, F.one_hot(source, len(self.labels.sets)).to(label)], dim=1)
         output: Tensor = self.generator(image, label)
         return output
-
-    def set_of(self, domain: int) -> int:
-        """Which label set a domain is of."""
-        return next(index for index, part in enumerate(slices(self.sets)) if domain < part.stop)
 
     def aim(self, to: str | None) -> Domain:
         """As any translator; several attributes that a picture may have at once are named with commas between them.
@@ -163,7 +160,7 @@ class StarGAN(Translator):
         chosen = [self._index(name.strip()) for name in to.split(",")]
         for number, one in enumerate(chosen):
             for other in chosen[:number]:
-                if self._exclude(one, other):
+                if self.labels.exclude(one, other):
                     names = f"{self.domains[other]} and {self.domains[one]}"
                     raise UserError(f"--to {to}: no picture is {names}; for each by itself, give --to twice")
         return tuple(sorted(set(chosen)))
@@ -172,13 +169,6 @@ class StarGAN(Translator):
         index = super().aim(name)
         assert isinstance(index, int)
         return index
-
-    def _exclude(self, one: int, other: int) -> bool:
-        """Whether no picture has both labels: of two sets, classes, or of a group."""
-        if one == other or self.set_of(one) != self.set_of(other):
-            return one != other
-        labels, pair = self.sets[self.set_of(one)], {self.domains[one], self.domains[other]}
-        return labels.classes or any(pair <= set(group) for group in labels.exclusive)
 
 
 class StarGANRecipe(Recipe[Attributed, StarGAN]):
@@ -197,7 +187,7 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         super().__init__()
         self.config = config
         self.model = StarGAN(config)
-        self.slices = slices(config.sets)
+        self.labels = self.model.labels
         self.discriminator = StarDiscriminator(
             config.channels,
             len(self.model.domains),
@@ -216,7 +206,7 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
     def updates(self, batch: Attributed, step: int) -> Iterator[Update]:
         """Equations 5 and 6 of the paper with the adversarial objective of its equation 8."""
         config, learns = self.config, due(step + 1, self.config.discriminator_steps)
-        target = self.permuted(batch)
+        target = self.labels.permuted(batch.label, batch.source)
         with torch.set_grad_enabled(learns):
             fake = self.model.translate(batch.image, target, batch.source)
 
@@ -224,79 +214,26 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         both, logits = self.discriminator(torch.cat([batch.image, fake.detach()]))
         scores, fake_scores = both.chunk(2)
         logits, _ = logits.chunk(2)
-        missed = self.classification(logits, batch.label, batch.source).mean()
+        missed = self.labels.classification(logits, batch.label, batch.source).mean()
         penalty = gradient_penalty(lambda image: self.discriminator(image)[0], batch.image, fake)
         losses = {
             "adversarial": WASSERSTEIN.discriminator(scores, fake_scores),
             "classification": config.classification_weight * missed,
             "penalty": config.gradient_penalty_weight * penalty,
         }
-        right = self.recognised(logits, batch.label, batch.source).mean()
+        right = self.labels.recognised(logits, batch.label, batch.source).mean()
         yield Update("discriminator", losses, {"recognised": right})
 
         if learns:
             scores, logits = self.discriminator(fake)
             back = self.model.translate(fake, batch.label, batch.source)
-            missed = self.classification(logits, target, batch.source).mean()
+            missed = self.labels.classification(logits, target, batch.source).mean()
             losses = {
                 "adversarial": WASSERSTEIN.generator(scores),
                 "classification": config.classification_weight * missed,
                 "reconstruction": config.reconstruction_weight * F.l1_loss(back, batch.image),
             }
             yield Update("generator", losses)
-
-    def permuted(self, batch: Attributed) -> Tensor:
-        """What each picture shall become: the labels of another of its own set, or by chance its own; (B, n)."""
-        target = batch.label.clone()
-        for index in range(len(self.slices)):
-            (own,) = torch.nonzero(batch.source == index, as_tuple=True)
-            target[own] = batch.label[own[torch.randperm(len(own)).to(own.device)]]
-        return target
-
-    def classification(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
-        """How badly (B, n) logits tell the labels of each picture's own set, in nats: (B,).
-
-        Of classes the cross-entropy, of attributes the sum of their binary ones.
-        """
-        logits, total = logits.float(), torch.zeros(len(logits), device=logits.device)
-        for index, (labels, part) in enumerate(zip(self.config.sets, self.slices, strict=True)):
-            if labels.classes:
-                missed = F.cross_entropy(logits[:, part], label[:, part].argmax(dim=1), reduction="none")
-            else:
-                each = F.binary_cross_entropy_with_logits(logits[:, part], label[:, part], reduction="none")
-                missed = each.sum(dim=1)
-            total = torch.where(source == index, missed, total)
-        return total
-
-    def recognised(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
-        """Which share of the labels of each picture's own set (B, n) logits tell rightly: (B,)."""
-        total = torch.zeros(len(logits), device=logits.device)
-        for index, (labels, part) in enumerate(zip(self.config.sets, self.slices, strict=True)):
-            if labels.classes:
-                right = (logits[:, part].argmax(dim=1) == label[:, part].argmax(dim=1)).float()
-            else:
-                right = ((logits[:, part] > 0) == (label[:, part] > 0.5)).float().mean(dim=1)
-            total = torch.where(source == index, right, total)
-        return total
-
-    def changed(self, label: Tensor, source: Tensor) -> Tensor:
-        """Labels (B, n) of which one is another than it was: another class, or an attribute more or less."""
-        changed = label.clone()
-        for row, index in enumerate(source.tolist()):
-            labels, part = self.config.sets[index], self.slices[index]
-            own = changed[row, part]
-            if labels.classes:
-                place = (int(own.argmax()) + 1 + int(torch.randint(len(own) - 1, ()))) % len(own)
-                own.zero_()
-                own[place] = 1
-                continue
-            place = int(torch.randint(len(own), ()))
-            had = bool(own[place])
-            for group in labels.exclusive:
-                if labels.names[place] in group and not had:
-                    own[[labels.names.index(name) for name in group]] = 0
-            own[place] = float(not had)
-        return changed
 
     def show(self, model: StarGAN, batch: Attributed) -> list[Shown]:
         """Pictures as each domain, of the first few."""
@@ -306,19 +243,13 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
     @torch.inference_mode()
     def validate(self, model: StarGAN, batch: Attributed) -> dict[str, Tensor]:
         """How often the critic recognises what a picture was to become, and what is lost on the way there and back."""
-        target = self.changed(batch.label, batch.source)
+        target = self.labels.changed(batch.label, batch.source)
         made = model.translate(batch.image, target, batch.source)
         back = model.translate(made, batch.label, batch.source)
-        recognised = self.recognised(self.discriminator(made)[1], target, batch.source)
+        recognised = self.labels.recognised(self.discriminator(made)[1], target, batch.source)
         reconstruction = l1(back, batch.image)
         return {
             "error": 1 - recognised + reconstruction,
             "recognised": recognised,
             "reconstruction": reconstruction,
         }
-
-
-def slices(sets: Sequence[LabelSet]) -> tuple[slice, ...]:
-    """Where the labels of each set lie among all."""
-    ends = [sum(len(labels.names) for labels in sets[: index + 1]) for index in range(len(sets))]
-    return tuple(slice(end - len(labels.names), end) for labels, end in zip(sets, ends, strict=True))
