@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+ROOM = 2**29  # bytes of results that may wait for their turn
+
 
 def ordered_map(
     function: Callable[[T], R],
@@ -17,20 +19,26 @@ def ordered_map(
     threads: int,
     ahead: int,
     prepare: Callable[[], None] | None = None,
+    size: Callable[[R], int] | None = None,
 ) -> Generator[R, None, None]:
     """`map(function, items)` with `threads` threads, each of which calls `prepare` first, at work on the next `ahead`.
 
     Decoders, OpenCV and NumPy release the interpreter's lock, so threads suffice, and unlike worker
     processes they need no fork, no copies and no clean-up. An exception of `function` surfaces at its
-    item's turn. What is waiting when the caller stops early is cancelled.
+    item's turn. What is waiting when the caller stops early is cancelled. Where `size` tells the bytes
+    of a result, only as many are worked on ahead as would fit into `ROOM`, were all like the last.
     """
     rest = iter(items)
     pool = ThreadPoolExecutor(threads, initializer=prepare)
-    waiting: deque[Future[R]] = deque(pool.submit(function, item) for item in itertools.islice(rest, ahead))
+    many = ahead if size is None else min(threads, ahead)
+    waiting: deque[Future[R]] = deque(pool.submit(function, item) for item in itertools.islice(rest, many))
     try:
         while waiting:
             result = waiting.popleft().result()
-            waiting.extend(pool.submit(function, item) for item in itertools.islice(rest, 1))
+            if size is not None:
+                many = min(ahead, max(1, ROOM // max(1, size(result))))
+            more = itertools.islice(rest, max(0, many - len(waiting)))
+            waiting.extend(pool.submit(function, item) for item in more)
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -75,12 +75,25 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
     read = functools.partial(_read, model, manifest, options)
     translate = functools.partial(_translate, model, choice, options)
     finish = functools.partial(_finish, manifest, options)
-    items = ordered_map(read, plan.jobs, options.threads, ahead=max(2 * options.threads, 2 * choice.largest))
-    alone = draws or model.device.type != "cpu"
-    groups = side_by_side(translate, _equal_groups(items, choice), pictures=len(plan.jobs), alone=alone)
-    translated = itertools.chain.from_iterable(groups)
-    for outcome in ordered_map(finish, translated, options.threads, ahead=2 * options.threads):
+    ahead = max(2 * options.threads, 2 * choice.largest)
+    items = ordered_map(read, plan.jobs, options.threads, ahead, size=_bytes_read)
+    groups = side_by_side(
+        translate,
+        _equal_groups(items, choice),
+        pictures=len(plan.jobs),
+        alone=draws or model.device.type != "cpu",
+        size=_bytes_made,
+    )
+    for outcome in ordered_map(finish, itertools.chain.from_iterable(groups), options.threads, options.threads):
         yield manifest.keep(outcome)
+
+
+def _bytes_read(item: _Item) -> int:
+    return 0 if item.image is None else item.image.nbytes
+
+
+def _bytes_made(group: Sequence[_Item]) -> int:
+    return sum(item.made.pixels.nbytes for item in group if item.made is not None)
 
 
 def _digest(options: RunOptions, model: LoadedModel) -> str:

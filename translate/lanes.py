@@ -20,7 +20,7 @@ MOST = 4  # pictures at once: each takes memory
 
 
 def side_by_side(
-    compute: Callable[[T], R], items: Iterable[T], *, pictures: int, alone: bool
+    compute: Callable[[T], R], items: Iterable[T], *, pictures: int, alone: bool, size: Callable[[R], int]
 ) -> Generator[R, None, None]:
     """`map(compute, items)`, several at once, which share the threads that torch has been given.
 
@@ -29,11 +29,12 @@ def side_by_side(
         items: All of them.
         pictures: How many there are, at most: a single one is given all threads.
         alone: One after the other: on an accelerator, or because what is drawn depends on a common seed.
+        size: Bytes of what was computed: of large things fewer wait.
     """
     threads = torch.get_num_threads()
     lanes = 1 if alone else max(1, min(threads, pictures, MOST))
     share = functools.partial(torch.set_num_threads, threads // lanes)
     try:
-        yield from ordered_map(compute, items, lanes, ahead=2 * lanes, prepare=share)
+        yield from ordered_map(compute, items, lanes, ahead=2 * lanes, prepare=share, size=size)
     finally:
         torch.set_num_threads(threads)  # what one thread sets counts for all that begin later, too

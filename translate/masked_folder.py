@@ -124,10 +124,14 @@ def run_inpainting(
     read = functools.partial(_read, by_alpha, masks, manifest, options)
     fill = functools.partial(_filled, filler, by_alpha, masks)
     finish = functools.partial(_finish, filler, manifest, options)
-    items = ordered_map(read, plan.jobs, options.threads, ahead=2 * options.threads)
-    filled = side_by_side(fill, items, pictures=len(plan.jobs), alone=filler.alone)
-    for outcome in ordered_map(finish, filled, options.threads, ahead=2 * options.threads):
+    items = ordered_map(read, plan.jobs, options.threads, ahead=2 * options.threads, size=_bytes)
+    filled = side_by_side(fill, items, pictures=len(plan.jobs), alone=filler.alone, size=_bytes)
+    for outcome in ordered_map(finish, filled, options.threads, ahead=options.threads):
         yield manifest.keep(outcome)
+
+
+def _bytes(item: _Item) -> int:
+    return 0 if item.given is None else 2 * item.given.picture.pixels.nbytes
 
 
 def _refuse_within(place: Path, source: Path, options: RunOptions) -> None:

@@ -36,6 +36,26 @@ def test_no_more_than_the_next_items_are_asked_for() -> None:
     results.close()
 
 
+def test_of_large_results_fewer_are_worked_on_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.threads.ROOM", 300)
+    begun: list[int] = []
+    sizes = [100] * 20 + [1000] * 20 + [0] * 20  # room for three, for less than one, for any number
+
+    def work(number: int) -> int:
+        begun.append(number)
+        return number
+
+    results = ordered_map(work, range(60), threads=2, ahead=8, size=lambda number: sizes[number])
+    ahead = []
+    for number in results:
+        time.sleep(0.003)  # let the threads come as far as they may
+        ahead.append(len(begun) - 1 - number)
+    assert max(ahead[1:18]) == 3
+    assert set(ahead[25:38]) == {1}
+    assert max(ahead[42:50]) == 8
+    assert sorted(begun) == list(range(60))
+
+
 def test_an_error_surfaces_at_its_items_turn() -> None:
     results = ordered_map(lambda number: 1 // (3 - number), range(6), threads=2, ahead=6)
     assert [next(results) for _ in range(3)] == [0, 0, 1]

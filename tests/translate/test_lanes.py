@@ -34,7 +34,7 @@ def test_lanes_share_the_threads_that_there_are(threads, pictures, alone, lanes,
         time.sleep(0.01 * (pictures - item))  # later ones end sooner
         return item, torch.get_num_threads(), threading.get_ident()
 
-    results = list(side_by_side(compute, iter(range(pictures)), pictures=pictures, alone=alone))
+    results = list(side_by_side(compute, iter(range(pictures)), pictures=pictures, alone=alone, size=lambda _: 0))
     assert [item for item, _, _ in results] == list(range(pictures))
     assert {count for _, count, _ in results} == {each}
     assert len({thread for _, _, thread in results}) == lanes
@@ -42,7 +42,7 @@ def test_lanes_share_the_threads_that_there_are(threads, pictures, alone, lanes,
 
 def test_whoever_comes_later_has_all_threads_again() -> None:
     torch.set_num_threads(4)
-    assert list(side_by_side(lambda item: item, range(3), pictures=3, alone=False)) == [0, 1, 2]
+    assert list(side_by_side(lambda item: item, range(3), pictures=3, alone=False, size=lambda _: 0)) == [0, 1, 2]
     counts: list[int] = []
     later = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     later.start()
@@ -61,7 +61,7 @@ def test_an_error_is_raised_at_its_turn_and_nothing_goes_on_after_it() -> None:
         time.sleep(0.02)
         return item
 
-    results = side_by_side(compute, range(1000), pictures=1000, alone=False)
+    results = side_by_side(compute, range(1000), pictures=1000, alone=False, size=lambda _: 0)
     assert next(results) == 0
     with pytest.raises(ArithmeticError, match="of item 1"):
         list(results)
