@@ -40,8 +40,9 @@ def demo(
     screen.print(f"training for {minutes:g} minutes on the photographs in {out / 'photos'}", markup=False)
     columns = (BarColumn(), TextColumn("step {task.completed}"), TextColumn("{task.fields[told]}"))
     with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=training.experiment.training.steps, told="")
+        task, reached = bar.add_task("", total=training.experiment.training.steps, told=""), 0
         for progress in steps:
+            reached = progress.step
             bar.update(task, completed=progress.step)
             if progress.figures:
                 told = f"held out: {progress.figures['psnr']:.1f} dB"
@@ -53,5 +54,8 @@ def demo(
     screen.print(f"  median filter                  {verdict.median:.2f} dB", markup=False)
     screen.print(f"  bilateral filter, best setting {verdict.bilateral:.2f} dB", markup=False)
     screen.print(f"  this translator                {verdict.translated:.2f} dB", markup=False)
+    if verdict.translated < verdict.bilateral:
+        longer = f"--out another --minutes {4 * minutes:g} gives it time"
+        screen.print(f"note: {reached} steps were all that this machine had time for; {longer}", markup=False)
     screen.print(f"look at {absolute(out / 'sheet.png')} and {absolute(out / 'run' / 'report.html')}", markup=False)
     screen.print(f"done → {absolute(out)}", markup=False)
