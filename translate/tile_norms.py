@@ -6,9 +6,11 @@ with n of them it takes about n / 2 times as long as in one piece. The cheaper c
 picture reduced to the size of a tile: one small pass and no seams, but not the result that the whole picture gives.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -60,7 +62,7 @@ def settled_norms(tiles: Tiles) -> Iterator[None]:
         for norm in _norms_in_order(tiles):
             statistics = _Statistics()
             tiles.visit(partial(_measure, tiles, norm, statistics), height, width)
-            frozen.append(norm.register_forward_hook(_use(statistics)))
+            frozen.append(norm.register_forward_hook(_mine(_use(statistics))))
         yield
     finally:
         _remove(frozen)
@@ -74,14 +76,13 @@ def reduced_norms(tiles: Tiles) -> Iterator[None]:
     size = [max(1, round(share * height)), max(1, round(share * width))]
     reduced = F.interpolate(tiles.image, size, mode="bilinear", antialias=True)
     statistics = {norm: _Statistics() for norm in tiles.translator.modules() if isinstance(norm, nn.InstanceNorm2d)}
-    handles = [
-        norm.register_forward_pre_hook(lambda module, given: statistics[module].add(given[0])) for norm in statistics
-    ]
+    measure = _mine(lambda module, given: statistics[module].add(given[0]))
+    handles = [norm.register_forward_pre_hook(measure) for norm in statistics]
     try:
         tiles.run(padded(reduced, tiles.translator.multiple, tiles.translator.minimum))
     finally:
         _remove(handles)
-    frozen = [norm.register_forward_hook(_use(found)) for norm, found in statistics.items() if found.count]
+    frozen = [norm.register_forward_hook(_mine(_use(found))) for norm, found in statistics.items() if found.count]
     try:
         yield
     finally:
@@ -92,7 +93,8 @@ def _norms_in_order(tiles: Tiles) -> list[nn.InstanceNorm2d]:
     """The norms that a translation comes to, each once, in the order in which it does."""
     order: list[nn.InstanceNorm2d] = []
     norms = [module for module in tiles.translator.modules() if isinstance(module, nn.InstanceNorm2d)]
-    handles = [norm.register_forward_pre_hook(lambda module, _: order.append(module)) for norm in norms]
+    told = _mine(lambda module, _: order.append(module))
+    handles = [norm.register_forward_pre_hook(told) for norm in norms]
 
     def trace(area: Area) -> None:
         order.clear()
@@ -112,7 +114,7 @@ def _measure(tiles: Tiles, norm: nn.InstanceNorm2d, statistics: _Statistics, are
         statistics.add(inside(given[0], area, seen))
         raise _Reached
 
-    handle = norm.register_forward_pre_hook(reached)
+    handle = norm.register_forward_pre_hook(_mine(reached))
     try:
         tiles.output(seen)
     except _Reached:
@@ -127,6 +129,16 @@ def _use(statistics: _Statistics) -> Callable[[nn.Module, tuple[Tensor, ...], Te
         return statistics.normalise(module, given[0]).to(output.dtype)
 
     return replaced
+
+
+def _mine(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """The hook, for what this thread computes: others may be at work with the same network on other pictures."""
+    owner = threading.get_ident()
+
+    def hooked(module: nn.Module, *given: Any) -> Any:
+        return hook(module, *given) if threading.get_ident() == owner else None
+
+    return hooked
 
 
 def _remove(handles: Iterable[RemovableHandle]) -> None:

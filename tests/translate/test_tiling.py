@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,7 @@ from translate.model import Card, LoadedModel
 from translate.plan import RunOptions
 from translate.tile_norms import reduced_norms
 from translate.tiles import SMALLEST, Tiles
-from translate.tiling import check_tile, tile_problem, tile_side, translate_tiled
+from translate.tiling import Norms, check_tile, tile_problem, tile_side, translate_tiled
 
 
 class Wrapped(Translator):
@@ -237,6 +238,24 @@ def test_norms_of_a_reduced_copy_cost_one_pass_and_leave_no_seams(name: str) -> 
     assert torch.equal(whole(network)(image[None])[0], before)  # and are gone again
     same = translate_tiled(whole(network), network, image, 192, "reduced")  # nothing is reduced
     torch.testing.assert_close(same, before, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("norms", ["exact", "reduced"])
+def test_pictures_in_tiles_do_not_disturb_others_that_the_same_network_translates(norms: Norms) -> None:
+    network = BUILDERS["resnet-instance"]().eval()
+    images = [torch.rand(3, 64, 80) * 2 - 1 for _ in range(8)]
+
+    def translated(item: tuple[int, Tensor]) -> Tensor:
+        index, image = item
+        if index % 2:
+            return whole(network)(image[None])[0]
+        return translate_tiled(whole(network), network, image, 32, norms)
+
+    expected = [translated(item) for item in enumerate(images)]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(translated, enumerate(images)))
+    for one, other in zip(made, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
 
 
 def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
