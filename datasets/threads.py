@@ -26,17 +26,18 @@ def ordered_map(
     Decoders, OpenCV and NumPy release the interpreter's lock, so threads suffice, and unlike worker
     processes they need no fork, no copies and no clean-up. An exception of `function` surfaces at its
     item's turn. What is waiting when the caller stops early is cancelled. Where `size` tells the bytes
-    of a result, only as many are worked on ahead as would fit into `ROOM`, were all like the last.
+    of a result, only as many are worked on ahead as would fit into `ROOM`, were all like the last that had any.
     """
     rest = iter(items)
     pool = ThreadPoolExecutor(threads, initializer=prepare)
     many = ahead if size is None else min(threads, ahead)
-    waiting: deque[Future[R]] = deque(pool.submit(function, item) for item in itertools.islice(rest, many))
+    waiting: deque[Future[R]] = deque()
     try:
+        waiting.extend(pool.submit(function, item) for item in itertools.islice(rest, many))
         while waiting:
             result = waiting.popleft().result()
-            if size is not None:
-                many = min(ahead, max(1, ROOM // max(1, size(result))))
+            if size is not None and (taken := size(result)):
+                many = min(ahead, max(1, ROOM // taken))
             more = itertools.islice(rest, max(0, many - len(waiting)))
             waiting.extend(pool.submit(function, item) for item in more)
             yield result

@@ -23,6 +23,7 @@ AGREEMENT = 50.0  # dB between bfloat16 and float32, on each probe, for bfloat16
 FLAT = 0.02  # standard deviation, of a picture in [-1, 1], below which a norm divides by almost nothing
 PROBE = 256  # pixels on a side, where a model takes any
 BATCHES = (1, 4, 8)  # tried with the first pictures of a size
+TRIES = 3  # of each: the first ones warm up, and may do so side by side
 LAYOUTS = ("contiguous", "channels_last")
 
 
@@ -127,7 +128,7 @@ class BatchChoice:
         if self.fixed is not None:
             return self.fixed
         for size in self.candidates:
-            if self._tried[shape, size] < 2:  # the first of each warms up
+            if self._tried[shape, size] < TRIES:
                 self._tried[shape, size] += 1
                 return size
         # What was tried may still be under way, when others are computed beside it.

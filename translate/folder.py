@@ -4,8 +4,10 @@ import functools
 import hashlib
 import itertools
 import json
+import math
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +16,13 @@ from torch import Tensor
 
 from datasets.contract import seed_of
 from datasets.errors import UserError
-from datasets.images import Picture, write
+from datasets.images import write
 from datasets.pixels import BAND
 from datasets.threads import ordered_map
 from translate.auto import BatchChoice, is_flat
 from translate.hardware import memory_ran_out
 from translate.job import Opened, closed, failed, opened
-from translate.lanes import side_by_side
+from translate.lanes import LARGE, side_by_side
 from translate.manifest import Manifest, Outcome
 from translate.model import LoadedModel, load_model
 from translate.pictures import as_input, as_output
@@ -38,10 +40,10 @@ class _Item:
     given: Opened | None = None
     image: Tensor | None = None
     precision: str = "fp32"
-    made: Picture | None = None
+    output: Tensor | None = None
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
-    alone: bool = False  # too large to be translated with others at once
+    tiled: bool = False  # too large for a batch
 
     @property
     def kind(self) -> tuple[object, ...] | None:
@@ -74,26 +76,33 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
     choice = BatchChoice(1 if draws else options.batch, len(plan.jobs))
     read = functools.partial(_read, model, manifest, options)
     translate = functools.partial(_translate, model, choice, options)
-    finish = functools.partial(_finish, manifest, options)
+    finish = functools.partial(_finish, model, options, manifest)
+
+    def alone(group: Sequence[_Item]) -> bool:
+        # Whoever draws needs the common seed, and an accelerator has one lane.
+        return draws or model.device.type != "cpu" or sum(map(_pixels, group)) > LARGE
+
     ahead = max(2 * options.threads, 2 * choice.largest)
-    items = ordered_map(read, plan.jobs, options.threads, ahead, size=_bytes_read)
-    groups = side_by_side(
-        translate,
-        _equal_groups(items, choice),
-        pictures=len(plan.jobs),
-        alone=draws or model.device.type != "cpu",
-        size=_bytes_made,
-    )
-    for outcome in ordered_map(finish, itertools.chain.from_iterable(groups), options.threads, options.threads):
-        yield manifest.keep(outcome)
+    items = ordered_map(read, plan.jobs, options.threads, ahead, size=_bytes)
+    count = math.ceil(len(plan.jobs) / (choice.fixed or 1))
+    groups = side_by_side(translate, _equal_groups(items, choice), count=count, alone=alone, size=_bytes_of_all)
+    with closing(items), closing(groups):
+        for outcome in ordered_map(finish, itertools.chain.from_iterable(groups), options.threads, options.threads):
+            yield manifest.keep(outcome)
 
 
-def _bytes_read(item: _Item) -> int:
-    return 0 if item.image is None else item.image.nbytes
+def _pixels(item: _Item) -> int:
+    return 0 if item.image is None else item.image[0].numel()
 
 
-def _bytes_made(group: Sequence[_Item]) -> int:
-    return sum(item.made.pixels.nbytes for item in group if item.made is not None)
+def _bytes(item: _Item) -> int:
+    """What an item holds of memory, about."""
+    tensors = [tensor for tensor in (item.image, item.output) if tensor is not None]
+    return sum(tensor.nbytes for tensor in tensors) + (0 if item.given is None else item.given.picture.pixels.nbytes)
+
+
+def _bytes_of_all(group: Sequence[_Item]) -> int:
+    return sum(map(_bytes, group))
 
 
 def _digest(options: RunOptions, model: LoadedModel) -> str:
@@ -118,8 +127,8 @@ def _read(model: LoadedModel, manifest: Manifest, options: RunOptions, job: Job)
         precision = "fp32"
         notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
     height, width = image.shape[-2:]
-    alone = tile_side(model.translator, height, width, options.tile, options.norms) is not None
-    return _Item(job, given, image, precision, notes=notes, alone=alone)
+    tiled = tile_side(model.translator, height, width, options.tile, options.norms) is not None
+    return _Item(job, given, image, precision, notes=notes, tiled=tiled)
 
 
 def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[_Item]]:
@@ -135,14 +144,14 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
             yield group
             group = []
         if not group:
-            size = 1 if item.kind is None or item.alone else choice.next(item.kind)
+            size = 1 if item.kind is None or item.tiled else choice.next(item.kind)
         group.append(item)
     if group:
         yield group
 
 
 def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, group: Sequence[_Item]) -> list[_Item]:
-    """The group with its results, or with outcomes where there can be none."""
+    """The group with its outputs, or with outcomes where there can be none."""
     kind, images = group[0].kind, [item.image for item in group if item.image is not None]
     if kind is None:
         return list(group)
@@ -162,20 +171,17 @@ def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, gro
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
         return [_Item(group[0].job, outcome=failed(group[0].job, reason, out_of_memory=True))]
     choice.learn(kind, len(group), time.perf_counter() - began)
-    return [_made(model, options, item, output) for item, output in zip(group, outputs, strict=True)]
+    return [_checked(model, replace(item, output=output), options) for item, output in zip(group, outputs, strict=True)]
 
 
-def _made(model: LoadedModel, options: RunOptions, item: _Item, output: Tensor) -> _Item:
-    """The item with its picture, computed again in fp32 where its output holds infinities or no numbers."""
-    if item.given is None or item.image is None:
-        return item
-    if _finite(output):
-        made = as_output(output, item.given.picture, model.translator, options.work_size)
-        return replace(item, image=None, made=made)
+def _checked(model: LoadedModel, item: _Item, options: RunOptions) -> _Item:
+    """The item, computed again in fp32 where its output holds infinities or no numbers."""
+    if item.output is None or item.image is None or _finite(item.output):
+        return replace(item, image=None)
     if item.precision != "fp32":
         output = model.run(item.image[None], item.job.domain, "fp32", options.tile, options.norms)[0]
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
-        return _made(model, options, replace(item, precision="fp32", notes=notes), output)
+        return _checked(model, replace(item, output=output, precision="fp32", notes=notes), options)
     reason = f"{item.job.name}: the model gives values that are no numbers; was its training sound?"
     return _Item(item.job, outcome=failed(item.job, reason))
 
@@ -184,12 +190,12 @@ def _finite(output: Tensor) -> bool:
     return all(bool(rows.isfinite().all()) for rows in torch.split(output, BAND, dim=1))
 
 
-def _finish(manifest: Manifest, options: RunOptions, item: _Item) -> Outcome:
-    job, given, made = item.job, item.given, item.made
-    if item.outcome is not None or given is None or made is None:
-        return item.outcome or failed(job, f"{job.name}: was not translated")
+def _finish(model: LoadedModel, options: RunOptions, manifest: Manifest, item: _Item) -> Outcome:
+    if item.outcome is not None or item.given is None or item.output is None:
+        return item.outcome or failed(item.job, f"{item.job.name}: was not translated")
+    made = as_output(item.output, item.given.picture, model.translator, options.work_size)
 
     def put() -> tuple[str, ...]:
-        return write(made, job.output, options.save)
+        return write(made, item.job.output, options.save)
 
-    return closed(given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)
+    return closed(item.given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)

@@ -111,7 +111,8 @@ def keep_freed_memory() -> bool:
 
     glibc gives blocks of more than 32 MiB back to the system at once, and the system clears every page
     anew when the next step asks for as much: a third of a U-Net's training step went there. Other threads than the
-    first would get heaps of their own, which give back all above 64 MiB whatever they are told; so there is one heap.
+    first would get heaps of their own, which give back all above 64 MiB whatever they are told; so those that begin
+    later are kept to one.
     """
     if sys.platform != "linux":
         return False

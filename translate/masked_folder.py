@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -125,13 +126,15 @@ def run_inpainting(
     fill = functools.partial(_filled, filler, by_alpha, masks)
     finish = functools.partial(_finish, filler, manifest, options)
     items = ordered_map(read, plan.jobs, options.threads, ahead=2 * options.threads, size=_bytes)
-    filled = side_by_side(fill, items, pictures=len(plan.jobs), alone=filler.alone, size=_bytes)
-    for outcome in ordered_map(finish, filled, options.threads, ahead=options.threads):
-        yield manifest.keep(outcome)
+    filled = side_by_side(fill, items, count=len(plan.jobs), alone=lambda _: filler.alone, size=_bytes)
+    with closing(items), closing(filled):
+        for outcome in ordered_map(finish, filled, options.threads, ahead=options.threads):
+            yield manifest.keep(outcome)
 
 
 def _bytes(item: _Item) -> int:
-    return 0 if item.given is None else 2 * item.given.picture.pixels.nbytes
+    pictures = [item.made, None if item.given is None else item.given.picture]
+    return sum(picture.pixels.nbytes for picture in pictures if picture is not None)
 
 
 def _refuse_within(place: Path, source: Path, options: RunOptions) -> None:

@@ -39,7 +39,7 @@ def test_no_more_than_the_next_items_are_asked_for() -> None:
 def test_of_large_results_fewer_are_worked_on_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.threads.ROOM", 300)
     begun: list[int] = []
-    sizes = [100] * 20 + [1000] * 20 + [0] * 20  # room for three, for less than one, for any number
+    sizes = [100] * 20 + [1000] * 20 + [1] * 10 + [0] * 10  # room for three, for less than one, for all
 
     def work(number: int) -> int:
         begun.append(number)

@@ -13,6 +13,7 @@ from models.contract import Translator
 from translate.auto import (
     AGREEMENT,
     BATCHES,
+    TRIES,
     BatchChoice,
     bears_bfloat16,
     choose_inference,
@@ -136,12 +137,12 @@ def test_the_fastest_batch_is_found_on_the_pictures_themselves() -> None:
     choice = BatchChoice(None, pictures=1000)
     shape = (3, 8, 8)
     asked = []
-    for _ in range(2 * len(BATCHES) + 3):
+    for _ in range(TRIES * len(BATCHES) + 3):
         size = choice.next(shape)
         asked.append(size)
         choice.learn(shape, size, {1: 1.0, 2: 1.5, 4: 2.0, 8: 8.0}[size])
-    assert asked[: 2 * len(BATCHES)] == sorted(BATCHES * 2)
-    assert asked[2 * len(BATCHES) :] == [4, 4, 4]
+    assert asked[: TRIES * len(BATCHES)] == sorted(BATCHES * TRIES)
+    assert asked[TRIES * len(BATCHES) :] == [4, 4, 4]
 
 
 def test_a_batch_that_was_asked_for_is_used_and_few_pictures_try_nothing() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,29 +20,55 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def nothing(_: object) -> int:
+    return 0
+
+
 @pytest.mark.parametrize(
-    ("threads", "pictures", "alone", "lanes", "each"),
-    [(2, 9, False, 2, 1), (6, 9, False, MOST, 1), (8, 9, False, MOST, 2), (4, 1, False, 1, 4), (4, 9, True, 1, 4)],
+    ("threads", "count", "lanes", "shares"),
+    [(2, 9, 2, [1, 1]), (6, 9, MOST, [2, 2, 1, 1]), (8, 9, MOST, [2] * MOST), (4, 3, 3, [2, 1, 1])],
 )
-def test_lanes_share_the_threads_that_there_are(threads, pictures, alone, lanes, each) -> None:
+def test_lanes_share_the_threads_that_there_are(threads: int, count: int, lanes: int, shares: list[int]) -> None:
     torch.set_num_threads(threads)
     gate = threading.Barrier(lanes)  # passed only when as many are at work as there shall be
+    used: dict[int, int] = {}
 
-    def compute(item: int) -> tuple[int, int, int]:
+    def compute(item: int) -> int:
         if item < lanes:
             gate.wait(timeout=60)
-        time.sleep(0.01 * (pictures - item))  # later ones end sooner
-        return item, torch.get_num_threads(), threading.get_ident()
+        used[threading.get_ident()] = torch.get_num_threads()
+        time.sleep(0.01 * (count - item))  # later ones end sooner
+        return item
 
-    results = list(side_by_side(compute, iter(range(pictures)), pictures=pictures, alone=alone, size=lambda _: 0))
-    assert [item for item, _, _ in results] == list(range(pictures))
-    assert {count for _, count, _ in results} == {each}
-    assert len({thread for _, _, thread in results}) == lanes
+    made = side_by_side(compute, iter(range(count)), count=count, alone=lambda _: False, size=nothing)
+    assert list(made) == list(range(count))
+    assert sorted(used.values(), reverse=True) == shares
+
+
+@pytest.mark.parametrize(("count", "large"), [(1, ()), (9, range(9)), (9, (3, 4, 8))])
+def test_a_single_or_a_large_one_has_all_threads_and_nothing_beside_it(count: int, large: Sequence[int]) -> None:
+    torch.set_num_threads(4)
+    at_work: list[int] = []
+
+    def compute(item: int) -> tuple[int, int, bool, int]:
+        at_work.append(item)
+        time.sleep(0.01)
+        beside = len(at_work) - 1
+        at_work.remove(item)
+        return item, torch.get_num_threads(), threading.current_thread() is threading.main_thread(), beside
+
+    made = side_by_side(compute, range(count), count=count, alone=lambda item: item in large, size=nothing)
+    for number, (item, threads, here, beside) in enumerate(made):
+        assert item == number
+        if item in large or count == 1:
+            assert (threads, here, beside) == (4, True, 0)
+        else:
+            assert (threads, here) == (1, False)
 
 
 def test_whoever_comes_later_has_all_threads_again() -> None:
     torch.set_num_threads(4)
-    assert list(side_by_side(lambda item: item, range(3), pictures=3, alone=False, size=lambda _: 0)) == [0, 1, 2]
+    assert list(side_by_side(lambda item: item, range(3), count=3, alone=lambda _: False, size=nothing)) == [0, 1, 2]
     counts: list[int] = []
     later = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     later.start()
@@ -61,7 +87,7 @@ def test_an_error_is_raised_at_its_turn_and_nothing_goes_on_after_it() -> None:
         time.sleep(0.02)
         return item
 
-    results = side_by_side(compute, range(1000), pictures=1000, alone=False, size=lambda _: 0)
+    results = side_by_side(compute, range(1000), count=1000, alone=lambda _: False, size=nothing)
     assert next(results) == 0
     with pytest.raises(ArithmeticError, match="of item 1"):
         list(results)

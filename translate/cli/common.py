@@ -108,7 +108,7 @@ def absolute(path: Path) -> str:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM came; a second Ctrl-C ends the program at once."""
+    """Whether Ctrl-C or SIGTERM came; a second Ctrl-C ends the program as soon as what is being computed lets it."""
     came: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:

@@ -55,7 +55,7 @@ def demo(
     screen.print(f"  bilateral filter, best setting {verdict.bilateral:.2f} dB", markup=False)
     screen.print(f"  this translator                {verdict.translated:.2f} dB", markup=False)
     if verdict.translated < verdict.bilateral:
-        longer = f"--out another --minutes {4 * minutes:g} gives it time"
-        screen.print(f"note: {reached} steps were all that this machine had time for; {longer}", markup=False)
+        longer = f"--out another --minutes {4 * minutes:g} lets it learn longer"
+        screen.print(f"note: {reached} steps are too few to beat a filter; {longer}", markup=False)
     screen.print(f"look at {absolute(out / 'sheet.png')} and {absolute(out / 'run' / 'report.html')}", markup=False)
     screen.print(f"done → {absolute(out)}", markup=False)
