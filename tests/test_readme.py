@@ -29,10 +29,20 @@ def told(
 ) -> Callable[[], Path]:
     """Runs all commands of the tour, in order, once; gives the folder in which they ran."""
     folder = tmp_path_factory.mktemp("readme")
-    for kind, count in (("photos", 4), ("pairs/A", 4), ("pairs/B", 4), ("animals/horse", 4), ("animals/zebra", 3)):
+    for kind, count in (
+        ("photos", 4),
+        ("pairs/A", 4),
+        ("pairs/B", 4),
+        ("animals/horse", 4),
+        ("animals/zebra", 3),
+        ("faces", 12),
+    ):
         (folder / kind).mkdir(parents=True)
         for index in range(count):
             Image.radial_gradient("L").resize((40 + index, 36)).convert("RGB").save(folder / kind / f"{index}.png")
+    kinds = ("1,1,0", "0,0,1", "1,0,0", "0,1,0")
+    rows = ("file,young,blond,brown", *(f"{index}.png,{kinds[index % 4]}" for index in range(12)))
+    (folder / "faces" / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
     (folder / "photos" / "0.png").rename(folder / "photos" / "cat.png")
     for split in ("train", "t10k"):
         write_idx(folder / "fashion", split, 120, size=28)
@@ -82,6 +92,7 @@ def test_every_command_of_the_tour_succeeds(told: Callable[[], Path]) -> None:
     assert (folder / "runs" / "pairs" / "report.html").is_file()
     assert len(list((folder / "stripes").glob("*.png"))) == 4
     assert [len(list((folder / "zoo" / kind).glob("*.png"))) for kind in ("horse", "zebra")] == [4, 4]
+    assert len(list((folder / "younger").glob("*.png"))) == 4
     assert (folder / "clothes" / "grid.png").is_file()
     with Image.open(folder / "larger" / "cat.png") as made, Image.open(folder / "photos" / "cat.png") as given:
         assert made.size == (2 * given.width, 2 * given.height)

@@ -86,15 +86,17 @@ def _sheet(batch: Pictures | Attributed, domains: Sequence[str]) -> Pixels:
     pictures = _pixels(batch.image)
     if domains:
         labels = [_said(label, domains) for label in batch.label]
-        pictures = [captioned(picture, label) for picture, label in zip(pictures, labels, strict=True)]
+        lines = max(map(len, labels))
+        padded = [[*label, *[""] * (lines - len(label))] for label in labels]
+        pictures = [captioned(picture, label) for picture, label in zip(pictures, padded, strict=True)]
     return tiled(pictures, math.ceil(math.sqrt(len(pictures))))
 
 
-def _said(label: Tensor, domains: Sequence[str]) -> str:
+def _said(label: Tensor, domains: Sequence[str]) -> list[str]:
     """A label in words, or all that a picture has of several."""
     if label.ndim == 0:
-        return domains[int(label)]
-    return ", ".join(name for name, held in zip(domains, label.tolist(), strict=True) if held) or "none of them"
+        return [domains[int(label)]]
+    return [name for name, held in zip(domains, label.tolist(), strict=True) if held] or ["none of them"]
 
 
 def _pixels(images: Tensor) -> list[Pixels]:

@@ -54,17 +54,21 @@ def tiled(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), 
     return sheet
 
 
-def captioned(pixels: Pixels, caption: str) -> Pixels:
-    """A small picture (H, W, C), enlarged as by `tiled`, under a line of text, which is cut to its width."""
+def captioned(pixels: Pixels, captions: Sequence[str]) -> Pixels:
+    """A small picture (H, W, C), enlarged as by `tiled`, under lines of text, each of which is cut to its width."""
     factor = -(-VISIBLE // max(pixels.shape[:2]))
     large = pixels.repeat(factor, 0).repeat(factor, 1)
+    return np.concatenate([*(_line(caption, large.shape) for caption in captions), large])
+
+
+def _line(caption: str, shape: tuple[int, ...]) -> Pixels:
     text = caption
-    while text and cv2.getTextSize(text, FONT, 0.5, 1)[0][0] > large.shape[1]:
+    while text and cv2.getTextSize(text, FONT, 0.5, 1)[0][0] > shape[1]:
         caption = caption[:-1]
         text = f"{caption}…" if caption else ""
-    bar = np.full((TITLE, *large.shape[1:]), 255, np.uint8)
+    bar = np.full((TITLE, *shape[1:]), 255, np.uint8)
     cv2.putText(bar, text, (0, TITLE - 8), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([bar, large])
+    return bar
 
 
 def _cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:

@@ -126,9 +126,11 @@ def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, ph
     experiment = load_experiment("stargan", ["data.labels.kind=csv", *still])
     assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
     sheet = read(tmp_path / "sheet.png").pixels
-    assert sheet.shape == (2 * (64 + TITLE) + 2, 130, 3)
-    bars = {sheet[top : top + TITLE, left : left + 64].tobytes() for top in (0, 66 + TITLE) for left in (0, 66)}
-    assert len(bars) == 4
+    bar = 2 * TITLE  # a line for each label that one of them has
+    assert sheet.shape == (2 * (64 + bar) + 2, 130, 3)
+    bars = [sheet[top : top + bar, left : left + 64] for top in (0, 66 + bar) for left in (0, 66)]
+    assert len({cells.tobytes() for cells in bars}) == 4
+    assert sorted(bool((cells[TITLE:] < 128).any()) for cells in bars) == [False, False, False, True]
 
 
 def test_gray_pictures_of_few_pixels_are_enlarged(write_idx: Callable[..., Any], tmp_path: Path) -> None:

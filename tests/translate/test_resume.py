@@ -207,6 +207,7 @@ def test_an_interrupted_training_is_saved_where_it_was(stopped, name):
     _, run, told = stopped[name]
     assert saved_step(run) == max(losses(run)) >= 3
     assert f"step {saved_step(run)}/1000000: stopped, interrupted" in told
+    assert told.splitlines()[-1].startswith(f"saved at step {saved_step(run)} of 1000000 → ")
 
 
 def test_after_a_kill_what_lies_beyond_the_saved_step_is_cut_and_done_again(stopped, tiny, trained):

@@ -53,7 +53,8 @@ def train(
         if json:
             best = {**training.best, "name": training.trainer.recipe.figure}
             print_json({"run": absolute(out), "step": last.step, "figures": training.figures, "best": best})
-        console().print(f"done at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
+        verb = "done" if last.stopped is None else "saved"
+        console().print(f"{verb} at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
     code = INTERRUPTED if last.stopped == "interrupted" else 0
     leave_world(training.world, code)
     raise typer.Exit(code)
