@@ -36,7 +36,7 @@ NAMES = {
     "comment": "JPEG comment",
     "text": "PNG text",
 }
-# zlib's effort. Its default of 6 makes photographs a few per cent smaller at most, in one and a half to twice the time.
+# zlib's effort. Its default of 6 makes photographs a few per cent smaller at most, in 1.5 to 2.6 times the time.
 PNG_EFFORT = 4
 # Bytes that a JPEG segment has room for beside its length and its heading.
 JPEG_ROOM = {"exif": 65533, "xmp": 65533 - 29, "iptc": 65533 - 27, "comment": 65533}
