@@ -15,10 +15,10 @@ from pydantic import Field, Tag, model_validator
 from datasets.augment import CropConfig
 from datasets.contract import Attributed, LabelSet, Opened, Settings, chosen_by
 from datasets.errors import DataError
-from datasets.folder import natural
 from datasets.pictures import FolderLabels
-from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
-from datasets.tables import read_table
+from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.storage.listing import natural
+from datasets.storage.tables import read_table
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "-1", "false", "no"})
 

@@ -20,8 +20,8 @@ from pydantic import Field, model_validator
 
 from datasets.contract import Opened, Pictures, Settings
 from datasets.errors import DataError
-from datasets.memory import InMemory, rows_held_out
 from datasets.pixels import resized
+from datasets.storage.memory import InMemory, rows_held_out
 
 TRAINING, VALIDATION = "train", "t10k"  # how the files of the published split begin
 BYTES = 8  # the type of value that pictures and labels have

@@ -10,14 +10,14 @@ from pydantic import Field, Tag
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
+from datasets.codecs.images import read, read_header
 from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
-from datasets.degrade import DEGRADATIONS, DegradationName, checked_strength, degrade
+from datasets.degradations.degrade import DEGRADATIONS, DegradationName, checked_strength, degrade
 from datasets.errors import DataError
-from datasets.folder import find
-from datasets.images import read, read_header
-from datasets.pile import Channels, held_out, listed, sifted, unsupported
 from datasets.pixels import Floats, Pixels, as_tensor, opaque, with_channels
-from datasets.threads import Kept
+from datasets.storage.image_files import Channels, held_out, listed, sifted, unsupported
+from datasets.storage.listing import find
+from datasets.storage.threads import Kept
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pydantic import Field, Tag
 from datasets.augment import CropConfig
 from datasets.contract import Opened, Pictures, Settings, chosen_by
 from datasets.errors import DataError
-from datasets.folder import is_junk, natural
-from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
-from datasets.tables import read_table
+from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.storage.listing import is_junk, natural
+from datasets.storage.tables import read_table
 
 
 class NoLabels(Settings):

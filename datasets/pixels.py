@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.images import Picture
+from datasets.codecs.images import Picture
 
 Pixels = NDArray[np.uint8 | np.uint16]
 Floats = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Points of the plane to learn a distribution from, such as the mixtures that `datasets.synthetic` draws.
+"""Points of the plane to learn a distribution from, such as the mixtures that `datasets.mixtures` draws.
 
 A point is a picture of two channels, x and y, and a single pixel: whatever learns from pictures learns from points.
 """
@@ -15,8 +15,8 @@ from pydantic import Field
 
 from datasets.contract import Opened, Pictures, Settings
 from datasets.errors import DataError
-from datasets.files import replacing
-from datasets.memory import InMemory, rows_held_out
+from datasets.storage.atomic import replacing
+from datasets.storage.memory import InMemory, rows_held_out
 
 TABLE = "points.csv"
 HEAD = "x,y"

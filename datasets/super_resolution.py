@@ -8,16 +8,16 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, Tag, model_validator
 
+from datasets.codecs.images import read, read_header
 from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
+from datasets.degradations.real_world import degrade_twice
+from datasets.degradations.resampling import reach_of, shrink_inside
 from datasets.errors import DataError
-from datasets.folder import find
-from datasets.images import read, read_header
 from datasets.paired import Folders, Pair
-from datasets.pile import File, fingerprint, held_out, listed, sifted, unsupported
 from datasets.pixels import Floats, Pixels, as_floats, as_tensor, opaque
-from datasets.real_world import degrade_twice
-from datasets.resampling import reach_of, shrink_inside
-from datasets.threads import Kept
+from datasets.storage.image_files import File, fingerprint, held_out, listed, sifted, unsupported
+from datasets.storage.listing import find
+from datasets.storage.threads import Kept
 
 Scale = Literal[2, 3, 4]
 
@@ -29,7 +29,7 @@ class Bicubic(Settings):
 
 
 class RealWorld(Settings):
-    """Small pictures are the large ones made small and bad, as in `datasets.real_world`."""
+    """Small pictures are the large ones made small and bad, as in `datasets.degradations.real_world`."""
 
     kind: Literal["real-world"] = "real-world"
 

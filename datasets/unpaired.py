@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from datasets.augment import CropConfig
 from datasets.contract import Opened, Settings, Unpaired, seed_of
 from datasets.errors import DataError
-from datasets.pile import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
 
 
 class UnpairedConfig(Settings):

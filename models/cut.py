@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Settings, Unpaired
+from models.apply import translate_batch
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
-from models.core.adversarial import ADVERSARIAL, share_right
-from models.core.contrastive import PatchHeads, draw_places, patch_nce
-from models.core.figures import l1
-from models.core.unpaired import shown, two_domains, with_error
-from models.inference import translate_batch
-from models.networks import PatchConfig, ResNetConfig
+from models.losses.adversarial import ADVERSARIAL, share_right
+from models.losses.contrastive import PatchHeads, draw_places, patch_nce
+from models.metrics import l1
+from models.networks.translators import PatchConfig, ResNetConfig
+from models.two_domains import shown, two_domains, with_error
 
 
 class CUTConfig(Settings):

@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from datasets.contract import Settings, Unpaired
+from models.apply import translate_batch
+from models.backbones.image_pool import ImagePool
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.core.adversarial import ADVERSARIAL, share_right
-from models.core.figures import l1
-from models.core.pool import ImagePool
-from models.core.unpaired import averaged, shown, two_domains, with_error
-from models.inference import translate_batch
-from models.networks import PatchConfig, ResidualGeneratorConfig, ResNetConfig
+from models.losses.adversarial import ADVERSARIAL, share_right
+from models.metrics import l1
+from models.networks.translators import PatchConfig, ResidualGeneratorConfig, ResNetConfig
+from models.two_domains import averaged, shown, two_domains, with_error
 
 
 class CycleGANConfig(Settings):

@@ -22,12 +22,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from datasets.contract import Masked, Settings
+from models.apply import translate_batch
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
-from models.core.figures import filling
-from models.core.perceptual import FeatureLosses
-from models.inference import translate_batch
-from models.networks import ContextConfig, DeepFillConfig, InpainterConfig, InpaintingJudgeConfig, SNPatchConfig
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.losses.perceptual import FeatureLosses
+from models.metrics import filling
+from models.networks.translators import (
+    ContextConfig,
+    DeepFillConfig,
+    InpainterConfig,
+    InpaintingJudgeConfig,
+    SNPatchConfig,
+)
 
 
 class InpaintingConfig(Settings):

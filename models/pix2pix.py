@@ -21,12 +21,12 @@ from torch.optim import Optimizer
 
 from datasets.contract import Paired, Settings
 from datasets.errors import UserError
+from models.apply import translate_batch
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
-from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
-from models.core.figures import reconstruction
-from models.core.penalties import gradient_penalty
-from models.inference import translate_batch
-from models.networks import GeneratorConfig, PatchConfig, UNetConfig
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.losses.penalties import gradient_penalty
+from models.metrics import reconstruction
+from models.networks.translators import GeneratorConfig, PatchConfig, UNetConfig
 
 
 class Pix2PixConfig(Settings):

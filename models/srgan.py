@@ -23,13 +23,13 @@ from torch.optim import Optimizer
 
 from datasets.contract import Paired, Settings
 from datasets.errors import UserError
-from models.backbones.super_resolution import SRDiscriminator
+from models.apply import translate_batch
+from models.backbones.upscalers import SRDiscriminator
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.core.adversarial import ADVERSARIAL, AdversarialName, share_right
-from models.core.figures import enlargement
-from models.core.perceptual import ContentLoss, ContentName
-from models.inference import translate_batch
-from models.networks import EnlargerConfig, SRDiscriminatorConfig, SRResNetConfig
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.losses.perceptual import ContentLoss, ContentName
+from models.metrics import enlargement
+from models.networks.translators import EnlargerConfig, SRDiscriminatorConfig, SRResNetConfig
 
 
 class SRGANConfig(Settings):

@@ -21,14 +21,14 @@ from torch.optim import Optimizer
 
 from datasets.contract import Attributed, LabelSet, Settings
 from datasets.errors import UserError
+from models.apply import translate_batch
 from models.backbones.blocks import Upsampling
-from models.backbones.stargan import StarDiscriminator, StarGenerator
+from models.backbones.stargan_networks import StarDiscriminator, StarGenerator
 from models.contract import Adam, Ailment, Domain, Recipe, Shown, Translator, Update, due
-from models.core.adversarial import WASSERSTEIN
-from models.core.figures import l1
-from models.core.labels import Labels
-from models.core.penalties import gradient_penalty
-from models.inference import translate_batch
+from models.labels import Labels
+from models.losses.adversarial import WASSERSTEIN
+from models.losses.penalties import gradient_penalty
+from models.metrics import l1
 
 ROWS = 8  # domains that a preview shows
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from models.core.perceptual import vgg19_trunk
+from models.losses.perceptual import vgg19_trunk
 from translate.experiment import Experiment, load_experiment
-from translate.training import Training
+from translate.training.session import Training
 
 # Odd, even, portrait, landscape, smaller than the crop.
 PHOTOS = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets.synthetic import MIXTURES
+from datasets.mixtures import MIXTURES
 
 FILE = Path(__file__).parent / "benchmarks" / "collapse.py"
 

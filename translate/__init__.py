@@ -7,10 +7,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from translate.folder import RunOptions, translate_folder
-    from translate.masked_folder import MaskOptions, inpaint_folder
-    from translate.model import LoadedModel, load_model
-    from translate.sampling import LoadedSampler, load_sampler
+    from translate.folders.translated_folder import RunOptions, translate_folder
+    from translate.inference.model import LoadedModel, load_model
+    from translate.inpainting.masked_folder import MaskOptions, inpaint_folder
+    from translate.sampling.sampler import LoadedSampler, load_sampler
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,19 +29,19 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import; `translate --help` must not wait for it.
     if name in ("load_model", "LoadedModel"):
-        from translate import model
+        from translate.inference import model
 
         return getattr(model, name)
     if name in ("load_sampler", "LoadedSampler"):
-        from translate import sampling
+        from translate.sampling import sampler as sampling
 
         return getattr(sampling, name)
     if name in ("translate_folder", "RunOptions"):
-        from translate import folder
+        from translate.folders import translated_folder as folder
 
         return getattr(folder, name)
     if name in ("inpaint_folder", "MaskOptions"):
-        from translate import masked_folder
+        from translate.inpainting import masked_folder
 
         return getattr(masked_folder, name)
     raise AttributeError(f"module 'translate' has no attribute {name!r}")

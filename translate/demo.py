@@ -8,17 +8,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets.codecs.images import Picture, read, write
 from datasets.errors import UserError
-from datasets.images import Picture, read, write
 from datasets.pixels import Pixels, as_floats
-from translate.degrading import degrade_folder
 from translate.experiment import load_experiment
-from translate.folder import translate_folder
-from translate.manifest import refuse_failures
-from translate.model import load_model
-from translate.progress import Progress
+from translate.folders.degraded_folder import degrade_folder
+from translate.folders.manifest import refuse_failures
+from translate.folders.translated_folder import translate_folder
+from translate.inference.model import load_model
 from translate.sheet import contact_sheet
-from translate.training import Training
+from translate.training.progress import Progress
+from translate.training.session import Training
 
 # Of scikit-image's photographs, public domain or CC0; whole pictures are held back, not parts of them.
 LEARNED = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models.networks import ResNetConfig, UNetConfig
+from models.networks.translators import ResNetConfig, UNetConfig
 from translate import __version__
 from translate.hardware import Numerics, choose_device, choose_numerics, free_memory, native_bfloat16
 

@@ -10,7 +10,7 @@ from datasets.attributes import AttributesConfig
 from datasets.contract import Opened, Settings, chosen_by
 from datasets.errors import UserError
 from datasets.idx import IdxConfig
-from datasets.inpainting import InpaintingConfig
+from datasets.masked import InpaintingConfig
 from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from datasets import files
 from datasets.errors import UserError
+from datasets.storage import atomic as files
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """As `datasets.files.replacing`, for files whose failure ends what is being done.
+    """As `datasets.storage.atomic.replacing`, for files whose failure ends what is being done.
 
     Raises:
         UserError: The disk is full, or the folder cannot be written to.

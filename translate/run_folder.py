@@ -12,8 +12,8 @@ import yaml
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from datasets.codecs.images import Picture, write
 from datasets.errors import UserError
-from datasets.images import Picture, write
 from datasets.pixels import as_pixels
 from models.contract import Recipe
 from translate.experiment import MAY_CHANGE, Experiment, parse_experiment

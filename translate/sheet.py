@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.images import Picture, write
+from datasets.codecs.images import Picture, write
 from datasets.pixels import Pixels, as_floats, resized, with_channels
 
 GAP = 6  # pixels between pictures

@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from datasets.images import Picture, read, write
-from datasets.masks import Mask
+from datasets.codecs.images import Picture, read, write
+from datasets.degradations.resampling import shrink
+from datasets.masks.drawing import Mask
 from datasets.pixels import Pixels, as_floats, as_pixels, as_tensor, with_channels
-from datasets.resampling import shrink
-from models.bicubic import Bicubic
-from models.core.figures import enlargement, filling
-from translate.folder import translate_folder
-from translate.manifest import refuse_failures
-from translate.masked_folder import inpaint_folder
-from translate.model import load_model
+from models.baselines.bicubic import Bicubic
+from models.metrics import enlargement, filling
+from translate.folders.manifest import refuse_failures
+from translate.folders.translated_folder import translate_folder
+from translate.inference.model import load_model
+from translate.inpainting.masked_folder import inpaint_folder
 from translate.sheet import contact_sheet
 
 UPSCALER = "upscale-x4"

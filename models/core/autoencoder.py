@@ -4,7 +4,7 @@ Denoising (Vincent, Larochelle, Bengio, Manzagol 2008, doi:10.1145/1390156.13902
 clean picture is to come out. k-sparse (Makhzani, Frey 2013, arXiv:1312.5663): of a linear code only the k largest
 numbers are kept, and only they are given a gradient.
 
-Losses are summed over all pixels of a picture, as `models.core.likelihood` says, and averaged over a batch.
+Losses are summed over all pixels of a picture, as `models.losses.likelihood` says, and averaged over a batch.
 
 Differs from the paper:
 - Encoder and decoder have weights of their own, where both papers tie them, and Adam instead of gradient descent.
@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings, chosen_by
+from models.apply import as_shipped, translate_batch
 from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
-from models.core.bodies import BodyConfig, MLPBody
-from models.core.figures import reconstruction
-from models.core.likelihood import cross_entropy, from_zero, squared_error
-from models.inference import as_shipped, translate_batch
+from models.losses.likelihood import cross_entropy, from_zero, squared_error
+from models.metrics import reconstruction
+from models.networks.bodies import BodyConfig, MLPBody
 
 
 class NoCorruption(Settings):

@@ -20,8 +20,8 @@ from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
 from models.contract import Adam, Ailment, Recipe, Shown, Update
-from models.core.bodies import BodyConfig, DCGANBody
 from models.core.gan import GAN, GANConfig, judge_samples, show_samples
+from models.networks.bodies import BodyConfig, DCGANBody
 
 
 class BEGANConfig(Settings):

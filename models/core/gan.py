@@ -33,14 +33,14 @@ from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
 from datasets.errors import DataError, UserError
+from models.apply import generate_batch
 from models.backbones.blocks import clamp_spectrally, normalise_spectrally
 from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Trunk, Update, due
-from models.core.adversarial import ADVERSARIAL, AdversarialName, relativistic, share_right
-from models.core.bodies import BodyConfig, DCGANBody
-from models.core.figures import energy
-from models.core.penalties import dragan, gradient_penalty, r1
 from models.core.points import is_points, scatter
-from models.inference import generate_batch
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, relativistic, share_right
+from models.losses.penalties import dragan, gradient_penalty, r1
+from models.metrics import energy
+from models.networks.bodies import BodyConfig, DCGANBody
 
 
 class GANConfig(Settings):

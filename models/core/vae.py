@@ -6,7 +6,7 @@ importance-weighted bound: Burda, Grosse, Salakhutdinov 2015, arXiv:1509.00519.
 It raises the evidence lower bound, in nats a picture:
     log p(x) ≥ ELBO = E_q[log p(x|z)] - KL(q(z|x) ‖ p(z)),   KL = -½ Σ (1 + log σ² - μ² - σ²)
 with q(z|x) = N(μ, σ²) of the encoder, the prior p(z) = N(0, 1), and one draw z = μ + σε a picture and step. Nats are
-summed over all pixels of a picture, which the encoder, too, is given in [0, 1]; `models.core.likelihood` says what
+summed over all pixels of a picture, which the encoder, too, is given in [0, 1]; `models.losses.likelihood` says what
 pixels that are not binarised mean. With K draws, log p(x) ≥ E[log 1/K Σ p(x, z_k) / q(z_k|x)] ≥ ELBO, and the bound
 rises with K.
 
@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
+from models.apply import as_shipped, generate_batch, translate_batch
 from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Translator, Trunk, Update
-from models.core.bodies import BodyConfig, MLPBody
-from models.core.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
-from models.inference import as_shipped, generate_batch, translate_batch
+from models.losses.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
+from models.networks.bodies import BodyConfig, MLPBody
 
 
 class VAEConfig(Settings):

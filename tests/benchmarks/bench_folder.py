@@ -20,17 +20,17 @@ import torch
 from measure import HEAD, commit, compare
 from peers_way import peers_folder
 
-from datasets.folder import find
-from datasets.images import Picture, read, write
+from datasets.codecs.images import Picture, read, write
 from datasets.pixels import with_shorter_side
+from datasets.storage.listing import find
 from models.contract import Translator
-from models.networks import ResNetConfig, UNetConfig
+from models.networks.translators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
-from translate.auto import layout_speeds
 from translate.experiment import parse_experiment
-from translate.folder import RunOptions, translate_folder
-from translate.model import Card, LoadedModel, load_model, save_model
-from translate.pictures import as_input
+from translate.folders.translated_folder import RunOptions, translate_folder
+from translate.inference.conversion import as_input
+from translate.inference.model import Card, LoadedModel, load_model, save_model
+from translate.inference.precision import layout_speeds
 
 PICTURES = 104  # the fewest with which the pipeline tries several batches
 ROUNDS = 3

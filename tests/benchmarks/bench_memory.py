@@ -18,13 +18,13 @@ from peers_way import PeersCycleGAN, PeersPix2Pix, PeersStarGAN, peers_folder
 from datasets.contract import Paired
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
-from models.networks import ResNetConfig, UNetConfig
+from models.networks.translators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
-from translate.distributed import World
 from translate.experiment import TrainingConfig
-from translate.folder import RunOptions, translate_folder
+from translate.folders.translated_folder import RunOptions, translate_folder
 from translate.hardware import choose_numerics
-from translate.trainer import Trainer
+from translate.training.processes import World
+from translate.training.trainer import Trainer
 
 STEPS = 5
 

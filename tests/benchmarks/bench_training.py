@@ -19,10 +19,10 @@ from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from models.stargan import StarGANConfig
-from translate.distributed import World
 from translate.experiment import TrainingConfig
 from translate.hardware import choose_numerics
-from translate.trainer import Trainer
+from translate.training.processes import World
+from translate.training.trainer import Trainer
 
 ROUNDS = 15
 

@@ -14,11 +14,11 @@ import torch
 from bench_folder import added_by_files
 from measure import commit, compare
 
-from datasets.images import Picture, read, write
+from datasets.codecs.images import Picture, read, write
 from datasets.pixels import Pixels, resized
-from translate.folder import translate_folder
-from translate.model import load_model
-from translate.pictures import as_input
+from translate.folders.translated_folder import translate_folder
+from translate.inference.conversion import as_input
+from translate.inference.model import load_model
 
 FRAMES = 24
 ROUNDS = 5

@@ -20,7 +20,7 @@ from measure import HEAD, commit, compare
 from torch import Tensor, nn
 
 from translate.experiment import load_experiment
-from translate.training import Training
+from translate.training.session import Training
 
 ROUNDS = 50
 STEPS = 20  # between two looks at the clock

@@ -25,22 +25,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from datasets.codecs.images import Picture, write
 from datasets.contract import Pictures, seed_of
-from datasets.images import Picture, write
-from datasets.memory import InMemory
+from datasets.mixtures import MIXTURES, Mixture
 from datasets.pixels import as_pixels
-from datasets.synthetic import MIXTURES, Mixture
+from datasets.storage.memory import InMemory
+from models.apply import generate_batch
 from models.contract import Adam, Sampler
 from models.core.began import BEGANConfig
-from models.core.bodies import MLPBody
 from models.core.gan import GANConfig
 from models.core.points import scatter
-from models.inference import generate_batch
-from translate.distributed import World
+from models.networks.bodies import MLPBody
 from translate.experiment import TrainingConfig
-from translate.feed import Order, feed
 from translate.hardware import choose_numerics
-from translate.trainer import Trainer
+from translate.training.batches import Order, feed
+from translate.training.processes import World
+from translate.training.trainer import Trainer
 
 SAMPLES = 2500
 SEEDS = 3

@@ -18,12 +18,12 @@ import numpy as np
 import skimage.data
 import torch
 
-from datasets.images import read
-from datasets.masks import Mask, MaskName, draw_mask
-from datasets.pile import held_out, usable
+from datasets.codecs.images import read
+from datasets.masks.drawing import Mask, MaskName, draw_mask
 from datasets.pixels import Pixels, as_floats, as_pixels, as_tensor, opaque, with_channels, with_shorter_side
-from models.core.figures import filling
-from translate.model import load_model
+from datasets.storage.image_files import held_out, usable
+from models.metrics import filling
+from translate.inference.model import load_model
 from translate.sheet import contact_sheet
 
 SIDE, SHORTER = 256, 512

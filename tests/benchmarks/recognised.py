@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from datasets.contract import seed_of
 from datasets.idx import IdxConfig
-from datasets.memory import InMemory
+from datasets.storage.memory import InMemory
+from models.apply import generate_batch
 from models.contract import Sampler
-from models.inference import generate_batch
-from translate.model import model_path, rebuild
+from translate.inference.model import model_path, rebuild
 
 EPOCHS, BATCH = 3, 128
 

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from datasets.idx import IdxConfig
 from datasets.pixels import as_pixels
-from translate import semantic
-from translate.fillers import classical
-from translate.inpainting import Filler
-from translate.sampling import load_sampler
+from translate.inpainting import gan_search as semantic
+from translate.inpainting.fill import Filler
+from translate.inpainting.inpainters import classical
+from translate.sampling.sampler import load_sampler
 from translate.sheet import contact_sheet
 
 

@@ -10,8 +10,8 @@ it learned from is always what `photographs.py` gathers.
 import sys
 from pathlib import Path
 
-from translate.builtin import pretrained_folder
-from translate.model import rebuild, save_model
+from translate.inference.model import rebuild, save_model
+from translate.inference.shipped import pretrained_folder
 
 LICENCE = "CC-BY-SA-4.0"
 CARD = """# {name}

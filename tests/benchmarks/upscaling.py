@@ -19,15 +19,15 @@ import torch
 from measure import commit
 from torch import Tensor
 
+from datasets.codecs.images import read
 from datasets.contract import Paired, seed_of
-from datasets.images import read
+from datasets.degradations.real_world import degrade_twice
+from datasets.degradations.resampling import shrink
 from datasets.pixels import as_floats, as_pixels, as_tensor
-from datasets.real_world import degrade_twice
-from datasets.resampling import shrink
 from datasets.super_resolution import RealWorld, SuperResolutionConfig
-from models.bicubic import Bicubic
-from models.core.figures import enlargement
-from translate.model import LoadedModel, load_model
+from models.baselines.bicubic import Bicubic
+from models.metrics import enlargement
+from translate.inference.model import LoadedModel, load_model
 from translate.sheet import contact_sheet
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -114,7 +114,7 @@ def draw(model: LoadedModel, data: SuperResolutionConfig, path: Path) -> None:
 
 def size_of(name: str) -> int:
     """Bytes of a model's file."""
-    from translate.model import model_path
+    from translate.inference.model import model_path
 
     return model_path(name).stat().st_size
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from measure import commit
 
 from translate.experiment import load_experiment
-from translate.training import Training
+from translate.training.session import Training
 
 STEPS, CORE_STEPS, SEEDS = 600, 1500, 3
 SIZE = ("data.crop.load=72", "data.crop.size=64", "training.threads=1")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datasets.augment import CropConfig, Cropper
-from datasets.threads import ordered_map
+from datasets.storage.threads import ordered_map
 
 HEIGHT, WIDTH = 30, 40
 

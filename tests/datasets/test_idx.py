@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from datasets.contract import Gathers, stack
 from datasets.errors import DataError
 from datasets.idx import IdxConfig, read_idx
-from translate.feed import Order, feed
+from translate.training.batches import Order, feed
 
 Write = Callable[..., np.ndarray]
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"

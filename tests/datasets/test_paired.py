@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from datasets.contract import seed_of
-from datasets.degrade import degrade
+from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
 from datasets.paired import Derived, Pair, PairedConfig
-from datasets.pile import held_out
+from datasets.storage.image_files import held_out
 
 CROP = {"load": None, "size": 16}
 

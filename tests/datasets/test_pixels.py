@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from datasets.images import Picture
+from datasets.codecs.images import Picture
 from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels, with_shorter_side
 
 

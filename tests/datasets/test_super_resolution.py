@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from datasets.contract import seed_of
+from datasets.degradations.real_world import degrade_twice
+from datasets.degradations.resampling import shrink
 from datasets.errors import DataError
-from datasets.real_world import degrade_twice
-from datasets.resampling import shrink
 from datasets.super_resolution import SuperResolutionConfig
 
 

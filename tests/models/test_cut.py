@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from datasets.contract import Unpaired
+from models.apply import translate_batch
 from models.backbones.resnet import ResNetGenerator
-from models.core.contrastive import patch_nce
-from models.core.figures import l1
 from models.cut import CUTConfig
-from models.inference import translate_batch
+from models.losses.contrastive import patch_nce
+from models.metrics import l1
 from translate.experiment import load_experiment
 
 SMALL = {"generator": {"blocks": 1, "width": 4}, "discriminator": {"layers": 1, "width": 4}, "head_width": 8}

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 
 from datasets.contract import Unpaired
 from datasets.errors import UserError
-from models.core.figures import psnr
-from models.core.pool import ImagePool
+from models.apply import translate_batch
+from models.backbones.image_pool import ImagePool
 from models.cyclegan import CycleGANConfig
-from models.inference import translate_batch
+from models.metrics import psnr
 
 SMALL = {"generator": {"blocks": 1, "width": 4}, "discriminator": {"layers": 1, "width": 4}}
 

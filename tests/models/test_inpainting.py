@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.contract import Masked
-from models.core.perceptual import FeatureLosses
 from models.inpainting import InpaintingConfig, variation
+from models.losses.perceptual import FeatureLosses
 
 DEEPFILL = {"generator": {"name": "deepfill", "width": 4}, "discriminator": {"layers": 2, "width": 3}}
 GATED = {"generator": {"name": "gated", "width": 4, "widest": 8, "smooth_levels": 3}, "adversarial_weight": 0}

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from datasets.contract import Paired
 from datasets.errors import UserError
-from models.core.adversarial import ADVERSARIAL
-from models.inference import translate_batch
+from models.apply import translate_batch
+from models.losses.adversarial import ADVERSARIAL
 from models.pix2pix import Pix2Pix, Pix2PixConfig
 
 SMALL = {"generator": {"depth": 3, "width": 4}, "discriminator": {"layers": 1, "width": 4}}

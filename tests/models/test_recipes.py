@@ -13,12 +13,12 @@ from torch import Tensor
 
 from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
 from models.contract import Recipe, SuitsSize, side_by_side
-from translate.distributed import World
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.recipes import recipe_names
-from translate.trainer import Trainer
-from translate.validation import same_draws
+from translate.training.processes import World
+from translate.training.trainer import Trainer
+from translate.training.validation import same_draws
 
 SMALL = {
     **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},

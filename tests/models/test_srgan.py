@@ -11,10 +11,10 @@ from torch import Tensor
 from datasets.contract import Paired
 from datasets.errors import UserError
 from models.srgan import SRGANConfig, relative
-from translate.distributed import World
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
-from translate.trainer import Trainer
+from translate.training.processes import World
+from translate.training.trainer import Trainer
 
 
 def config(**settings: Any) -> SRGANConfig:

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from datasets.contract import Attributed, LabelSet
 from datasets.errors import UserError
-from models.inference import translate_batch
+from models.apply import translate_batch
 from models.stargan import StarGANConfig, StarGANRecipe
 
 SMALL = {"generator": {"blocks": 1, "width": 4}, "discriminator": {"layers": 2, "width": 4}, "size": 16}

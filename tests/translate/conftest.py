@@ -16,7 +16,7 @@ from models.contract import Translator
 from translate.cli import main
 from translate.experiment import Experiment
 from translate.hardware import Numerics
-from translate.model import Card, LoadedModel, load_model, save_model
+from translate.inference.model import Card, LoadedModel, load_model, save_model
 
 
 class Unchanged(Translator):

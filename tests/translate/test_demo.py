@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from datasets.images import read
+from datasets.codecs.images import read
 
 FILLED = ("unseen", "filled", "masks")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from datasets.contract import Settings
-    from translate.manifest import Outcome
+    from translate.folders.manifest import Outcome
 
 S = TypeVar("S", bound="Settings")
 

@@ -24,9 +24,9 @@ def degrade(
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same noise.")] = 0,
 ) -> None:
     """Make inputs to try a model on: the pictures of a folder, degraded as a training would degrade them."""
-    from datasets.degrade import DEGRADATIONS
+    from datasets.degradations.degrade import DEGRADATIONS
     from datasets.errors import UserError
-    from translate.degrading import degrade_folder
+    from translate.folders.degraded_folder import degrade_folder
 
     if degradation not in DEGRADATIONS:
         raise UserError(f"{degradation}: there is no such degradation; there are {', '.join(DEGRADATIONS)}")
@@ -55,8 +55,8 @@ def masks(
 ) -> None:
     """Draw masks of holes, white on black, to look at or to inpaint by."""
     from datasets.errors import UserError
-    from datasets.masks import MASKS
-    from translate.mask_sets import draw_masks, masks_like, masks_to_draw
+    from datasets.masks.drawing import MASKS
+    from translate.folders.mask_sets import draw_masks, masks_like, masks_to_draw
 
     name = next((name for name in MASKS if name.replace("_", "-") == kind), None)
     if name is None:
@@ -77,8 +77,8 @@ def mixture(
 ) -> None:
     """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
     from datasets.errors import UserError
+    from datasets.mixtures import MIXTURES
     from datasets.points import TABLE, write_points
-    from datasets.synthetic import MIXTURES
 
     if name not in MIXTURES:
         raise UserError(f"{name}: there is no such mixture; there are {', '.join(MIXTURES)}")
@@ -107,7 +107,7 @@ def preview(
 ) -> None:
     """Look at the first samples as a training will see them: cut, mirrored, degraded, with their labels."""
     from translate.experiment import load_experiment
-    from translate.preview import preview
+    from translate.training.preview import preview
 
     shown = preview(load_experiment(recipe, settings or []), data, out, count)
     console().print(f"done {shown} samples → {absolute(out)}", markup=False)

@@ -32,7 +32,7 @@ def probe(
 
     Beside it: a classifier on the pixels themselves, one that goes on training the encoder, and one from scratch.
     """
-    from translate.probe import probe as probed
+    from translate.evaluation.probe import probe as probed
 
     result = probed(model, data, labels, seeds=range(seeds), overrides=settings or (), device=device)
     if json:

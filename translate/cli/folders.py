@@ -11,8 +11,8 @@ from translate.cli.common import absolute, console, counted, described, end, fol
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from translate.manifest import Outcome
-    from translate.plan import Plan, RunOptions
+    from translate.folders.manifest import Outcome
+    from translate.folders.plan import Plan, RunOptions
 
 SHEET_ROWS = 12  # of the contact sheet that --compare writes
 
@@ -46,7 +46,7 @@ def run_options(
     Raises:
         UserError: A value cannot be; it names the option.
     """
-    from translate.plan import RunOptions
+    from translate.folders.plan import RunOptions
 
     limits = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
     count = None if batch == "auto" else batch
@@ -90,7 +90,7 @@ def _sheet_of(plan: "Plan") -> Path:
 
 def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None:
     """A contact sheet of the first pictures that were made."""
-    from datasets.images import read
+    from datasets.codecs.images import read
     from translate.sheet import contact_sheet
 
     sources = {job.name: job.source for job in plan.jobs}

@@ -27,7 +27,7 @@ from translate.cli.folders import (
 )
 
 if TYPE_CHECKING:
-    from translate.manifest import Outcome
+    from translate.folders.manifest import Outcome
 
 
 def inpaint(
@@ -70,8 +70,8 @@ def inpaint(
     json: Json = False,
 ) -> None:
     """Fill the holes of a picture or a folder of pictures at full resolution; what is no hole is not touched."""
-    from translate.fillers import load_filler
-    from translate.masked_folder import ALPHA, MaskOptions, plan_inpainting, run_inpainting
+    from translate.inpainting.inpainters import load_filler
+    from translate.inpainting.masked_folder import ALPHA, MaskOptions, plan_inpainting, run_inpainting
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
     options = run_options(

@@ -20,9 +20,9 @@ def list_models(
 ) -> None:
     """List the models that ship, by name, and the model files under a folder."""
     from datasets.errors import UserError
-    from translate.builtin import builtin_models
-    from translate.model import outline, read_card
-    from translate.plan import NothingFoundError
+    from translate.folders.plan import NothingFoundError
+    from translate.inference.model import outline, read_card
+    from translate.inference.shipped import builtin_models
 
     if not folder.is_dir():
         raise UserError(f"{folder}: expected a folder to look through for model files")
@@ -56,7 +56,7 @@ def info(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
 ) -> None:
     """Tell what a model file knows about itself: kind, size, training, figures."""
-    from translate.model import model_path, read_card, rebuild
+    from translate.inference.model import model_path, read_card, rebuild
 
     path = model_path(model)
     if json:

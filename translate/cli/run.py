@@ -74,9 +74,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Translate a picture or a folder of pictures; each comes back as it went in, in size, depth and format."""
-    from translate.folder import run_plan
-    from translate.model import load_model
-    from translate.plan import make_plan
+    from translate.folders.plan import make_plan
+    from translate.folders.translated_folder import run_plan
+    from translate.inference.model import load_model
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
     options = run_options(

@@ -20,8 +20,8 @@ from translate.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from translate.pieces import SampleOptions, SamplePlan
-    from translate.sampling import LoadedSampler
+    from translate.sampling.outputs import SampleOptions, SamplePlan
+    from translate.sampling.sampler import LoadedSampler
 
 # What to make besides single pictures of a seed, and which options each takes.
 MODES = {
@@ -91,8 +91,8 @@ def sample(
 
     A model without an encoder searches for the latents of these pictures, and says how near it came.
     """
-    from translate.pieces import SampleOptions, run_samples
-    from translate.sampling import load_sampler
+    from translate.sampling.outputs import SampleOptions, run_samples
+    from translate.sampling.sampler import load_sampler
 
     mode = _mode({"interpolate": interpolate, "arithmetic": arithmetic, "manifold": manifold or None})
     given = {
@@ -164,8 +164,8 @@ def _numbers(option: str, text: str, least: int, most: int) -> list[int]:
 def _plan(
     mode: str, loaded: "LoadedSampler", destination: Path, given: dict[str, Any], options: "SampleOptions"
 ) -> "SamplePlan":
-    from translate.arithmetic import plan_arithmetic
-    from translate.samples import plan_interpolation, plan_manifold, plan_samples
+    from translate.sampling.arithmetic import plan_arithmetic
+    from translate.sampling.samples import plan_interpolation, plan_manifold, plan_samples
 
     seed = given["seed"] or 0
     if mode == "interpolate":

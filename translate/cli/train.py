@@ -12,8 +12,8 @@ from translate.cli.common import INTERRUPTED, Device, Json, absolute, console, p
 
 if TYPE_CHECKING:
     from translate.experiment import Experiment
-    from translate.progress import Progress
-    from translate.training import Training
+    from translate.training.progress import Progress
+    from translate.training.session import Training
 
 
 def train(
@@ -38,9 +38,9 @@ def train(
     Ctrl-C and SIGTERM save before they end the training, with exit code 130. Several processes train
     together with `torchrun --nproc-per-node N -m translate train …`.
     """
-    from translate.distributed import leave_world
     from translate.experiment import load_experiment
-    from translate.training import Training
+    from translate.training.processes import leave_world
+    from translate.training.session import Training
 
     experiment = load_experiment(recipe, settings or [])
     if fit:
@@ -61,7 +61,7 @@ def train(
 
 
 def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) -> None:
-    from translate.fit import best_of, fit
+    from translate.training.batch_size import best_of, fit
 
     screen = console()
     trials = []
@@ -82,7 +82,7 @@ def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
     """Run the training under a bar, or with plain lines where there is no terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from translate.training import opened_summary
+    from translate.training.session import opened_summary
 
     screen = console()
     columns = (

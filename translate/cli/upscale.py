@@ -28,7 +28,7 @@ from translate.cli.folders import (
 )
 
 if TYPE_CHECKING:
-    from translate.model import LoadedModel
+    from translate.inference.model import LoadedModel
 
 KINDS = {"clean": "", "compressed": "-compressed"}  # of input, and how the names of models for it end
 SCALE = 4  # where nothing is said
@@ -70,8 +70,8 @@ def upscale(
     json: Json = False,
 ) -> None:
     """Enlarge a picture or a folder of pictures 2, 3 or 4 times, with the models that ship or one of your own."""
-    from translate.folder import run_plan
-    from translate.plan import make_plan
+    from translate.folders.plan import make_plan
+    from translate.folders.translated_folder import run_plan
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
     options = run_options(
@@ -99,7 +99,7 @@ def upscaler(
         UserError: None ships for these, or one's own does not enlarge, or not so much.
     """
     from datasets.errors import UserError
-    from translate.model import load_model
+    from translate.inference.model import load_model
 
     if model is None:
         return load_model(shipped_name(scale or SCALE, input_kind or "clean"), device=device, precision=precision)
@@ -122,7 +122,7 @@ def shipped_name(scale: int, input_kind: str) -> str:
         UserError: There is none.
     """
     from datasets.errors import UserError
-    from translate.builtin import builtin_models
+    from translate.inference.shipped import builtin_models
 
     if input_kind not in KINDS:
         raise UserError(f"--input {input_kind}: expected {' or '.join(KINDS)}")

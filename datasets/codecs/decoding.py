@@ -1,0 +1,286 @@
+"""Picture files to pixels; `datasets.codecs.images` is the door to it.
+
+No single library reads every picture faithfully. Pillow opens all files and decodes 8 bits, but it
+cuts 16-bit colour to 8, so OpenCV decodes that (tifffile where a TIFF's samples lie in separate
+planes, which OpenCV misreads). None of them is let turn a picture.
+"""
+
+import io
+import logging
+import os
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+
+from datasets.codecs import metadata as containers
+from datasets.codecs.origin import Origin, PictureError, exif_of, format_of, origin_of
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+Pixels = NDArray[np.uint8 | np.uint16]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA"})  # Pillow's, where a file has 16 bits
+_MODES = _DEEP_MODES | {"1", "L", "LA", "P", "PA", "CMYK", "YCbCr"}
+
+# Our own limit on pixels is checked before anything is decoded; Pillow's two would come in between.
+Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # generators keep whole workflows in PNG text
+# Pillow warns of oddities in metadata that it then reads all the same.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@contextmanager
+def guard(format: str) -> Iterator[None]:
+    """Whatever a library raises at a damaged file, as one kind of error."""
+    try:
+        yield
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's fault, not the picture's
+        reason = " ".join(str(error).split())
+        raise PictureError(
+            f"is a damaged or cut-off {format} picture ({reason}): restore it from its source"
+        ) from error
+
+
+def open_picture(stream: BinaryIO) -> Image.Image:
+    """Pillow's view of a picture file, nothing decoded yet; raises Image.UnidentifiedImageError."""
+    return Image.open(stream, formats=FORMATS)
+
+
+def refuse_unfaithful(image: Image.Image) -> None:
+    """Raise PictureError where reading an opened picture would lose frames, depth or colour."""
+    format = format_of(image)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and format == "TIFF":
+        raise PictureError(f"has {frames} pages, and only one-page TIFF is read: save its pages as single files")
+    if frames > 1 and format != "JPEG":
+        raise PictureError(f"is animated ({frames} frames), and only still pictures are read: save its frames first")
+    bits = _bits(image)
+    if image.mode not in _MODES:
+        kind = {"F": "floating-point", "I": "32-bit or signed", "LAB": "Lab"}.get(image.mode, image.mode)
+        raise PictureError(f"has {kind} pixels, which are not read: save it as 8 or 16 bits a channel, gray or RGB")
+    if bits > 8 and (bits != 16 or image.mode not in _DEEP_MODES):
+        raise PictureError(
+            f"has {bits}-bit {image.mode} pixels, which are not read: save it as gray or RGB of 8 or 16 bits"
+        )
+
+
+def shape_of(image: Image.Image) -> tuple[int, int, bool]:
+    """Channels (1 or 3), depth (8 or 16) and whether there is alpha, from an opened picture's head."""
+    transparent = "transparency" in image.info
+    alpha = transparent or image.mode in {"LA", "PA", "RGBA"}
+    depth = 16 if _bits(image) == 16 else 8
+    if image.mode in {"P", "PA"}:
+        return (1 if _palette_is_gray(image) else 3), depth, alpha
+    gray = image.mode in {"1", "L", "LA"} or image.mode.startswith("I;16") or _rawmode(image).startswith("LA")
+    return (1 if gray else 3), depth, alpha
+
+
+def orientation_of(image: Image.Image, stream: BinaryIO) -> int:
+    """The EXIF orientation, 1 to 8, of an opened picture; 1 where the file tells none or nonsense."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        value = image.tag_v2.get(containers.ORIENTATION)
+    else:
+        block = exif_of(image, stream)
+        value = None if block is None else containers.number(block, containers.ORIENTATION)
+    return _sound(value)
+
+
+def _sound(orientation: Any) -> int:
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _rawmode(image: Image.Image) -> str:
+    """How the pixels lie in the file, in Pillow's words."""
+    tile: Any = image.tile[0] if isinstance(image, PngImagePlugin.PngImageFile) and image.tile else None
+    return "" if tile is None else tile.args if isinstance(tile.args, str) else tile.args[0]
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits of a sample in the file."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
+    return 16 if image.mode.startswith("I;16") or ";16" in _rawmode(image) else 8
+
+
+def _palette_is_gray(image: Image.Image) -> bool:
+    palette = image.palette
+    if palette is None:
+        return False
+    probe = Image.new("P", (1, 1))  # asking the picture itself would decode it
+    probe.putpalette(bytes(palette.palette), palette.rawmode or palette.mode)
+    colours = np.array(probe.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    return bool((colours == colours[:, :1]).all())
+
+
+def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
+    """Pixels (H, W, 1 or 3) in RGB and alpha (H, W) as they lie in the file, what the file was, and its orientation.
+
+    The picture is not yet turned: a caller does that as the orientation, 1 to 8, says.
+    """
+    turned = 1
+    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
+        # The libraries turn TIFFs unasked, each in its own way: take the occasion from them.
+        turned = _sound(containers.number(data, containers.ORIENTATION))
+        data = containers.patched(data, {containers.ORIENTATION: 1})
+    stream = io.BytesIO(data)
+    with open_picture(stream) as image:
+        format = format_of(image)
+        channels, depth, _ = shape_of(image)
+        orientation = turned if format == "TIFF" else orientation_of(image, stream)
+        rawmode = _rawmode(image)
+        with guard(format):
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                _check_strips(image.tag_v2, data)
+            if depth == 8 or (image.mode.startswith("I;16") and format == "PNG"):
+                pixels, alpha, notes = _decode_pillow(image, channels, rawmode)
+            else:
+                pixels, alpha, notes = _decode_deep(image, data)
+        origin = origin_of(image, data, turned=orientation != 1)
+        if image.mode == "CMYK":
+            origin = replace(origin, icc=None)  # the pixels are no longer in its colours
+        return pixels, alpha, replace(origin, notes=(*notes, *origin.notes)), orientation
+
+
+def _check_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) -> None:
+    """Raise where compressed strips or tiles are cut off or, for deflate, do not match their checksums.
+
+    libtiff within Pillow would write to the terminal, and the one within OpenCV would take wrong pixels for right.
+    """
+    compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
+    starts = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
+    counts = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
+    for start, count in zip(starts, counts, strict=False) if compression != 1 else ():
+        if start + count > len(data):
+            raise ValueError(f"{start + count - len(data)} bytes are missing")
+        if compression in {8, 32946}:
+            zlib.decompress(data[start : start + count])
+
+
+def _decode_pillow(image: Image.Image, channels: int, rawmode: str) -> tuple[Pixels, Pixels | None, list[str]]:
+    notes = []
+    key = None
+    converted = image
+    if image.mode in {"P", "PA"}:
+        notes.append(f"the palette became {'true colour' if channels == 3 else 'gray'}")
+        transparent = image.mode == "PA" or "transparency" in image.info
+        converted = image.convert("RGBA" if transparent else "RGB")
+    elif image.mode == "CMYK":
+        converted, note = _from_cmyk(image)
+        notes.append(note)
+    elif image.mode in {"1", "YCbCr"}:
+        key = image.info.get("transparency")
+        converted = image.convert("L" if image.mode == "1" else "RGB")
+        notes += ["one bit a pixel became eight"] if image.mode == "1" else []
+    else:
+        key = image.info.get("transparency")
+    array = np.asarray(converted)
+    array = array.astype(np.uint16 if array.dtype.itemsize == 2 else np.uint8, copy=False)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if key is not None:
+        steps = {"L;2": 85, "L;4": 17}.get(rawmode, 1)  # the key counts in the file's own steps
+        return array, _keyed(array, np.atleast_1d(key) * steps), notes
+    alpha = array[:, :, -1] if array.shape[2] in {2, 4} else None
+    return array[:, :, :channels], alpha, notes
+
+
+def _keyed(pixels: Pixels, key: NDArray[np.int_]) -> Pixels:
+    """Alpha (H, W) of a picture in which one colour stands for transparent."""
+    return np.where((pixels == key).all(axis=2), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+
+
+def _from_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            return through_profile(image, profile, "RGB"), "CMYK was converted to sRGB through its profile"
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass
+    return image.convert("RGB"), "CMYK without a usable profile was converted to RGB by rule of thumb"
+
+
+def _decode_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None, list[str]]:
+    """16 bits: all of TIFF, and PNG of more than one channel."""
+    key = image.info.get("transparency")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        planes = image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and image.mode.startswith("RGB")
+        samples = _tiff_planes(data) if planes else _opencv_decode(data)
+        if image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+            samples = 0xFFFF - samples  # white is zero, which OpenCV leaves as it is
+        alpha = samples[:, :, 3] if image.mode == "RGBA" else None
+        pixels = samples[:, :, : 1 if image.mode.startswith("I;16") else 3]
+        if alpha is not None and image.tag_v2.get(TiffImagePlugin.EXTRASAMPLES, (0,))[0] == 1:
+            return _unmultiplied(pixels, alpha), alpha, []
+        return pixels, alpha, []
+    gray = _rawmode(image).startswith("LA")
+    image.load()  # finds damage without a word, where libpng within OpenCV writes to the terminal
+    samples = _opencv_decode(_bare_png(data))  # OpenCV gives gray with alpha as four channels
+    pixels = samples[:, :, : 1 if gray else 3]
+    alpha = samples[:, :, 3] if samples.shape[2] == 4 else None
+    return pixels, alpha if key is None else _keyed(pixels, np.atleast_1d(key)), []
+
+
+def _opencv_decode(data: bytes) -> NDArray[np.uint16]:
+    """(H, W, C) in RGB order, of a 16-bit picture."""
+    cv2 = opencv()
+    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is None or samples.dtype != np.uint16:
+        raise PictureError("is a 16-bit picture that is damaged or coded in a rare way: save it anew as PNG")
+    samples = samples.reshape(*samples.shape[:2], -1)
+    order = [0] if samples.shape[2] == 1 else [2, 1, 0, 3][: samples.shape[2]]
+    return np.asarray(samples[:, :, order], np.uint16)
+
+
+def _tiff_planes(data: bytes) -> NDArray[np.uint16]:
+    import tifffile
+
+    logging.getLogger("tifffile").disabled = True  # errors are told once, by us
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return np.moveaxis(np.asarray(file.pages[0].asarray(), np.uint16), 0, -1)
+
+
+def _bare_png(data: bytes) -> bytes:
+    """The PNG without what is not pixels: libpng within OpenCV comments on odd profiles on the terminal."""
+    kept = [chunk for chunk in containers.png_chunks(io.BytesIO(data)) if chunk.name in {b"IHDR", b"IDAT"}]
+    chunks = [containers.png_chunk(name, data[start : start + length]) for name, start, length in kept]
+    return b"".join([containers.PNG_SIGNATURE, *chunks, containers.png_chunk(b"IEND", b"")])
+
+
+def _unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
+    """Straight colours from colours that had been multiplied with alpha."""
+    scale = np.float32(0xFFFF) / np.maximum(alpha, 1).astype(np.float32)[:, :, None]
+    return np.clip(np.rint(pixels * scale), 0, 0xFFFF).astype(pixels.dtype)
+
+
+def opencv() -> "ModuleType":
+    """The cv2 module, imported only now because it takes its time, and silent."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read at its first import
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors are told once, by us
+    module: ModuleType = cv2
+    return module
+
+
+def through_profile(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
+    """An 8-bit picture in the colours of an ICC profile, in sRGB and Pillow's `mode`."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    result = ImageCms.profileToProfile(image, source, target, renderingIntent=intent, outputMode=mode, flags=flags)
+    assert result is not None  # it is None only when converting in place
+    return result

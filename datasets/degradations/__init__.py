@@ -1,0 +1,1 @@
+"""Ways in which pictures get worse."""

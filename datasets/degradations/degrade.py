@@ -1,0 +1,94 @@
+"""Named degradations: from a good picture, the kind of picture that a translator shall mend.
+
+Colourising learns from `gray`, sketch-to-photograph from `edges`, restoration from `blur`, `noise`,
+`jpeg` and `posterize`; none of them needs prepared data.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from datasets.codecs.images import recompress
+from datasets.errors import DataError
+from datasets.pixels import Floats, as_floats, with_channels
+
+DegradationName = Literal["gray", "edges", "blur", "noise", "jpeg", "posterize"]
+
+
+class Degradation(NamedTuple):
+    """What a degradation does to (H, W, C) floats in [0, 1], and what its strength means."""
+
+    apply: Callable[[Floats, float, np.random.Generator], Floats]
+    meaning: str
+    default: float
+    lowest: float
+    highest: float
+    channels: int | None = None  # of what it makes; None: those of the picture
+
+
+def degrade(pixels: Floats, name: DegradationName, strength: float | None, seed: int) -> Floats:
+    """(H, W, 1 or 3) floats in [0, 1], degraded; the same seed draws the same noise.
+
+    Raises:
+        DataError: `strength` is outside what the degradation can do.
+    """
+    kind = DEGRADATIONS[name]
+    result = kind.apply(pixels, checked_strength(name, strength), np.random.default_rng(seed))
+    clipped: Floats = np.clip(result, 0, 1, dtype=np.float32)
+    return clipped
+
+
+def checked_strength(name: DegradationName, strength: float | None) -> float:
+    """The strength to use, or a sentence about why it cannot be."""
+    kind = DEGRADATIONS[name]
+    if strength is None:
+        return kind.default
+    if not kind.lowest <= strength <= kind.highest:
+        raise DataError(
+            f"{name}: strength is {kind.meaning}, from {kind.lowest:g} to {kind.highest:g}, and {strength:g} was given"
+        )
+    return strength
+
+
+def _gray(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    gray = with_channels(pixels, 1)
+    return gray + (strength - 1) * (gray - 0.5)
+
+
+def _edges(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    """White lines on black: Canny's edges of the slightly blurred gray picture."""
+    gray = (with_channels(pixels, 1)[:, :, 0] * 255).round().astype(np.uint8)
+    lines = cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1.0), strength, 2 * strength)
+    edges: Floats = lines[:, :, np.newaxis].astype(np.float32) / np.float32(255)
+    return edges
+
+
+def _blur(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    blurred = cv2.GaussianBlur(pixels, (0, 0), strength, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(pixels.shape)
+
+
+def _noise(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    return pixels + draws.standard_normal(pixels.shape, np.float32) * np.float32(strength / 255)
+
+
+def _jpeg(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    eight_bit = (pixels * 255).round().astype(np.uint8)
+    return as_floats(recompress(eight_bit, round(strength)))
+
+
+def _posterize(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+    steps = round(strength) - 1
+    return np.asarray(np.round(pixels * steps) / steps, np.float32)
+
+
+DEGRADATIONS: dict[DegradationName, Degradation] = {
+    "gray": Degradation(_gray, "the contrast kept", 1.0, 0.1, 1.0, channels=1),
+    "edges": Degradation(_edges, "Canny's lower threshold", 50.0, 1.0, 250.0, channels=1),
+    "blur": Degradation(_blur, "the Gaussian's standard deviation in pixels", 2.0, 0.1, 20.0),
+    "noise": Degradation(_noise, "the Gaussian's standard deviation in 8-bit levels", 25.0, 1.0, 100.0),
+    "jpeg": Degradation(_jpeg, "the JPEG quality", 15.0, 1.0, 95.0),
+    "posterize": Degradation(_posterize, "the levels a channel keeps", 4.0, 2.0, 64.0),
+}

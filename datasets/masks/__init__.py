@@ -1,0 +1,1 @@
+"""Masks of holes: drawn at random, or read from files."""

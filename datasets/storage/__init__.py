@@ -1,0 +1,1 @@
+"""Files and folders: listing them, reading them on threads, replacing them whole."""

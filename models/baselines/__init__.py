@@ -1,0 +1,1 @@
+"""Translators that learn nothing, to compare with."""

@@ -1,0 +1,1 @@
+"""Configurations of the backbones; each builds its network."""

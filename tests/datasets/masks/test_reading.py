@@ -1,0 +1,209 @@
+"""Masks as people have them: whatever they are saved as, the same hole comes out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from datasets.codecs.images import Header, Picture, read, write
+from datasets.errors import DataError
+from datasets.masks.reading import grown, holes_in, read_mask, scaled, transparent
+
+HEIGHT, WIDTH = 30, 44
+ORIENTATION = 0x0112
+
+
+def hole() -> NDArray[np.bool_]:
+    """A box and a dot, unlike themselves however they are turned."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[4:14, 6:20] = True
+    mask[24, 40] = True
+    return mask
+
+
+def gray(levels: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(levels)
+
+
+def save_levels(path: Path, white: int, black: int = 0) -> Path:
+    gray(np.where(hole(), white, black).astype(np.uint8)).save(path)
+    return path
+
+
+def save_colour(path: Path) -> Path:
+    levels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    levels[hole()] = (255, 0, 30)
+    gray(levels).save(path)
+    return path
+
+
+def save_one_bit(path: Path) -> Path:
+    gray(hole().astype(np.uint8) * 255).convert("1").save(path)
+    return path
+
+
+def save_palette(path: Path) -> Path:
+    image = Image.fromarray(hole().astype(np.uint8), "P")
+    image.putpalette([0, 0, 0, 128, 0, 0])  # as sets of segmented pictures have it
+    image.save(path)
+    return path
+
+
+def save_deep(path: Path, white: int) -> Path:
+    write(Picture(np.where(hole(), white, 0).astype(np.uint16)[:, :, np.newaxis]), path)
+    return path
+
+
+def save_strokes(path: Path, colour: int) -> Path:
+    """All of it in the alpha."""
+    alpha = hole().astype(np.uint8) * 255
+    write(Picture(np.full((HEIGHT, WIDTH, 3), colour, np.uint8), alpha), path)
+    return path
+
+
+def save_white_on_nothing(path: Path) -> Path:
+    """White strokes, and under what is transparent another white that nobody sees."""
+    pixels = np.where(hole(), 255, 0).astype(np.uint8)[:, :, np.newaxis].repeat(3, 2)
+    pixels[20:22] = 255
+    alpha = hole().astype(np.uint8) * 255
+    write(Picture(pixels, alpha), path)
+    return path
+
+
+def save_turned(path: Path) -> Path:
+    """As a phone would: the pixels on their side, and a word about it."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    image = gray(hole().astype(np.uint8) * 255).transpose(Image.Transpose.ROTATE_90)
+    image.save(path, exif=exif)
+    return path
+
+
+MASKS: dict[str, Callable[[Path], Path]] = {
+    "0 and 255": lambda folder: save_levels(folder / "m.png", 255),
+    "0 and 1": lambda folder: save_levels(folder / "m.png", 1),
+    "gray": lambda folder: save_levels(folder / "m.png", 128, 127),
+    "one bit": lambda folder: save_one_bit(folder / "m.png"),
+    "colour": lambda folder: save_colour(folder / "m.png"),
+    "palette": lambda folder: save_palette(folder / "m.png"),
+    "16 bits": lambda folder: save_deep(folder / "m.png", 65535),
+    "16 bits, TIFF": lambda folder: save_deep(folder / "m.tif", 40000),
+    "8 bits in 16": lambda folder: save_deep(folder / "m.png", 255),
+    "0 and 1 in 16": lambda folder: save_deep(folder / "m.png", 1),
+    "black strokes": lambda folder: save_strokes(folder / "m.png", 0),
+    "white strokes": lambda folder: save_strokes(folder / "m.png", 255),
+    "white on nothing": lambda folder: save_white_on_nothing(folder / "m.png"),
+    "lossless WebP": lambda folder: save_levels(folder / "m.webp", 255),
+    "BMP": lambda folder: save_levels(folder / "m.bmp", 255),
+    "turned": lambda folder: save_turned(folder / "m.png"),
+}
+
+
+def head(width: int = WIDTH, height: int = HEIGHT, orientation: int = 1) -> Header:
+    return Header(width, height, 3, 8, False, "PNG", orientation)
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_the_same_hole_comes_out_of(kind: str, tmp_path: Path) -> None:
+    path = MASKS[kind](tmp_path)
+    if path.suffix == ".webp":
+        gray(hole().astype(np.uint8) * 255).save(path, lossless=True)
+    mask, notes = read_mask(path, head())
+    assert (mask == hole()).all()
+    assert notes == ()
+
+
+def test_what_jpeg_rings_around_a_hole_is_none(tmp_path: Path) -> None:
+    box = np.zeros((64, 64), np.uint8)
+    box[16:40, 8:50] = 255
+    for quality in (95, 60):
+        gray(box).save(tmp_path / "m.jpg", quality=quality)
+        with Image.open(tmp_path / "m.jpg") as saved:
+            assert len(set(saved.tobytes())) > 2 or quality > 90  # it does ring
+        mask, _ = read_mask(tmp_path / "m.jpg", head(64, 64))
+        assert (mask == (box > 0)).all()
+
+
+def test_a_black_jpeg_of_noise_holds_none_however_dark(tmp_path: Path) -> None:
+    noise = np.kron(np.random.default_rng(0).integers(0, 2, (8, 8)), np.ones((8, 8))).astype(np.uint8)
+    gray(noise).save(tmp_path / "m.jpg", quality=100)
+    with Image.open(tmp_path / "m.jpg") as saved:
+        assert max(saved.tobytes()) == 1
+    assert not read_mask(tmp_path / "m.jpg", head(64, 64))[0].any()
+    gray(noise).save(tmp_path / "m.png")  # 0 and 1, and no accident
+    assert read_mask(tmp_path / "m.png", head(64, 64))[0].any()
+
+
+def test_all_black_and_opaque_is_no_hole_and_all_white_is_one() -> None:
+    opaque = np.full((4, 5), 255, np.uint8)
+    assert not holes_in(Picture(np.zeros((4, 5, 3), np.uint8), opaque)).any()
+    assert holes_in(Picture(np.full((4, 5, 3), 255, np.uint8), opaque)).all()
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_mask_of_the_picture_as_it_lies_is_turned_with_it(tmp_path: Path, orientation: int) -> None:
+    lying = gray(hole().astype(np.uint8) * 255)
+    lying.save(tmp_path / "mask.png")
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    lying.save(tmp_path / "upright.png", exif=exif)  # what is seen of the same pixels with the picture's EXIF
+    mask, notes = read_mask(tmp_path / "mask.png", head(HEIGHT, WIDTH, orientation))
+    assert notes == ("the mask was turned as the picture is",)
+    assert (mask == (read(tmp_path / "upright.png").pixels[:, :, 0] > 0)).all()
+
+
+@pytest.mark.parametrize("factor", [2, 3, 0.5])
+def test_a_mask_of_another_size_is_scaled(tmp_path: Path, factor: float) -> None:
+    box = np.zeros((HEIGHT, WIDTH), bool)
+    box[6:18, 8:30] = True
+    size = (round(WIDTH * factor), round(HEIGHT * factor))
+    gray(box.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST).save(tmp_path / "m.png")
+    mask, notes = read_mask(tmp_path / "m.png", head())
+    assert mask.shape == box.shape
+    assert (mask == box).all()
+    assert notes == (f"the mask was scaled from {size[0]}x{size[1]}",)
+
+
+def test_a_pixel_is_hole_when_half_of_it_is() -> None:
+    fine = np.zeros((2, 8), bool)
+    fine[:, 0] = True  # a half of the first of 1 x 4 pixels
+    fine[0, 2] = True  # a quarter of the second
+    assert scaled(fine, 4, 1).tolist() == [[True, False, False, False]]
+
+
+@pytest.mark.parametrize("size", [(44, 31), (22, 15), (45, 30)])
+def test_sides_that_were_rounded_fit(tmp_path: Path, size: tuple[int, int]) -> None:
+    gray(np.zeros(size[::-1], np.uint8)).save(tmp_path / "m.png")
+    assert read_mask(tmp_path / "m.png", head())[0].shape == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("size", [(44, 44), (30, 44), (88, 44)])
+def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    gray(np.zeros(size[::-1], np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(DataError, match=rf"m.png: the mask has {size[0]}x{size[1]} pixels, .* shape .* 44x30; make it"):
+        read_mask(tmp_path / "m.png", head())
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3, 8])
+def test_holes_grow_by_as_many_pixels_all_around(pixels: int) -> None:
+    expected = scipy.ndimage.distance_transform_edt(~hole()) <= pixels
+    assert (grown(hole(), pixels) == expected).all()
+    assert not grown(np.zeros((5, 5), bool), pixels).any()
+
+
+def test_half_transparent_pixels_are_seen_through() -> None:
+    pixels = np.zeros((1, 4, 1), np.uint16)
+    see_through = transparent(Picture(pixels, np.array([[0, 32767, 32768, 65535]], np.uint16)))
+    assert see_through is not None
+    assert see_through.tolist() == [[True, True, False, False]]
+    assert transparent(Picture(pixels)) is None
+
+
+def test_16_bit_masks_of_other_programs_are_read(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "m.tif", np.where(hole(), 65535, 0).astype(np.uint16))
+    assert (read_mask(tmp_path / "m.tif", head())[0] == hole()).all()

@@ -1,0 +1,187 @@
+"""Autoencoders: what corruption does, what sparse codes keep, and that the clean picture is what is learned."""
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from datasets.contract import Pictures
+from models.contract import Adam
+from models.core.autoencoder import (
+    AutoencoderConfig,
+    GaussianNoise,
+    KSparse,
+    L1Sparse,
+    Masking,
+    NoCorruption,
+    SaltAndPepper,
+    keep_largest,
+)
+from models.losses.likelihood import cross_entropy, squared_error
+from models.networks.bodies import DCGANBody, MLPBody
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def pictures(count: int = 4, channels: int = 1, size: int = 28) -> Pictures:
+    return Pictures(torch.rand(count, channels, size, size) * 2 - 1, torch.zeros(count, dtype=torch.int64))
+
+
+def train(config: AutoencoderConfig, batch: Pictures, steps: int) -> Any:
+    recipe = config.recipe()
+    (optimizer,) = recipe.optimizers().values()
+    for step in range(steps):
+        for update in recipe.updates(batch, step):
+            optimizer.zero_grad()
+            sum(update.losses.values()).backward()
+            optimizer.step()
+    return recipe
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_masking_blackens_a_share_of_the_pixels_in_all_channels(share):
+    image = pictures(8, 3, 64).image
+    masked = Masking(share=share).apply(image)
+    black = (masked == -1).all(1)
+    assert black.float().mean().item() == pytest.approx(share, abs=0.02)
+    assert torch.equal(torch.where(black[:, None], image, masked), image)
+
+
+def test_salt_and_pepper_come_alike_often():
+    image = 0.9 * pictures(8, 3, 64).image
+    noisy = SaltAndPepper(share=0.4).apply(image)
+    assert (noisy == 1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert (noisy == -1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert (noisy == image).all(1).float().mean().item() == pytest.approx(0.6, abs=0.02)
+
+
+def test_gaussian_noise_has_its_deviation_on_the_scale_from_0_to_1():
+    image = pictures(8, 3, 64).image
+    noise = (GaussianNoise(deviation=0.25).apply(image) - image) / 2
+    assert noise.std().item() == pytest.approx(0.25, abs=0.005)
+    assert noise.mean().item() == pytest.approx(0, abs=0.005)
+    assert NoCorruption().apply(image) is image
+
+
+def test_k_largest_by_hand_and_a_gradient_through_them_only():
+    numbers = torch.tensor([[3.0, -1.0, 2.0, 0.5], [-4.0, -3.0, -2.0, -1.0]], requires_grad=True)
+    kept = keep_largest(numbers, 2)
+    assert kept.tolist() == [[3.0, 0.0, 2.0, 0.0], [0.0, 0.0, -2.0, -1.0]]
+    kept.square().sum().backward()
+    assert numbers.grad is not None
+    assert numbers.grad.tolist() == [[6.0, 0.0, 4.0, 0.0], [0.0, 0.0, -4.0, -2.0]]
+    assert keep_largest(numbers, 4) is numbers
+
+
+def test_equal_numbers_do_not_let_more_through():
+    assert (keep_largest(torch.ones(3, 10), 4) != 0).sum(1).tolist() == [4, 4, 4]
+
+
+def test_k_falls_linearly_from_the_whole_code_and_is_larger_in_use():
+    sparsity = KSparse(k=20, anneal_steps=100, alpha=1.5)
+    assert [sparsity.kept_at(step, 120) for step in (0, 25, 50, 100, 5000)] == [120, 95, 70, 20, 20]
+    assert KSparse(k=20).kept_at(0, 120) == 20
+    assert (sparsity.kept_in_use(120), sparsity.kept_in_use(25)) == (30, 25)
+
+
+def test_as_many_numbers_are_kept_as_the_step_says_in_training_and_in_use():
+    config = AutoencoderConfig(latent=40, sparsity=KSparse(k=8, anneal_steps=4, alpha=2))
+    recipe, batch = config.recipe(), pictures()
+    for step, kept in enumerate([40, 32, 24, 16, 8, 8]):
+        (update,) = recipe.updates(batch, step)
+        assert update.metrics["active"].item() == pytest.approx(kept / 40)
+    assert (recipe.model.encode(batch.image) != 0).sum(1).tolist() == [16] * 4
+    assert recipe.validate(recipe.model, batch)["active"].tolist() == pytest.approx([0.4] * 4)
+    with pytest.raises(ValidationError, match=r"sparsity\.k is 50, and a code has 40 numbers"):
+        AutoencoderConfig(latent=40, sparsity=KSparse(k=50))
+
+
+def test_l1_makes_codes_sparser_the_more_it_weighs():
+    batch = pictures(16, size=8)
+    shares = []
+    for weight in (1e-6, 1.0):
+        config = AutoencoderConfig(size=8, latent=64, sparsity=L1Sparse(weight=weight))
+        recipe = train(config, batch, 200)
+        assert (recipe.model.encode(batch.image) >= 0).all()
+        shares.append(recipe.validate(recipe.model, batch)["active"].mean().item())
+    assert shares[1] < 0.5 * shares[0]
+
+
+def test_the_l1_term_is_the_sum_of_a_pictures_code():
+    recipe, batch = AutoencoderConfig(sparsity=L1Sparse(weight=0.5)).recipe(), pictures()
+    (update,) = recipe.updates(batch, 0)
+    torch.testing.assert_close(update.losses["sparsity"], 0.5 * recipe.model.encode(batch.image).sum(1).mean())
+
+
+def test_dropped_units_of_the_code_are_dropped_in_training_only():
+    config = AutoencoderConfig(code_dropout=0.5)
+    recipe, batch = config.recipe(), pictures()
+    recipe.model.eval()
+    seen: list[Tensor] = []
+    recipe.model.decoder.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    list(recipe.updates(batch, 0))
+    recipe.validate(recipe.model, batch)
+    trained, judged = ((code == 0).float().mean().item() for code in seen)
+    assert trained == pytest.approx(0.5, abs=0.15)
+    assert judged == 0
+    kept = seen[0] != 0
+    torch.testing.assert_close(seen[0][kept], 2 * seen[1][kept])
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
+def test_the_loss_compares_with_the_clean_picture(loss):
+    """What goes in is black throughout, so a code can tell nothing, and the mean picture is the best answer."""
+    batch = pictures(8, size=6)
+    config = AutoencoderConfig(size=6, corruption=Masking(share=1.0), loss=loss)
+    recipe = train(config, batch, 300)
+    (shown,) = recipe.show(recipe.model, batch)
+    assert shown.source is not None
+    assert (shown.source == -1).all()
+    assert shown.truth is batch.image
+    assert (shown.made - batch.image.mean(0)).abs().max() < 0.1
+    mean = batch.image.mean(0).expand_as(batch.image)
+    best = (
+        squared_error(mean, batch.image)
+        if loss == "squared"
+        else cross_entropy(torch.logit((mean + 1) / 2), batch.image)
+    )
+    assert recipe.validate(recipe.model, batch)["error"].mean().item() == pytest.approx(best.mean().item(), rel=0.01)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
+def test_with_a_code_as_large_as_the_picture_it_learns_to_copy(loss):
+    batch = pictures(16, size=4)
+    config = AutoencoderConfig(size=4, latent=16, body=MLPBody(hidden=(64,)), loss=loss)
+    recipe = train(config, batch, 600)
+    assert recipe.validate(recipe.model, batch)["psnr"].mean() > 20
+    (shown,) = recipe.show(recipe.model, batch)
+    assert shown.source is None
+
+
+def test_a_linear_autoencoder_finds_what_principal_components_do():
+    """Baldi, Hornik 1989: with squared error the best linear code spans the first principal components."""
+    basis, _ = torch.linalg.qr(torch.randn(9, 9))
+    scales = torch.tensor([1.0, 0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    numbers = 0.3 * (torch.randn(500, 9) * scales) @ basis.T
+    batch = Pictures(numbers.view(500, 1, 3, 3), torch.zeros(500, dtype=torch.int64))
+    config = AutoencoderConfig(size=3, latent=2, body=MLPBody(hidden=()), loss="squared", adam=Adam(lr=0.01))
+    recipe = train(config, batch, 2000)
+    centred = numbers - numbers.mean(0)
+    left = torch.linalg.svdvals(centred)[2:].square().sum() / 500 / 4
+    assert recipe.validate(recipe.model, batch)["error"].mean().item() == pytest.approx(left.item(), rel=0.03)
+
+
+def test_it_encodes_and_decodes_pictures_of_its_size():
+    config = AutoencoderConfig(channels=3, size=32, body=DCGANBody(width=4))
+    model, image = config.translator().eval(), pictures(2, 3, 32).image
+    assert model.encode(image).shape == (2, 32)
+    assert torch.equal(model(image), model.decode(model.encode(image)))
+    assert model(image).abs().max() <= 1
+    assert model.only_size == 32
+    assert config.size_problem(64) == "model.size is 32"
+    assert config.size_problem(32) is None

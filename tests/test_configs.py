@@ -1,0 +1,126 @@
+"""Every recipe that ships: its head says what a person must know, and it trains, saves, loads and runs."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from models.contract import Sampler, Translator
+from translate.experiment import Experiment, load_experiment
+from translate.folders.translated_folder import RunOptions, translate_folder
+from translate.inference.model import load_model, model_path, rebuild
+from translate.recipes import recipe_names, recipe_path, recipe_summary
+from translate.sampling.outputs import SampleOptions, run_samples
+from translate.sampling.sampler import load_sampler
+from translate.sampling.samples import plan_samples
+from translate.training.session import Training
+
+RECIPES = recipe_names()
+
+
+@pytest.fixture
+def suiting(
+    photos: Path, large_photos: Path, pairs: Path, tmp_path: Path, write_idx: Callable[..., Any]
+) -> Callable[[Experiment], Path]:
+    """The folder that an experiment can learn from."""
+    return lambda experiment: _suiting(experiment, photos, large_photos, pairs, tmp_path / "idx", write_idx)
+
+
+def _suiting(
+    experiment: Experiment, photos: Path, large_photos: Path, pairs: Path, idx: Path, write_idx: Callable[..., Any]
+) -> Path:
+    match experiment.data.kind:
+        case "paired":
+            return photos if experiment.data.pairs.kind == "derived" else pairs
+        case "inpainting":
+            return photos
+        case "pictures":
+            return photos if experiment.data.labels.kind == "none" else pairs
+        case "idx":
+            for split in ("train", "t10k"):
+                write_idx(idx, split, 12, size=28)
+            return idx
+        case "super-resolution":
+            return large_photos
+        case _:
+            return pairs
+
+
+def test_recipes_ship() -> None:
+    assert {"pix2pix", "colorize", "sketch", "restore"} <= set(RECIPES)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_its_head_tells_purpose_paper_and_hours(recipe: str) -> None:
+    lines = recipe_path(recipe).read_text(encoding="utf-8").splitlines()
+    head = [line for line in lines if line.startswith("#")]
+    assert lines[: len(head)] == head
+    assert head[1] == "#"
+    assert len(recipe_summary(recipe)) > 20
+    assert head[0] == f"# {recipe_summary(recipe)}"
+    text = " ".join(line.lstrip("# ") for line in head)
+    assert re.search(r"\b(19|20)\d\d, arXiv:\d{4}\.\d{4,5}\b", text)
+    assert re.search(r"(^|\. )Hours: .*\b(hour|GPU|cores?)\b", text)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_its_full_text_is_a_recipe_for_the_same_experiment(
+    recipe: str, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    for flags in ([], ["--full"]):
+        shown = command("recipes", "show", recipe, *flags)
+        assert (shown.code, shown.err) == (0, "")
+        (tmp_path / "mine.yaml").write_text(shown.out, encoding="utf-8")
+        assert load_experiment(str(tmp_path / "mine.yaml")) == load_experiment(recipe)
+    assert "checkpoint_minutes: 10" in shown.out  # a default that no recipe states
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_it_trains_saves_loads_and_runs(
+    recipe: str,
+    photos: Path,
+    suiting: Callable[[Experiment], Path],
+    smaller: Callable[[str], list[str]],
+    command: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    experiment = load_experiment(recipe, smaller(recipe))
+    training = Training(experiment, suiting(experiment), tmp_path / "run", device="cpu")
+    last = [*training.run()][-1]
+    assert last.step == 2
+    assert last.losses is not None
+    assert training.figures
+    network, card = rebuild(model_path(tmp_path / "run"))
+    assert (card.step, card.trained_size, card.domains) == (2, experiment.data.size, network.domains)
+    if isinstance(network, Sampler):
+        label = torch.tensor([0, max(len(network.domains) - 1, 0)])
+        assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)
+        sampler = load_sampler(tmp_path / "run", device="cpu")
+        made = run_samples(sampler, plan_samples(sampler, tmp_path / "made", 2, 0, False, SampleOptions()))
+        assert {outcome.status for outcome in made} == {"ok"}
+    if not isinstance(network, Translator):
+        return
+    model = load_model(tmp_path / "run", device="cpu")
+    if network.fills_holes:
+        assert command("data", "masks", "box", tmp_path / "masks", "--like", photos).code == 0
+        ended = command("inpaint", photos, tmp_path / "out", "--mask", tmp_path / "masks", "--model", tmp_path / "run")
+        assert f"done {len(list(photos.iterdir()))} ok, 0 skipped, 0 failed" in ended.err
+        return
+    if network.only_size is not None:
+        folder = photos.parent / "fitting"
+        folder.mkdir()
+        for path in photos.glob("*.png"):
+            with Image.open(path) as picture:
+                picture.resize((network.only_size, network.only_size)).save(folder / path.name)
+        photos = folder
+    aim = RunOptions(to=model.translator.domains[-1] if len(model.translator.domains) > 1 else None)
+    outcomes = list(translate_folder(model, photos, tmp_path / "out", aim))
+    assert {outcome.status for outcome in outcomes} == {"ok"}
+    for path in photos.iterdir():
+        with Image.open(path) as before, Image.open(tmp_path / "out" / path.name) as after:
+            assert after.size == (before.width * network.scale, before.height * network.scale)
+            assert after.mode == (before.mode if network.channels_out == 3 else "L")

@@ -1,0 +1,210 @@
+"""Model files: exact, anonymous, and a sentence for everything that is none."""
+
+import getpass
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from datasets.codecs.images import read
+from datasets.errors import UserError
+from translate.cli import main
+from translate.inference.model import METADATA_KEY, load_model, model_path, read_card, save_model
+from translate.training.session import Training
+
+
+def metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata()
+
+
+def state(run: Path) -> dict:
+    return torch.load(run / "state.pt", weights_only=True)
+
+
+def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_weights_come_back_to_the_last_bit(trained):
+    learned = {
+        name.removeprefix("model."): tensor
+        for name, tensor in state(trained)["recipe"].items()
+        if name.startswith("model.")
+    }
+    assert_equal(load_model(trained, device="cpu").translator.state_dict(), learned)
+
+
+def test_the_model_alone_is_shipped_and_it_evaluates(trained):
+    loaded = load_model(trained / "last.safetensors", device="cpu")
+    assert not any("discriminator" in name for name in load_file(trained / "last.safetensors"))
+    assert not loaded.translator.training
+    assert not any(parameter.requires_grad for parameter in loaded.translator.parameters())
+
+
+def test_a_loaded_model_translates_a_picture(trained, photos):
+    picture = read(photos / "b.png")
+    result = load_model(trained, device="cpu")(picture)
+    assert (result.width, result.height, result.channels, result.depth) == (31, 53, 3, 8)
+
+
+def test_the_card_says_what_the_model_is(trained, tiny):
+    card = read_card(trained / "last.safetensors")
+    assert card.experiment == tiny("training.layout=contiguous")
+    assert (card.step, card.trained_size, card.data_samples) == (2, 16, 4)
+    assert set(card.figures) == {"l1", "psnr", "ssim"}
+    assert card.written_by.startswith("translate ")
+    best = read_card(trained / "best.safetensors")
+    figures = [
+        line["figures"]["l1"]
+        for line in map(json.loads, (trained / "metrics.jsonl").read_text().splitlines())
+        if "figures" in line
+    ]
+    assert best.figures["l1"] == min(figures)
+
+
+def test_no_path_user_or_host_is_in_it(trained):
+    (text,) = metadata(trained / "last.safetensors").values()
+    for secret in (str(trained), str(Path.home()), str(Path.cwd()), getpass.getuser(), socket.gethostname()):
+        assert not re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text)
+    assert "/" not in text
+    assert text == json.dumps(json.loads(text), sort_keys=True)
+
+
+def test_the_same_model_gives_the_same_bytes(trained, tmp_path):
+    path = trained / "last.safetensors"
+    save_model(tmp_path / "again.safetensors", load_model(path, device="cpu").translator, read_card(path))
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_the_average_is_shipped_where_there_is_one(tiny, photos, tmp_path):
+    training = Training(tiny("training.ema_decay=0.5"), photos, tmp_path / "run", device="cpu")
+    list(training.run())
+    shipped, kept = load_file(tmp_path / "run" / "last.safetensors"), state(tmp_path / "run")
+    assert_equal(shipped, kept["average"])
+    assert not all(torch.equal(tensor, kept["recipe"][f"model.{name}"]) for name, tensor in shipped.items())
+
+
+def test_tied_and_strided_weights_are_saved_each_for_itself(trained, tmp_path):
+    network = nn.Module()
+    network.first = nn.Linear(4, 4)
+    network.second = nn.Linear(4, 4)
+    network.second.weight = network.first.weight
+    network.strided = nn.Parameter(torch.rand(6, 4).t()[:, ::2])
+    network.laid_out = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    save_model(tmp_path / "model.safetensors", network, read_card(trained / "last.safetensors"))
+    assert_equal(load_file(tmp_path / "model.safetensors"), dict(network.state_dict()))
+
+
+@pytest.fixture
+def bad(tmp_path, trained, request) -> Path:
+    """A file that is no model of ours, for a reason of its own."""
+    path, good = tmp_path / "bad.safetensors", trained / "last.safetensors"
+    tensors, described = load_file(good), metadata(good)
+    card = json.loads(described[METADATA_KEY])
+    name = next(iter(tensors))
+
+    def write(weights: dict[str, torch.Tensor], text: object) -> None:
+        save_file(weights, path, metadata={METADATA_KEY: text if isinstance(text, str) else json.dumps(text)})
+
+    match request.param:
+        case "empty":
+            path.touch()
+        case "cut off":
+            path.write_bytes(good.read_bytes()[:-100])
+        case "no safetensors":
+            path.write_bytes(b"\x89PNG" * 100)
+        case "pickle":
+            torch.save({"weight": torch.zeros(3)}, path)
+        case "folder":
+            path.mkdir()
+        case "foreign":
+            save_file(tensors, path, metadata={"format": "pt"})
+        case "bare":
+            save_file(tensors, path)
+        case "no description":
+            write(tensors, "{")
+        case "another description":
+            write(tensors, ["a", "list"])
+        case "no format":
+            write(tensors, {key: value for key, value in card.items() if key != "format"})
+        case "newer":
+            write(tensors, {**card, "format": 99, "experiment": {"unheard": "of"}})
+        case "unknown model":
+            write(tensors, {**card, "experiment": {**card["experiment"], "model": {"name": "of tomorrow"}}})
+        case "unknown key":
+            write(tensors, {**card, "figure": 1})
+        case "lacks a tensor":
+            write({key: value for key, value in tensors.items() if key != name}, card)
+        case "another shape":
+            write({**tensors, name: torch.zeros(2, 2)}, card)
+        case "one too many":
+            write({**tensors, "extra": torch.zeros(2, 2)}, card)
+    return path
+
+
+REASONS = {
+    "missing": "there is no such model file",
+    "empty": "cannot be read as a model file",
+    "cut off": "cannot be read as a model file",
+    "no safetensors": "cannot be read as a model file",
+    "pickle": "cannot be read as a model file",
+    "folder": "expected a run folder with last.safetensors in it",
+    "foreign": "holds weights, but not what they are for; it was not written by translate",
+    "bare": "holds weights, but not what they are for; it was not written by translate",
+    "no description": "its description cannot be understood",
+    "another description": "its description cannot be understood",
+    "no format": "its description cannot be understood",
+    "newer": "was written by a newer translate",
+    "unknown model": r"its description cannot be understood: experiment\.model: .*of tomorrow",
+    "unknown key": r"its description cannot be understood: figure: unknown; did you mean figures\?",
+    "lacks a tensor": r"its weights do not fit its description: .* is missing, expected \d",
+    "another shape": r"its weights do not fit its description: .* is 2x2, expected \d",
+    "one too many": "its weights do not fit its description: extra is 2x2, expected missing",
+}
+
+
+@pytest.mark.parametrize(("bad", "reason"), REASONS.items(), indirect=["bad"], ids=list(REASONS))
+def test_what_is_no_model_file_is_one_sentence_and_exit_code_6(bad, reason, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["translate", "model", "info", str(bad)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert ended.value.code == 6
+    assert told.out == ""
+    assert re.fullmatch(rf"error: {re.escape(str(bad))}: {reason}.*\n", told.err), told.err
+
+
+def test_a_run_folder_means_its_last_model(trained):
+    assert model_path(trained) == trained / "last.safetensors"
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
+def test_a_pil_image_comes_back_upright_and_in_its_kind(trained, mode):
+    given = Image.linear_gradient("L").resize((20, 30))
+    given = Image.fromarray(np.asarray(given).astype(np.uint16) * 200) if mode == "I;16" else given.convert(mode)
+    exif = given.getexif()
+    exif[274] = 6
+    given.info["exif"] = exif.tobytes()
+    made = load_model(trained, device="cpu")(given)
+    assert (made.mode, made.size) == ("RGB" if mode == "P" else mode, (30, 20))
+    if mode == "I;16":
+        assert np.asarray(made).max() > 40_000
+
+
+@pytest.mark.parametrize(
+    "given", [Image.new("F", (4, 4)), Image.new("I", (4, 4)), np.zeros((0, 5, 3), np.uint8), np.zeros((4, 4))]
+)
+def test_what_is_no_picture_is_a_sentence(trained, given):
+    with pytest.raises(UserError):
+        load_model(trained, device="cpu")(given)

@@ -1,0 +1,112 @@
+"""Which samples a step sees, and with which draws: functions of the seed and the step, and of nothing else."""
+
+import itertools
+import threading
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from translate.training.batches import Order, feed
+
+
+class Seen(NamedTuple):
+    index: Tensor
+    seed: Tensor
+
+
+class Numbers:
+    """Samples that say which they are and what they were asked with."""
+
+    def __len__(self) -> int:
+        return 7
+
+    def name(self, index: int) -> str:
+        return str(index)
+
+    def sample(self, index: int, seed: int) -> Seen:
+        return Seen(torch.tensor(index), torch.tensor(seed))
+
+
+def order(**changes: int) -> Order:
+    usual = {"samples": 7, "seed": 3, "rollbacks": 0, "batch_size": 2, "accumulate": 1, "rank": 0, "processes": 1}
+    return Order(**{**usual, **changes})
+
+
+def steps(count: int, start: int = 0, workers: int = 2, **changes: int) -> list[list[list[tuple[int, int]]]]:
+    """(index, seed) of every sample of every micro-batch of some steps."""
+    batches = feed(Numbers(), order(**changes), start, workers)
+    taken = [
+        [list(zip(batch.index.tolist(), batch.seed.tolist(), strict=True)) for batch in step]
+        for step in itertools.islice(batches, count)
+    ]
+    batches.close()
+    return taken
+
+
+def test_every_sample_comes_once_an_epoch_in_an_order_of_its_own():
+    indices = [index for step in steps(21) for batch in step for index, _ in batch]
+    epochs = [indices[first : first + 7] for first in range(0, 42, 7)]
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 6
+
+
+def test_no_two_positions_are_drawn_alike():
+    seeds = [seed for step in steps(21) for batch in step for _, seed in batch]
+    assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("change", ["seed", "rollbacks"])
+def test_another_seed_and_another_try_see_another_order_and_other_draws(change):
+    usual, other = steps(10), steps(10, **{change: 1})
+    assert [index for ((pair, *_),) in usual for index in pair[:1]] != [i for ((pair, *_),) in other for i in pair[:1]]
+    assert not {s for ((*_, pair),) in usual for s in pair[1:]} & {s for ((*_, pair),) in other for s in pair[1:]}
+
+
+@pytest.mark.parametrize("workers", [1, 5, 16])
+def test_the_number_of_workers_changes_nothing(workers):
+    assert steps(9, workers=workers, accumulate=2) == steps(9, workers=2, accumulate=2)
+
+
+@pytest.mark.parametrize("start", [1, 4, 30])
+def test_it_goes_on_from_anywhere(start):
+    assert steps(5, start=start, accumulate=2) == steps(start + 5, accumulate=2)[start:]
+
+
+@pytest.mark.parametrize(("processes", "accumulate"), [(1, 4), (4, 1), (2, 2)])
+def test_processes_and_micro_batches_share_what_one_big_batch_sees(processes, accumulate):
+    big = [step[0] for step in steps(6, batch_size=8)]
+    shares = [steps(6, rank=rank, processes=processes, accumulate=accumulate) for rank in range(processes)]
+    for step, whole in enumerate(big):
+        parts = [share[step][micro] for micro in range(accumulate) for share in shares]
+        assert all(len(part) == 2 for part in parts)
+        assert [sample for part in parts for sample in part] == whole
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    ((batch,),) = steps(1, batch_size=16)
+    counts = [sum(index == number for index, _ in batch) for number in range(7)]
+    assert sum(counts) == 16
+    assert set(counts) <= {2, 3}
+
+
+def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos):
+    samples = tiny("data.crop.jitter=0.3").data.open(photos).training
+    settings = {"samples": len(samples), "accumulate": 2}
+    few, many = (feed(samples, order(**settings), 2, workers) for workers in (1, 4))
+    for one, other in itertools.islice(zip(few, many, strict=True), 5):
+        for mine, theirs in zip(one, other, strict=True):
+            assert mine.source.shape == (2, 3, 16, 16)
+            assert all(map(torch.equal, mine, theirs))
+    few.close()
+    many.close()
+
+
+def test_closing_ends_the_threads():
+    before = threading.active_count()
+    batches = feed(Numbers(), order(), 0, 4)
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before

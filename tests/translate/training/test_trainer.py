@@ -1,0 +1,206 @@
+"""The one loop against closed forms: accumulation, averages, clipping, decay, what is skipped, what is drawn."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from datasets.contract import Paired
+from models.contract import Recipe, Shown, Translator, Update
+from models.pix2pix import Pix2PixConfig
+from translate.experiment import TrainingConfig
+from translate.hardware import Numerics
+from translate.training.processes import World
+from translate.training.trainer import Trainer
+
+NUMERICS = Numerics("fp32", "contiguous", 1)
+SLOPE = torch.tensor([3.0, 0.0, -4.0])
+
+
+class Point(Translator):
+    """Three weights, and a buffer that counts the times they were used in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3))
+        self.register_buffer("used", torch.zeros(()))
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        self.used += 1
+        return self.weight * image.flatten()
+
+
+class Descent(Recipe[Paired, Point]):
+    """Moves down a slope that the batch's target gives, after a rival that moves by 1 a step."""
+
+    def __init__(self, extra: Callable[[Tensor], Tensor] = torch.zeros_like) -> None:
+        super().__init__()
+        self.model, self.rival, self.extra = Point(), nn.Parameter(torch.zeros(1)), extra
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {"rival": SGD([self.rival], lr=1.0), "model": SGD(self.model.parameters(), lr=0.5)}
+
+    def updates(self, batch: Paired, step: int) -> Iterator[Update]:
+        yield Update("rival", {"pull": -self.rival.sum()}, {"drawn": torch.rand(())})
+        yield Update("model", {"slope": self.model(batch.target).sum(), "extra": self.extra(self.model.weight).sum()})
+
+    def show(self, model: Point, batch: Paired) -> list[Shown]:
+        return []
+
+    def validate(self, model: Point, batch: Paired) -> dict[str, Tensor]:
+        return {}
+
+
+def trainer(recipe: Recipe[Any, Any] | None = None, rank: int = 0, **settings: Any) -> Trainer[Any]:
+    return Trainer(recipe or Descent(), TrainingConfig(**settings), NUMERICS, World(rank=rank))
+
+
+def slopes(*factors: float) -> list[Paired]:
+    return [Paired(torch.zeros(1, 3, 1, 1), factor * SLOPE.reshape(1, 3, 1, 1)) for factor in factors]
+
+
+def position(learner: Trainer[Any]) -> list[float]:
+    return learner.recipe.model.weight.tolist()
+
+
+def pix2pix(lr: float) -> Recipe[Any, Any]:
+    """A real recipe with its draws off."""
+    adam = {"lr": lr}
+    torch.manual_seed(0)
+    return Pix2PixConfig.model_validate(
+        {
+            "generator": {"depth": 3, "width": 4, "dropout": 0},
+            "discriminator": {"layers": 1, "width": 4},
+            "generator_adam": adam,
+            "discriminator_adam": adam,
+        }
+    ).recipe()
+
+
+@pytest.mark.parametrize("micro", [2, 4])
+@pytest.mark.parametrize(
+    ("dtype", "lr", "close"),
+    # Adam amplifies rounding where the true gradient is 0, so what has moved agrees a little less.
+    [(torch.float32, 0.0, 1e-6), (torch.float64, 0.0, 1e-12), (torch.float64, 2e-4, 1e-9)],
+)
+def test_micro_batches_are_one_big_batch(micro, dtype, lr, close):
+    source, target = torch.rand(2, 4, 3, 16, 16, dtype=dtype) * 2 - 1
+    one, many = (trainer(pix2pix(lr).to(dtype)) for _ in range(2))
+    whole = one.advance([Paired(source, target)])
+    parts = many.advance([Paired(*part) for part in zip(source.chunk(micro), target.chunk(micro), strict=True)])
+    assert whole.keys() == parts.keys()
+    for name in whole.keys() - {"discriminator/right"}:
+        assert parts[name].item() == pytest.approx(whole[name].item(), rel=1e-5)
+    for mine, theirs in zip(one.recipe.parameters(), many.recipe.parameters(), strict=True):
+        assert torch.allclose(mine, theirs, rtol=0, atol=close)
+        assert torch.allclose(mine.grad, theirs.grad, rtol=0, atol=close * max(1.0, mine.grad.abs().max().item()))
+
+
+def test_the_average_follows_its_closed_form_and_copies_buffers():
+    decay, steps = 0.7, 5
+    learner = trainer(ema_decay=decay)
+    for _ in range(steps):
+        learner.advance(slopes(1))
+    # After step t the weight is -0.5 · slope · t, and the average of all of them is geometric.
+    shares = [(1 - decay) * decay ** (steps - step) for step in range(1, steps + 1)]
+    expected = -0.5 * SLOPE * sum(share * step for share, step in zip(shares, range(1, steps + 1), strict=True))
+    assert torch.allclose(learner.shipped.weight, expected)
+    assert learner.shipped.used == steps
+    assert learner.shipped is not learner.recipe.model
+    assert not learner.shipped.training
+    assert trainer().shipped.training
+
+
+@pytest.mark.parametrize(("clip", "moved"), [(None, 2.5), (100.0, 2.5), (1.0, 0.5)])
+def test_a_gradient_longer_than_the_bound_is_shortened_and_keeps_its_direction(clip, moved):
+    learner = trainer(clip_norm=clip)
+    learner.advance(slopes(1))
+    assert position(learner) == pytest.approx((-moved * SLOPE / 5).tolist(), rel=1e-5)
+
+
+def test_learning_rates_fall_by_the_factor_of_the_step():
+    learner = trainer(steps=4, decay_from=0.5)
+    moves = []
+    for _ in range(4):
+        before = position(learner)[0]
+        learner.advance(slopes(1))
+        moves.append(before - position(learner)[0])
+    assert moves == pytest.approx([1.5, 1.5, 1.5, 0.75])
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        lambda weight: weight * math.nan,
+        lambda weight: weight + math.inf,
+        lambda weight: (weight * 0).square().sum().sqrt(),  # 0, with a gradient of 0 · ∞
+    ],
+    ids=["no number", "infinite", "no gradient"],
+)
+def test_an_update_that_is_no_number_is_left_out_and_counted(extra):
+    learner = trainer(Descent(extra), ema_decay=0.5, clip_norm=1.0)
+    before = copy.deepcopy(learner.optimizers["model"].state_dict())
+    report = learner.advance(slopes(1))
+    assert position(learner) == [0, 0, 0]
+    assert learner.average.weight.tolist() == [0, 0, 0]
+    assert learner.optimizers["model"].state_dict() == before
+    assert (learner.skipped, learner.failing, learner.step) == (1, 1, 1)
+    assert report.keys() == {"rival/pull", "rival/drawn", "model/slope", "model/extra"}
+    assert learner.recipe.rival.item() == pytest.approx(1)  # who is well moves on
+    learner.advance(slopes(1))
+    assert (learner.skipped, learner.failing) == (2, 2)
+    learner.recipe.extra = torch.zeros_like
+    learner.advance(slopes(1))
+    assert (learner.skipped, learner.failing) == (2, 0)
+    assert position(learner) == pytest.approx((-0.1 * SLOPE).tolist())
+
+
+def test_one_bad_micro_batch_spoils_its_update_and_no_other():
+    learner = trainer()
+    learner.advance(slopes(1, math.nan))
+    assert position(learner) == [0, 0, 0]
+    learner.advance(slopes(1, 3))
+    assert position(learner) == pytest.approx((-SLOPE).tolist())
+    assert learner.skipped == 1
+
+
+def test_losses_are_told_as_means_over_micro_batches():
+    learner = trainer()
+    learner.recipe.model.weight.data.fill_(1.0)
+    report = learner.advance(slopes(1, 3))
+    assert report["model/slope"].item() == pytest.approx(2 * SLOPE.sum().item())
+
+
+def drawn(learner: Trainer[Any], steps: int = 3) -> list[float]:
+    return [learner.advance(slopes(1))["rival/drawn"].item() for _ in range(steps)]
+
+
+def test_the_same_step_draws_the_same_whatever_came_before():
+    straight = drawn(trainer(seed=4), 5)
+    assert len(set(straight)) == 5
+    resumed = trainer(seed=4)
+    resumed.step = 3
+    torch.rand(17)
+    assert drawn(resumed, 2) == straight[3:]
+
+
+def test_other_seeds_ranks_and_tries_draw_otherwise():
+    usual, seeded, ranked, returned = trainer(), trainer(seed=1), trainer(rank=1), trainer()
+    returned.rollbacks = 1
+    everything = [value for learner in (usual, seeded, ranked, returned) for value in drawn(learner)]
+    assert len(set(everything)) == len(everything)
+
+
+def test_state_comes_back_whole():
+    learner, other = trainer(ema_decay=0.9), trainer(Descent(), ema_decay=0.9)
+    learner.advance(slopes(1))
+    learner.skipped, learner.rollbacks = 5, 2
+    other.load_state_dict(learner.state_dict())
+    assert (other.step, other.skipped, other.rollbacks) == (1, 5, 2)
+    assert position(other) == position(learner)
+    assert torch.equal(other.average.weight, learner.average.weight)

@@ -1,0 +1,141 @@
+"""Arithmetic on pictures: of their latents, and the picture of the sum.
+
+Radford, Metz, Chintala 2015, arXiv:1511.06434, section 6.3.2, who add up the means of several latents drawn; here each
+is the latent of a given picture, as the model's encoder tells it, or else found by descent.
+"""
+
+import functools
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.codecs.images import read
+from datasets.errors import UserError
+from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from models.contract import Encoder
+from translate.files import digest_of
+from translate.folders.plan import NothingFoundError
+from translate.sampling.latent_search import STARTS, project
+from translate.sampling.latents import drawn
+from translate.sampling.outputs import Piece, SampleOptions, SamplePlan, picture, place, refuse_points, settled
+from translate.sampling.sampler import LoadedSampler
+from translate.sheet import contact_sheet
+
+TERM = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|(\S(?:.*?\S)??))(?=\s+[+-]\s|\s*$)""", re.DOTALL)
+SIGN = re.compile(r"\s+([+-])\s+")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A picture that is added or taken away.
+
+    Attributes:
+        sign: 1 or -1.
+        path: Where it is.
+        image: (channels, size, size) in [-1, 1], as the model takes it.
+        digest: Of its file.
+        notes: On what was done to it.
+    """
+
+    sign: int
+    path: Path
+    image: Tensor
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its sign and name."""
+        return f"{'+' if self.sign > 0 else '-'} {self.path.stem}"
+
+
+def parse_terms(text: str) -> list[tuple[int, Path]]:
+    """Signs and paths of `a - b + c`: signs stand between spaces, a name that holds such a sign in quotes.
+
+    Raises:
+        UserError: It is no such sum.
+    """
+    terms, place, sign = [], 0, 1
+    while True:
+        term = TERM.match(text, place)
+        if term is None:
+            raise UserError(f"--arithmetic: expected pictures with signs between them, as in a.png - b.png: {text!r}")
+        terms.append((sign, Path(next(name for name in term.groups() if name))))
+        following = SIGN.match(text, term.end())
+        if following is None:
+            return terms
+        sign, place = 1 if following[1] == "+" else -1, following.end()
+
+
+def plan_arithmetic(
+    loaded: LoadedSampler, destination: Path, text: str, seed: int, options: SampleOptions
+) -> SamplePlan:
+    """The picture of a sum of latents, and a strip of all that it is made of and how well their latents tell it.
+
+    Raises:
+        NothingFoundError: A picture is missing.
+        UserError: The sum, a picture or the options cannot be used.
+    """
+    refuse_points(loaded, "--arithmetic")
+    (label,) = loaded.labels(options.classes, single=True)
+    terms = [_read(sign, path, loaded) for sign, path in parse_terms(text)]
+    images = torch.stack([term.image for term in terms])
+
+    @functools.cache
+    def latents() -> Tensor:
+        found = _latents(loaded, images, label, seed)
+        signs = torch.tensor([[float(term.sign)] for term in terms])
+        return torch.cat([found, (signs * found).sum(0, keepdim=True)])
+
+    def save_strip(made: Tensor, path: Path) -> tuple[str, ...]:
+        shown = [as_pixels(image, 8) for image in (*images, *made)]
+        rows = [[*shown[: len(terms)], np.full_like(shown[0], 255)], shown[len(terms) :]]
+        contact_sheet(rows, [*(term.title for term in terms), "= result"], path)
+        return tuple(_judged(loaded, term, image) for term, image in zip(terms, made, strict=False))
+
+    told = " ".join(f"{'+' if term.sign > 0 else '-'} {term.digest}" for term in terms)
+    origin = f"{told}, class {label}" + ("" if isinstance(loaded.sampler, Encoder) else f", seed {seed}")
+    result = picture(destination, Path("result"), origin, label, lambda: latents()[-1:], options)
+    strip = Piece(place(destination, Path("strip.png")), origin, (label,) * (len(terms) + 1), latents, save_strip)
+    return settled([result, strip], destination, options, tuple(note for term in terms for note in term.notes))
+
+
+def _read(sign: int, path: Path, loaded: LoadedSampler) -> Term:
+    if not path.is_file():
+        raise NothingFoundError(f"{path}: there is no such picture; a name that holds ' - ' or ' + ' needs quotes")
+    given, size = read(path), loaded.sampler.size
+    width, height, side = given.width, given.height, min(given.width, given.height)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = resized(opaque(given)[top : top + side, left : left + side], size, size)
+    image = as_tensor(with_channels(as_floats(square), loaded.sampler.channels))
+    notes = []
+    if (width, height) != (size, size):
+        cut = "" if width == height else "cut to its middle square and "
+        notes.append(f"{path}: {cut}scaled from {width}x{height} to the {size}x{size} pixels of this model")
+    return Term(sign, path, image, digest_of(path), tuple(notes))
+
+
+def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Tensor:
+    """(N, latent), always in float32: an error here is one of the whole picture."""
+    model, placed = loaded.sampler, loaded.numerics.place(images, loaded.device)
+    if isinstance(model, Encoder):
+        with torch.inference_mode():
+            return torch.cat([model.encode(image[None]) for image in placed]).float().cpu()
+    starts = torch.stack([drawn(model, seed, label, index) for index in range(STARTS)])
+    return torch.cat([project(model, image[None], label, starts) for image in placed]).cpu()
+
+
+def _judged(loaded: LoadedSampler, term: Term, made: Tensor) -> str:
+    """How well a term's latent tells its picture."""
+    error = float(((made.clamp(-1, 1) - term.image) / 2).square().mean())
+    found_by = "the encoder" if isinstance(loaded.sampler, Encoder) else "descent"
+    decibels = "" if error == 0 else f" ({-10 * math.log10(error):.1f} dB)"
+    return (
+        f"{term.path}: the latent that {found_by} found gives it back to {255 * math.sqrt(error):.1f} levels "
+        f"of 255, root mean square{decibels}"
+    )

@@ -1,0 +1,125 @@
+"""Samplers, ready to use: pictures from noise, always the same for the same seed."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from datasets.errors import UserError
+from datasets.pixels import as_pixels
+from models.apply import generate_batch
+from models.contract import Sampler
+from translate.files import digest_of
+from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
+from translate.inference.model import Card, ModelError, model_path, rebuild
+from translate.sampling.latents import check_truncation, drawn
+
+BATCH = 16  # pictures computed at once
+
+
+@dataclass(frozen=True)
+class LoadedSampler:
+    """A sampler ready to use, with its card. Call it for pictures."""
+
+    sampler: Sampler
+    card: Card
+    digest: str
+    device: torch.device
+    numerics: Numerics
+
+    def __call__(
+        self, count: int, seed: int = 0, *, of: str | None = None, truncation: float | None = None
+    ) -> NDArray[np.uint8]:
+        """Make `count` pictures, (count, H, W, C) uint8, RGB or gray: the first ones of a seed.
+
+        Args:
+            count: How many; the first are the same however many follow.
+            seed: Of what is drawn.
+            of: The class, of a model that has several.
+            truncation: Draw numbers of the latents again that are farther from 0 than this.
+
+        Raises:
+            UserError: There is no such class, latents cannot be truncated so, or the model makes no pictures.
+        """
+        (label,) = self.labels([] if of is None else [of], single=True)
+        if self.makes_points:
+            raise UserError("this model makes points and no pictures; `generate` gives them as they are")
+        if count < 1:
+            raise UserError(f"{count} pictures cannot be made: expected 1 or more")
+        check_truncation(self.sampler, truncation)
+        latents = torch.stack([drawn(self.sampler, seed, label, index, truncation) for index in range(count)])
+        made = self.generate(latents, torch.full((count,), label))
+        return np.stack([np.asarray(as_pixels(image, 8), np.uint8) for image in made])
+
+    @property
+    def makes_points(self) -> bool:
+        """Whether what it makes are points of the plane, pictures of one pixel by form only."""
+        return (self.sampler.channels, self.sampler.size) == (2, 1)
+
+    def generate(self, latent: Tensor, label: Tensor, batch: int = BATCH) -> Tensor:
+        """(N, latent) numbers and (N,) labels to (N, channels, size, size) float32, on the host.
+
+        Always computed in batches of one size, the last one filled up: how a processor sums depends on how many it is
+        given, and a picture shall not depend on how many were asked for.
+
+        Raises:
+            UserError: Memory is not enough for so many at once.
+        """
+        made = []
+        for latents, labels in zip(torch.split(latent, batch), torch.split(label, batch), strict=True):
+            missing = batch - len(latents)
+            filled = torch.cat([latents, latents.new_zeros(missing, latents.shape[1])])
+            asked = torch.cat([labels, labels.new_zeros(missing)])
+            try:
+                with self.numerics.autocast(self.device):
+                    pictures = generate_batch(self.sampler, filled.to(self.device), asked.to(self.device))
+            except (RuntimeError, MemoryError) as error:
+                if not memory_ran_out(error):
+                    raise
+                raise UserError(f"memory is not enough for {batch} pictures at once; try a smaller --batch") from None
+            made.append(pictures[: len(latents)].float().cpu())
+        return torch.cat(made)
+
+    def labels(self, names: Sequence[str], *, single: bool = False) -> tuple[int, ...]:
+        """The labels of classes by their names, each once; all where none is named.
+
+        Raises:
+            UserError: The model has no such class, or several where a single one is needed.
+        """
+        known = self.sampler.domains
+        if not known:
+            if names:
+                raise UserError(f"--class {names[0]}: this model was told no classes, and makes what it will")
+            return (0,)
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                told = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                raise UserError(f"--class {name}: this model knows none such; {told}")
+        chosen = tuple(dict.fromkeys(known.index(name) for name in names)) or tuple(range(len(known)))
+        if single and len(chosen) > 1:
+            raise UserError(f"this model makes {', '.join(known)}: choose one class")
+        return chosen
+
+
+def load_sampler(
+    model: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | str = "auto"
+) -> LoadedSampler:
+    """Rebuild the sampler of a model file or run folder; in float32, unless another precision is asked for.
+
+    Raises:
+        ModelError: It is missing, damaged, was not written by this program, or makes nothing from noise.
+        UserError: There is no such device.
+    """
+    path = model_path(model)
+    network, card = rebuild(path)
+    if not isinstance(network, Sampler):
+        raise ModelError(f"{path}: translates pictures and makes none from noise; use `translate run`")
+    chosen = choose_device(device)
+    numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
+    return LoadedSampler(numerics.settle(network, chosen), card, digest_of(path), chosen, numerics)
