@@ -13,11 +13,19 @@ import torch
 from pydantic import Field, Tag, model_validator
 
 from datasets.augment import CropConfig
-from datasets.contract import Attributed, LabelSet, Opened, Settings, chosen_by
+from datasets.contract import Attributed, LabelSet, OpenedData, Settings, discriminate_by
 from datasets.errors import DataError
 from datasets.pictures import FolderLabels
-from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
-from datasets.storage.listing import natural
+from datasets.storage.image_files import (
+    Channels,
+    ImageFile,
+    Squares,
+    describe_problems,
+    find_usable,
+    fingerprint,
+    split_held_out,
+)
+from datasets.storage.listing import natural_key
 from datasets.storage.tables import read_table
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "-1", "false", "no"})
@@ -31,10 +39,10 @@ class ClassFolders(Settings):
 
     kind: Literal["folders"] = "folders"
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[LabelSet, Labels, list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[LabelSet, Labels, list[str]]:
         """Each picture's class, and a sentence about each picture that has none."""
         classes, problems = FolderLabels().read(root, files)
-        names = tuple(sorted(set(classes.values()), key=lambda name: natural(Path(name))))
+        names = tuple(sorted(set(classes.values()), key=lambda name: natural_key(Path(name))))
         labels = {file: tuple(name == label for name in names) for file, label in classes.items()}
         return LabelSet(names=names, classes=True), labels, problems
 
@@ -48,7 +56,7 @@ class AttributeTable(Settings):
     attributes: tuple[str, ...] = ()  # columns to learn; none: all
     groups: tuple[tuple[str, ...], ...] = ()  # of attributes that exclude each other, such as colours of hair
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[LabelSet, Labels, list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[LabelSet, Labels, list[str]]:
         """Each picture's attributes, and a sentence about each picture whose row is missing or unclear."""
         path = root / self.table
         columns, rows = read_table(path, self.file_column)
@@ -72,7 +80,7 @@ class CelebATable(Settings):
     attributes: tuple[str, ...] = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
     groups: tuple[tuple[str, ...], ...] = (("Black_Hair", "Blond_Hair", "Brown_Hair"),)
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[LabelSet, Labels, list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[LabelSet, Labels, list[str]]:
         """Each picture's attributes, and a sentence about each picture whose row is missing or unclear."""
         path = root / self.table
         try:
@@ -99,7 +107,7 @@ LabelsConfig = Annotated[
     Annotated[ClassFolders, Tag("folders")]
     | Annotated[AttributeTable, Tag("csv")]
     | Annotated[CelebATable, Tag("celeba")],
-    chosen_by("kind", "folders"),
+    discriminate_by("kind", "folders"),
 ]
 
 
@@ -147,7 +155,7 @@ class AttributesConfig(Settings):
         """The shorter side to which pictures are scaled; None: they keep theirs."""
         return self.crop.scaled_to
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every picture and its labels.
 
         Raises:
@@ -157,12 +165,12 @@ class AttributesConfig(Settings):
         problems: list[str] = []
         both = [(self.folder, self.labels)] + ([(self.second.folder, self.second.labels)] if self.second else [])
         for folder, config in both:
-            files, more = usable(root / folder, decode=self.skip_bad)
+            files, more = find_usable(root / folder, decode=self.skip_bad)
             labels, held, unclear = config.read(root / folder, files)
             problems += more + unclear
             parts.append(_Part(labels, [file for file in files if file.name in held], held))
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
+            raise DataError(describe_problems(root, problems))
         for part, (folder, _) in zip(parts, both, strict=True):
             part.refuse_what_cannot_be_learned(root / folder)
         names = [name for part in parts for name in part.labels.names]
@@ -170,7 +178,7 @@ class AttributesConfig(Settings):
         if twice is not None:
             raise DataError(f"{root}: both sets have a label {twice}; give it another name in one of them")
         splits = [part.split(self.validation_share) for part in parts]
-        return Opened(
+        return OpenedData(
             AttributedPictures(self, parts, [learned for learned, _ in splits], training=True),
             AttributedPictures(self, parts, [held for _, held in splits], training=False),
             fingerprint(
@@ -191,7 +199,7 @@ class _Part:
     """The usable pictures of one set, and their labels."""
 
     labels: LabelSet
-    files: list[File]
+    files: list[ImageFile]
     held: Labels
 
     def refuse_what_cannot_be_learned(self, folder: Path) -> None:
@@ -204,12 +212,12 @@ class _Part:
             if having == len(self.files):
                 raise DataError(f"{folder}: every picture is {name}, so nothing tells what that means; leave it out")
 
-    def split(self, share: float) -> tuple[list[File], list[File]]:
+    def split(self, share: float) -> tuple[list[ImageFile], list[ImageFile]]:
         """Pictures to learn from, and pictures held out: of classes a share of each, so that none is held out whole."""
         if not self.labels.classes:
-            return held_out(self.files, share)
+            return split_held_out(self.files, share)
         classes = [[file for file in self.files if self.held[file.name][at]] for at in range(len(self.labels.names))]
-        halves = [held_out(files, share) for files in classes]
+        halves = [split_held_out(files, share) for files in classes]
         return [file for learned, _ in halves for file in learned], [file for _, held in halves for file in held]
 
 
@@ -217,7 +225,7 @@ class AttributedPictures:
     """Pictures of one set or two as samples, with the labels of their own set and zeros for the other's."""
 
     def __init__(
-        self, config: AttributesConfig, parts: Sequence[_Part], files: Sequence[Sequence[File]], *, training: bool
+        self, config: AttributesConfig, parts: Sequence[_Part], files: Sequence[Sequence[ImageFile]], *, training: bool
     ) -> None:
         self.parts = parts
         self.files = files

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from datasets.contract import Settings
-from datasets.pixels import Floats, Pixels, as_floats, with_shorter_side
+from datasets.pixels import Floats, Pixels, resize_shorter_side, to_floats
 
 # albumentations would otherwise ask the network for updates whenever it is imported.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -49,13 +49,13 @@ class Cropper:
         pipeline = self._pipeline("geometry", self._geometry)
         pipeline.set_random_seed(seed)
         cut = pipeline(image=source, target=target)
-        return as_floats(_with_channel(cut["image"])), as_floats(_with_channel(cut["target"]))
+        return to_floats(_with_channel(cut["image"])), to_floats(_with_channel(cut["target"]))
 
     def cut(self, pixels: Pixels, seed: int) -> Floats:
         """A `scaled` picture to (size, size, C) in [0, 1], by the draws of `seed`."""
         pipeline = self._pipeline("geometry", self._geometry)
         pipeline.set_random_seed(seed)
-        return as_floats(_with_channel(pipeline(image=pixels)["image"]))
+        return to_floats(_with_channel(pipeline(image=pixels)["image"]))
 
     def recolour(self, pixels: Floats, seed: int) -> Floats:
         """(H, W, 1 or 3) floats in [0, 1] with brightness, contrast, saturation and hue moved, in training."""
@@ -71,8 +71,8 @@ class Cropper:
         height, width = pixels.shape[:2]
         load, size = self.config.load, self.config.size
         if load is None:
-            return with_shorter_side(pixels, max(size, min(height, width)))
-        return with_shorter_side(pixels, max(load, size) if self.training else size)
+            return resize_shorter_side(pixels, max(size, min(height, width)))
+        return resize_shorter_side(pixels, max(load, size) if self.training else size)
 
     def _pipeline(self, name: str, build: Callable[[], Any]) -> Any:
         pipelines: dict[str, Any] = self._local.__dict__

@@ -31,7 +31,7 @@ class Settings(BaseModel):
         return values
 
 
-def chosen_by(key: str, default: str) -> Discriminator:
+def discriminate_by(key: str, default: str) -> Discriminator:
     """Which member of a union of settings is meant: the one tagged with what stands at `key`, or `default`."""
 
     def tag(value: Any) -> str:
@@ -132,7 +132,7 @@ class Gathers(Protocol[S_co]):
         ...
 
 
-class Opened(NamedTuple):
+class OpenedData(NamedTuple):
     """What a data configuration finds in a folder."""
 
     training: Samples[tuple[Tensor, ...]]
@@ -164,7 +164,7 @@ class Source(Protocol):
         """The shorter side, in pixels, to which pictures are scaled before squares are cut; None: they keep theirs."""
         ...
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check all samples under `root`; raise DataError with what is wrong."""
         ...
 

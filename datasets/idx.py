@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from datasets.contract import Opened, Pictures, Settings
+from datasets.contract import OpenedData, Pictures, Settings
 from datasets.errors import DataError
-from datasets.pixels import resized
-from datasets.storage.memory import InMemory, rows_held_out
+from datasets.pixels import resize
+from datasets.storage.memory import InMemory, split_rows
 
 TRAINING, VALIDATION = "train", "t10k"  # how the files of the published split begin
 BYTES = 8  # the type of value that pictures and labels have
@@ -62,7 +62,7 @@ class IdxConfig(Settings):
         """None: the size is the whole pictures'."""
         return None
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Read the files under `root`.
 
         Raises:
@@ -85,9 +85,9 @@ class IdxConfig(Settings):
                 f"{root}: the label {strange[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones"
             )
         if not published:
-            learned, held = rows_held_out(len(training.labels), self.validation_share)
+            learned, held = split_rows(len(training.labels), self.validation_share)
             training, validation = training.some(learned), training.some(held)
-        return Opened(self._samples(training, numbers), self._samples(validation, numbers), fingerprint, (), names)
+        return OpenedData(self._samples(training, numbers), self._samples(validation, numbers), fingerprint, (), names)
 
     def _read(self, root: Path, split: str) -> "Part":
         """The pictures and labels of a split, checked."""
@@ -123,7 +123,7 @@ class IdxConfig(Settings):
         if self.fit == "resize":
             scaled = np.empty((len(images), self.size, self.size), np.uint8)
             for image, place in zip(images, scaled, strict=True):
-                place[...] = resized(image[:, :, np.newaxis], self.size, self.size)[:, :, 0]
+                place[...] = resize(image[:, :, np.newaxis], self.size, self.size)[:, :, 0]
             return scaled
         top, left = (self.size - height) // 2, (self.size - width) // 2
         frame = ((0, 0), (top, self.size - height - top), (left, self.size - width - left))

@@ -9,13 +9,21 @@ import torch
 from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
-from datasets.codecs.images import read, read_header
-from datasets.contract import Masked, Opened, Settings, seed_of
+from datasets.codecs.images import read_header, read_picture
+from datasets.contract import Masked, OpenedData, Settings, seed_of
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask, MaskName, draw_mask
-from datasets.masks.reading import holes_in, scaled
-from datasets.storage.image_files import File, Squares, fingerprint, held_out, listed, sifted, usable
-from datasets.storage.threads import Kept
+from datasets.masks.reading import holes_in, resize_mask
+from datasets.storage.image_files import (
+    ImageFile,
+    Squares,
+    describe_problems,
+    filter_valid,
+    find_usable,
+    fingerprint,
+    split_held_out,
+)
+from datasets.storage.threads import BoundedCache
 
 CACHED_MASKS = 2**28  # bytes
 
@@ -49,7 +57,7 @@ class MaskConfig(Settings):
         return {name: getattr(self, name) for name in get_args(MaskName)}
 
 
-class InpaintingConfig(Settings):
+class MaskedConfig(Settings):
     """Pictures, and the holes to cut into them."""
 
     batch_type: ClassVar[type[Masked]] = Masked
@@ -77,28 +85,28 @@ class InpaintingConfig(Settings):
         """The shorter side to which pictures are scaled; None: they keep theirs."""
         return self.crop.scaled_to
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`, and every mask.
 
         Raises:
             DataError: A picture or a mask cannot be used and `skip_bad` is off, or too little is left.
         """
-        files, problems = usable(root, decode=self.skip_bad)
-        masks: list[File] = []
+        files, problems = find_usable(root, decode=self.skip_bad)
+        masks: list[ImageFile] = []
         if self.masks.files:
             within = Path(self.masks.folder)
-            masks, more = sifted([file for file in files if within in Path(file.name).parents], _mask_problem)
+            masks, more = filter_valid([file for file in files if within in Path(file.name).parents], _mask_problem)
             files = [file for file in files if within not in Path(file.name).parents]
             problems += more
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
+            raise DataError(describe_problems(root, problems))
         if self.masks.files and not masks:
             raise DataError(f"{root / self.masks.folder}: found no mask; put pictures there, white where the hole is")
-        training, validation = held_out(files, self.validation_share)
+        training, validation = split_held_out(files, self.validation_share)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
         groups = {"pictures": files, "masks": masks} if masks else {"pictures": files}
-        return Opened(
+        return OpenedData(
             Holed(self, training, masks, training=True),
             Holed(self, validation, masks, training=False),
             fingerprint(groups),
@@ -114,14 +122,16 @@ class Holed:
     """
 
     def __init__(
-        self, config: InpaintingConfig, files: Sequence[File], masks: Sequence[File], *, training: bool
+        self, config: MaskedConfig, files: Sequence[ImageFile], masks: Sequence[ImageFile], *, training: bool
     ) -> None:
         self.config = config
         self.files = files
         self.masks = masks
         self.training = training
         self.squares = Squares(files, config.crop, 3, config.cache_gib, training=training)
-        self._read = Kept(lambda place: holes_in(read(masks[place].path)), lambda mask: mask.nbytes, CACHED_MASKS)
+        self._read = BoundedCache(
+            lambda place: holes_in(read_picture(masks[place].path)), lambda mask: mask.nbytes, CACHED_MASKS
+        )
         counts = [_squares(file, config.size) if training else 1 for file in files]
         self._picture = [place for place, count in enumerate(counts) for _ in range(count)]
 
@@ -145,20 +155,20 @@ class Holed:
         kind = int(draws.choice(len(weights), p=weights / weights.sum()))
         if kind < len(shares):
             return draw_mask([*shares][kind], size, size, seed_of(seed, 0))
-        mask = scaled(self._read(int(draws.integers(len(self.masks)))), size, size)
+        mask = resize_mask(self._read(int(draws.integers(len(self.masks)))), size, size)
         if not self.training:
             return mask
         return np.rot90(mask[:, ::-1] if draws.integers(2) else mask, int(draws.integers(4)))
 
 
-def _mask_problem(file: File) -> str | None:
-    mask = holes_in(read(file.path))
+def _mask_problem(file: ImageFile) -> str | None:
+    mask = holes_in(read_picture(file.path))
     if mask.all() or not mask.any():
         found = "white" if mask.all() else "black"
         return f"{file.path}: is all {found}; a mask is white where the hole is, and black elsewhere"
     return None
 
 
-def _squares(file: File, size: int) -> int:
+def _squares(file: ImageFile, size: int) -> int:
     head = read_header(file.path)
     return max(1, head.width // size) * max(1, head.height // size)

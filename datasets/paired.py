@@ -10,14 +10,14 @@ from pydantic import Field, Tag
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
-from datasets.codecs.images import read, read_header
-from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
-from datasets.degradations.degrade import DEGRADATIONS, DegradationName, checked_strength, degrade
+from datasets.codecs.images import read_header, read_picture
+from datasets.contract import OpenedData, Paired, Settings, discriminate_by, seed_of
+from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
 from datasets.errors import DataError
-from datasets.pixels import Floats, Pixels, as_tensor, opaque, with_channels
-from datasets.storage.image_files import Channels, held_out, listed, sifted, unsupported
-from datasets.storage.listing import find
-from datasets.storage.threads import Kept
+from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, to_tensor
+from datasets.storage.image_files import Channels, describe_problems, describe_unsupported, filter_valid, split_held_out
+from datasets.storage.listing import find_pictures
+from datasets.storage.threads import BoundedCache
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Folders(Settings):
     source: str = "A"
     target: str = "B"
 
-    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
         """The pairs under `root`, and a sentence about each file that has no partner."""
         sources, problems = self._by_stem(root, self.source)
         targets, more = self._by_stem(root, self.target)
@@ -46,9 +46,9 @@ class Folders(Settings):
         both = [stem for stem in sources if stem in targets]
         return [Pair(stem, sources[stem], targets[stem]) for stem in both], problems
 
-    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
         """Both pictures' pixels."""
-        return opaque(read(pair.source)), opaque(read(pair.target))
+        return drop_alpha(read_picture(pair.source)), drop_alpha(read_picture(pair.target))
 
     def problem(self, pair: Pair) -> str | None:
         """A sentence about why the pair cannot be used, from the files' heads alone."""
@@ -67,8 +67,8 @@ class Folders(Settings):
                 "--set data.pairs.source=… --set data.pairs.target=…"
             )
         files: dict[str, Path] = {}
-        found = find(root / folder)
-        problems = unsupported(root / folder, found)
+        found = find_pictures(root / folder)
+        problems = describe_unsupported(root / folder, found)
         for path in found.pictures:
             stem = path.with_suffix("").as_posix()
             if stem in files:
@@ -84,13 +84,13 @@ class SideBySide(Settings):
     kind: Literal["side-by-side"] = "side-by-side"
     source: Literal["left", "right"] = "left"
 
-    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
         """The pairs under `root`: every picture is one."""
         return _each_picture(root)
 
-    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
         """Both halves' pixels."""
-        pixels = opaque(read(pair.source))
+        pixels = drop_alpha(read_picture(pair.source))
         middle = pixels.shape[1] // 2
         left, right = pixels[:, :middle], pixels[:, middle:]
         return (left, right) if self.source == "left" else (right, left)
@@ -108,14 +108,14 @@ class Derived(Settings):
     degradation: DegradationName = "gray"
     strength: float | None = None  # null: the degradation's own default
 
-    def find(self, root: Path) -> tuple[list[Pair], list[str]]:
+    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
         """The pairs under `root`: every picture makes one."""
-        checked_strength(self.degradation, self.strength)
+        check_strength(self.degradation, self.strength)
         return _each_picture(root)
 
-    def read(self, pair: Pair) -> tuple[Pixels, Pixels]:
+    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
         """The target twice; its degradation waits until the square is cut out."""
-        pixels = opaque(read(pair.target))
+        pixels = drop_alpha(read_picture(pair.target))
         return pixels, pixels
 
     def problem(self, pair: Pair) -> str | None:
@@ -128,7 +128,7 @@ PairsConfig = Annotated[
     Annotated[Folders, Tag("folders")]
     | Annotated[SideBySide, Tag("side-by-side")]
     | Annotated[Derived, Tag("derived")],
-    chosen_by("kind", "folders"),
+    discriminate_by("kind", "folders"),
 ]
 
 
@@ -163,21 +163,21 @@ class PairedConfig(Settings):
         """The shorter side to which pictures are scaled; None: they keep theirs."""
         return self.crop.scaled_to
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every pair under `root`.
 
         Raises:
             DataError: A pair cannot be used and `skip_bad` is off, or too few are left.
         """
-        pairs, problems = self.pairs.find(root)
-        good, more = sifted(pairs, self._problem)
+        pairs, problems = self.pairs.find_pairs(root)
+        good, more = filter_valid(pairs, self._problem)
         problems += more
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
-        training, validation = held_out(good, self.validation_share)
+            raise DataError(describe_problems(root, problems))
+        training, validation = split_held_out(good, self.validation_share)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
-        return Opened(
+        return OpenedData(
             Pairs(self, training, training=True),
             Pairs(self, validation, training=False),
             _fingerprint(good),
@@ -187,7 +187,7 @@ class PairedConfig(Settings):
     def _problem(self, pair: Pair) -> str | None:
         problem = self.pairs.problem(pair)
         if problem is None and self.skip_bad:
-            self.pairs.read(pair)
+            self.pairs.read_pair(pair)
         return problem
 
 
@@ -198,7 +198,7 @@ class Pairs:
         self.config = config
         self.pairs = pairs
         self.cropper = Cropper(config.crop, training=training)
-        self._scaled = Kept(self._read, _bytes, config.cache_gib * 2**30)
+        self._scaled = BoundedCache(self._read, _bytes, config.cache_gib * 2**30)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -220,7 +220,7 @@ class Pairs:
         return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
 
     def _read(self, index: int) -> tuple[Pixels, Pixels]:
-        source, target = self.config.pairs.read(self.pairs[index])
+        source, target = self.config.pairs.read_pair(self.pairs[index])
         scaled = self.cropper.scaled(target)
         return (scaled, scaled) if source is target else (self.cropper.scaled(source), scaled)
 
@@ -231,13 +231,13 @@ def _bytes(pictures: tuple[Pixels, Pixels]) -> int:
 
 
 def _tensor(pixels: Floats, channels: int) -> Tensor:
-    return as_tensor(with_channels(pixels, channels))
+    return to_tensor(convert_channels(pixels, channels))
 
 
 def _each_picture(root: Path) -> tuple[list[Pair], list[str]]:
-    found = find(root)
+    found = find_pictures(root)
     pairs = [Pair(path.as_posix(), root / path, root / path) for path in found.pictures]
-    return pairs, unsupported(root, found)
+    return pairs, describe_unsupported(root, found)
 
 
 def _fingerprint(pairs: Sequence[Pair]) -> str:

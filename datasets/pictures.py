@@ -10,10 +10,18 @@ import torch
 from pydantic import Field, Tag
 
 from datasets.augment import CropConfig
-from datasets.contract import Opened, Pictures, Settings, chosen_by
+from datasets.contract import OpenedData, Pictures, Settings, discriminate_by
 from datasets.errors import DataError
-from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
-from datasets.storage.listing import is_junk, natural
+from datasets.storage.image_files import (
+    Channels,
+    ImageFile,
+    Squares,
+    describe_problems,
+    find_usable,
+    fingerprint,
+    split_held_out,
+)
+from datasets.storage.listing import is_junk, natural_key
 from datasets.storage.tables import read_table
 
 
@@ -22,7 +30,7 @@ class NoLabels(Settings):
 
     kind: Literal["none"] = "none"
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """An empty label for every picture."""
         return {file.name: "" for file in files}, []
 
@@ -32,7 +40,7 @@ class FolderLabels(Settings):
 
     kind: Literal["folders"] = "folders"
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """The label of each picture by its name, and a sentence about what has none, or is empty."""
         labels = {file.name: Path(file.name).parts[0] for file in files if len(Path(file.name).parts) > 1}
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not is_junk(path.name)]
@@ -60,7 +68,7 @@ class TableLabels(Settings):
     file_column: str = "file"
     label_column: str = "label"
 
-    def read(self, root: Path, files: Sequence[File]) -> tuple[dict[str, str], list[str]]:
+    def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """The label of each picture by its name, and sentences about rows without a picture and the reverse."""
         path = root / self.table
         names = {file.name for file in files}
@@ -80,7 +88,7 @@ class TableLabels(Settings):
 
 LabelsConfig = Annotated[
     Annotated[NoLabels, Tag("none")] | Annotated[FolderLabels, Tag("folders")] | Annotated[TableLabels, Tag("csv")],
-    chosen_by("kind", "none"),
+    discriminate_by("kind", "none"),
 ]
 
 
@@ -113,24 +121,24 @@ class PicturesConfig(Settings):
         """The shorter side to which pictures are scaled; None: they keep theirs."""
         return self.crop.scaled_to
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`, and its label.
 
         Raises:
             DataError: A picture or a label cannot be used and `skip_bad` is off, or too little is left.
         """
-        files, problems = usable(root, decode=self.skip_bad)
+        files, problems = find_usable(root, decode=self.skip_bad)
         labels, more = self.labels.read(root, files)
         problems += more
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
-        classes: dict[str, list[File]] = {}
+            raise DataError(describe_problems(root, problems))
+        classes: dict[str, list[ImageFile]] = {}
         for file in files:
             if file.name in labels:
                 classes.setdefault(labels[file.name], []).append(file)
         if not classes:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
-        domains = sorted(classes, key=lambda label: natural(Path(label)))
+        domains = sorted(classes, key=lambda label: natural_key(Path(label)))
         if isinstance(self.labels, NoLabels):
             domains = []
         elif len(domains) == 1:
@@ -140,7 +148,7 @@ class PicturesConfig(Settings):
             )
         places = {file.name: place for place, label in enumerate(domains) for file in classes[label]}
         training, validation = self._split(list(classes.values()))
-        return Opened(
+        return OpenedData(
             Labelled(self, training, places, training=True),
             Labelled(self, validation, places, training=False),
             fingerprint(classes),
@@ -148,9 +156,9 @@ class PicturesConfig(Settings):
             tuple(domains),
         )
 
-    def _split(self, classes: Sequence[Sequence[File]]) -> tuple[list[File], list[File]]:
+    def _split(self, classes: Sequence[Sequence[ImageFile]]) -> tuple[list[ImageFile], list[ImageFile]]:
         """Pictures to learn from, and pictures held out; no class is held out as a whole."""
-        training, validation = held_out(itertools.chain(*classes), self.validation_share)
+        training, validation = split_held_out(itertools.chain(*classes), self.validation_share)
         learned = set(training)
         needed = {files[0] for files in classes if learned.isdisjoint(files)}
         return training + [f for f in validation if f in needed], [f for f in validation if f not in needed]
@@ -160,7 +168,7 @@ class Labelled:
     """Pictures as samples, with the places of their labels among the domains; 0 without labels."""
 
     def __init__(
-        self, config: PicturesConfig, files: Sequence[File], places: Mapping[str, int], *, training: bool
+        self, config: PicturesConfig, files: Sequence[ImageFile], places: Mapping[str, int], *, training: bool
     ) -> None:
         self.files = files
         self.places = places

@@ -16,7 +16,7 @@ BAND = 128  # rows converted at once
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, as everybody's "gray" is
 
 
-def with_channels(pixels: Floats, channels: int) -> Floats:
+def convert_channels(pixels: Floats, channels: int) -> Floats:
     """(H, W, 1 or 3) floats as (H, W, channels): gray repeated, or colour weighed into gray."""
     if pixels.shape[2] == channels:
         return pixels
@@ -28,19 +28,19 @@ def with_channels(pixels: Floats, channels: int) -> Floats:
     raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
 
 
-def as_floats(pixels: Pixels) -> Floats:
+def to_floats(pixels: Pixels) -> Floats:
     """(H, W, C) uint8 or uint16 as float32 in [0, 1]."""
     floats = pixels.astype(np.float32)
     floats /= np.float32(np.iinfo(pixels.dtype).max)  # in place: of a large photograph no second copy
     return floats
 
 
-def as_tensor(pixels: Floats) -> Tensor:
+def to_tensor(pixels: Floats) -> Tensor:
     """(H, W, C) floats in [0, 1] as a (C, H, W) tensor in [-1, 1]."""
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy()).mul_(2).sub_(1)
 
 
-def as_pixels(image: Tensor, depth: int) -> Pixels:
+def to_pixels(image: Tensor, depth: int) -> Pixels:
     """A (C, H, W) tensor in [-1, 1] as (H, W, C) uint8 or uint16, for `depth` 8 or 16."""
     highest = 2**depth - 1
     channels, height, width = image.shape
@@ -53,7 +53,7 @@ def as_pixels(image: Tensor, depth: int) -> Pixels:
     return pixels
 
 
-def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """(H, W, C) pixels at another size: averaged where they shrink, bicubic where they grow."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -62,14 +62,14 @@ def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(result, pixels.dtype).reshape(height, width, pixels.shape[2])
 
 
-def with_shorter_side(pixels: Pixels, shorter: int) -> Pixels:
+def resize_shorter_side(pixels: Pixels, shorter: int) -> Pixels:
     """The pixels scaled, at their aspect, so that the shorter side has `shorter` pixels."""
     height, width = pixels.shape[:2]
     factor = shorter / min(height, width)
-    return resized(pixels, max(shorter, round(width * factor)), max(shorter, round(height * factor)))
+    return resize(pixels, max(shorter, round(width * factor)), max(shorter, round(height * factor)))
 
 
-def opaque(picture: Picture) -> Pixels:
+def drop_alpha(picture: Picture) -> Pixels:
     """The picture's pixels with colours bled from the nearest visible ones into the invisible.
 
     What a file holds under full transparency is arbitrary, often black; a network would smear it over

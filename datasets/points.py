@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from datasets.contract import Opened, Pictures, Settings
+from datasets.contract import OpenedData, Pictures, Settings
 from datasets.errors import DataError
-from datasets.storage.atomic import replacing
-from datasets.storage.memory import InMemory, rows_held_out
+from datasets.storage.atomic import replace_file
+from datasets.storage.memory import InMemory, split_rows
 
 TABLE = "points.csv"
 HEAD = "x,y"
@@ -46,14 +46,14 @@ class PointsConfig(Settings):
         """None: points keep their scale."""
         return None
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Read the table under `root`.
 
         Raises:
             DataError: It is missing, or holds something else than points.
         """
         points = read_points(root / TABLE)
-        parts = rows_held_out(len(points), self.validation_share)
+        parts = split_rows(len(points), self.validation_share)
         training, validation = (
             InMemory(
                 torch.from_numpy(points[rows])[:, :, None, None],
@@ -62,7 +62,7 @@ class PointsConfig(Settings):
             )
             for rows in parts
         )
-        return Opened(training, validation, hashlib.sha256(points.tobytes()).hexdigest()[:16], ())
+        return OpenedData(training, validation, hashlib.sha256(points.tobytes()).hexdigest()[:16], ())
 
 
 def read_points(path: Path) -> NDArray[np.float32]:
@@ -93,7 +93,7 @@ def read_points(path: Path) -> NDArray[np.float32]:
 
 def write_points(points: NDArray[np.float32], path: Path) -> None:
     """Write (N, 2) points as a table that gives back the same numbers."""
-    with replacing(path) as partial:
+    with replace_file(path) as partial:
         np.savetxt(partial, points, fmt="%.9g", delimiter=",", header=HEAD, comments="")
 
 

@@ -8,21 +8,28 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, Tag, model_validator
 
-from datasets.codecs.images import read, read_header
-from datasets.contract import Opened, Paired, Settings, chosen_by, seed_of
+from datasets.codecs.images import read_header, read_picture
+from datasets.contract import OpenedData, Paired, Settings, discriminate_by, seed_of
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import reach_of, shrink_inside
 from datasets.errors import DataError
 from datasets.paired import Folders, Pair
-from datasets.pixels import Floats, Pixels, as_floats, as_tensor, opaque
-from datasets.storage.image_files import File, fingerprint, held_out, listed, sifted, unsupported
-from datasets.storage.listing import find
-from datasets.storage.threads import Kept
+from datasets.pixels import Floats, Pixels, drop_alpha, to_floats, to_tensor
+from datasets.storage.image_files import (
+    ImageFile,
+    describe_problems,
+    describe_unsupported,
+    filter_valid,
+    fingerprint,
+    split_held_out,
+)
+from datasets.storage.listing import find_pictures
+from datasets.storage.threads import BoundedCache
 
 Scale = Literal[2, 3, 4]
 
 
-class Bicubic(Settings):
+class BicubicReduction(Settings):
     """Small pictures are the large ones made smaller, bicubic and antialiased, and rounded to 8 bit."""
 
     kind: Literal["bicubic"] = "bicubic"
@@ -43,10 +50,10 @@ class SmallFolder(Settings):
 
 
 SmallConfig = Annotated[
-    Annotated[Bicubic, Tag("bicubic")]
+    Annotated[BicubicReduction, Tag("bicubic")]
     | Annotated[RealWorld, Tag("real-world")]
     | Annotated[SmallFolder, Tag("folders")],
-    chosen_by("kind", "bicubic"),
+    discriminate_by("kind", "bicubic"),
 ]
 
 
@@ -65,7 +72,7 @@ class SuperResolutionConfig(Settings):
     size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["super-resolution"] = "super-resolution"
     scale: Scale = 4
-    small: SmallConfig = Bicubic()
+    small: SmallConfig = BicubicReduction()
     crop: SquareConfig = SquareConfig()
     validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     # Of decoded pixels that are kept in memory. Where whole pictures do not fit, a window of each is kept instead, at a
@@ -101,27 +108,27 @@ class SuperResolutionConfig(Settings):
         """None: pictures keep their scale."""
         return None
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`.
 
         Raises:
             DataError: A picture cannot be used and `skip_bad` is off, or too few are left.
         """
         pairs, problems = self._find(root)
-        good, more = sifted(pairs, self._problem)
+        good, more = filter_valid(pairs, self._problem)
         problems += more
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
-        training, validation = held_out(good, self.validation_share)
+            raise DataError(describe_problems(root, problems))
+        training, validation = split_held_out(good, self.validation_share)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
-        return Opened(
+        return OpenedData(
             SquarePairs(self, training, training=True),
             SquarePairs(self, validation, training=False),
             fingerprint(
                 {
-                    "small": [File(pair.name, pair.source) for pair in good if pair.source != pair.target],
-                    "large": [File(pair.name, pair.target) for pair in good],
+                    "small": [ImageFile(pair.name, pair.source) for pair in good if pair.source != pair.target],
+                    "large": [ImageFile(pair.name, pair.target) for pair in good],
                 }
             ),
             tuple(problems),
@@ -129,9 +136,11 @@ class SuperResolutionConfig(Settings):
 
     def _find(self, root: Path) -> tuple[list[Pair], list[str]]:
         if isinstance(self.small, SmallFolder):
-            return Folders(source=self.small.small, target=self.small.large).find(root)
-        found = find(root)
-        return [Pair(path.as_posix(), root / path, root / path) for path in found.pictures], unsupported(root, found)
+            return Folders(source=self.small.small, target=self.small.large).find_pairs(root)
+        found = find_pictures(root)
+        return [Pair(path.as_posix(), root / path, root / path) for path in found.pictures], describe_unsupported(
+            root, found
+        )
 
     def _problem(self, pair: Pair) -> str | None:
         needed = max(self.size, self.held_size if self.validation_share else 0)
@@ -144,8 +153,8 @@ class SuperResolutionConfig(Settings):
                 sizes = f"{small.width}x{small.height} and {large.width}x{large.height}"
                 return f"{pair.name}: {sizes} pixels, expected one {self.scale} times the other"
         if self.skip_bad:
-            read(pair.source)
-            read(pair.target)
+            read_picture(pair.source)
+            read_picture(pair.target)
         return None
 
 
@@ -169,7 +178,7 @@ class SquarePairs:
         self.size = config.size if training else config.held_size
         room = config.cache_gib * 2**30
         self._share = room / max(len(pairs), 1)
-        self._decoded = Kept(self._read, lambda kept: kept.large.nbytes, room)
+        self._decoded = BoundedCache(self._read, lambda kept: kept.large.nbytes, room)
         counts = [self._squares(pair) if training else 1 for pair in pairs]
         self._picture = [place for place, count in enumerate(counts) for _ in range(count)]
 
@@ -192,9 +201,9 @@ class SquarePairs:
             top, left = rows // 2, columns // 2
         if small is not None:
             rows, columns = top // scale, left // scale
-            less = as_floats(small[rows : rows + self.size // scale, columns : columns + self.size // scale])
+            less = to_floats(small[rows : rows + self.size // scale, columns : columns + self.size // scale])
             top, left = rows * scale, columns * scale
-        cut = as_floats(large[top : top + self.size, left : left + self.size])
+        cut = to_floats(large[top : top + self.size, left : left + self.size])
         if isinstance(self.config.small, RealWorld):
             less = degrade_twice(cut, scale, seed_of(seed, 0))
         elif small is None:
@@ -203,7 +212,7 @@ class SquarePairs:
         if self.training and self.config.crop.turn:
             mirrored, quarters = bool(draws.integers(2)), int(draws.integers(4))
             cut, less = (_turned(pixels, mirrored, quarters) for pixels in (cut, less))
-        return Paired(as_tensor(less), as_tensor(cut))
+        return Paired(to_tensor(less), to_tensor(cut))
 
     def _squares(self, pair: Pair) -> int:
         head = read_header(pair.target)
@@ -212,8 +221,8 @@ class SquarePairs:
     def _read(self, place: int) -> _Decoded:
         """The picture, or as large a window of it as its share of the memory allows."""
         pair = self.pairs[place]
-        large = _coloured(opaque(read(pair.target)))
-        small = None if pair.source == pair.target else _coloured(opaque(read(pair.source)))
+        large = _coloured(drop_alpha(read_picture(pair.target)))
+        small = None if pair.source == pair.target else _coloured(drop_alpha(read_picture(pair.source)))
         part = math.sqrt(min(self._share / large.nbytes, 1.0))
         if part == 1:
             return _Decoded(large, small)
@@ -232,7 +241,7 @@ def _around(pixels: Pixels, top: int, left: int, size: int, reach: int) -> Float
     height, width = pixels.shape[:2]
     above, before = min(reach, top), min(reach, left)
     below, after = min(reach, height - top - size), min(reach, width - left - size)
-    inside = as_floats(pixels[top - above : top + size + below, left - before : left + size + after])
+    inside = to_floats(pixels[top - above : top + size + below, left - before : left + size + after])
     missing = ((reach - above, reach - below), (reach - before, reach - after), (0, 0))
     return np.pad(inside, missing, mode="symmetric") if any(map(any, missing)) else inside
 

@@ -9,9 +9,17 @@ import torch
 from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
-from datasets.contract import Opened, Settings, Unpaired, seed_of
+from datasets.contract import OpenedData, Settings, Unpaired, seed_of
 from datasets.errors import DataError
-from datasets.storage.image_files import Channels, File, Squares, fingerprint, held_out, listed, usable
+from datasets.storage.image_files import (
+    Channels,
+    ImageFile,
+    Squares,
+    describe_problems,
+    find_usable,
+    fingerprint,
+    split_held_out,
+)
 
 
 class UnpairedConfig(Settings):
@@ -54,7 +62,7 @@ class UnpairedConfig(Settings):
         """The shorter side to which pictures are scaled; None: they keep theirs."""
         return self.crop.scaled_to
 
-    def open(self, root: Path) -> Opened:
+    def open(self, root: Path) -> OpenedData:
         """Find and check every picture of both folders.
 
         Raises:
@@ -68,7 +76,7 @@ class UnpairedConfig(Settings):
             sides.append(files)
             problems += more
         if problems and not self.skip_bad:
-            raise DataError(listed(root, problems))
+            raise DataError(describe_problems(root, problems))
         for name, files in zip((self.a, self.b), sides, strict=True):
             if len(files) < 2:
                 found = f"a single {'usable ' if problems else ''}picture" if files else "no picture"
@@ -76,7 +84,7 @@ class UnpairedConfig(Settings):
                     f"{root}: {name} holds {found}; a domain is learned from many, and at least 2 are needed"
                 )
         training, validation = self._split(root, sides[0], sides[1])
-        return Opened(
+        return OpenedData(
             Piles(self, *training, training=True),
             Piles(self, *validation, training=False),
             fingerprint({self.a: sides[0], self.b: sides[1]}),
@@ -84,9 +92,9 @@ class UnpairedConfig(Settings):
             (self.a, self.b),
         )
 
-    def _side(self, root: Path, name: str) -> tuple[list[File], list[str]]:
+    def _side(self, root: Path, name: str) -> tuple[list[ImageFile], list[str]]:
         """The usable pictures of a domain, and a sentence about each other one."""
-        return usable(self._folder(root, name), decode=self.skip_bad)
+        return find_usable(self._folder(root, name), decode=self.skip_bad)
 
     def _folder(self, root: Path, name: str) -> Path:
         for folder in (root / name, root / f"train{name}"):
@@ -99,10 +107,12 @@ class UnpairedConfig(Settings):
             + "; name yours with --set data.a=… --set data.b=…"
         )
 
-    def _split(self, root: Path, a: list[File], b: list[File]) -> tuple[list[list[File]], list[list[File]]]:
+    def _split(
+        self, root: Path, a: list[ImageFile], b: list[ImageFile]
+    ) -> tuple[list[list[ImageFile]], list[list[ImageFile]]]:
         """Both domains' pictures to learn from, and those held out, in pairs where there is a truth."""
         if not self.truth:
-            parts = [held_out(side, self.validation_share) for side in (a, b)]
+            parts = [split_held_out(side, self.validation_share) for side in (a, b)]
             return [learned for learned, _ in parts], [held for _, held in parts]
         stems = [{file.stem: file for file in side} for side in (a, b)]
         common = [file for file in a if file.stem in stems[1]]
@@ -114,7 +124,7 @@ class UnpairedConfig(Settings):
         # A share of the folders, and not of the pairs: of pictures that are never shown in pairs few may be common.
         share = self.validation_share * min(len(a), len(b)) / len(common)
         enough = share >= 1 and len(common) < min(len(a), len(b))  # the others are left to learn from
-        held = {file.stem for file in (common if enough else held_out(common, min(share, 1.0))[1])}
+        held = {file.stem for file in (common if enough else split_held_out(common, min(share, 1.0))[1])}
         learned = [[file for file in side if file.stem not in held] for side in (a, b)]
         return learned, [[stem_to[file.stem] for file in common if file.stem in held] for stem_to in stems]
 
@@ -122,7 +132,9 @@ class UnpairedConfig(Settings):
 class Piles:
     """Pictures of both domains as samples; which of them meet in a sample is drawn, so that nothing pairs them."""
 
-    def __init__(self, config: UnpairedConfig, a: Sequence[File], b: Sequence[File], *, training: bool) -> None:
+    def __init__(
+        self, config: UnpairedConfig, a: Sequence[ImageFile], b: Sequence[ImageFile], *, training: bool
+    ) -> None:
         self.config = config
         self.a, self.b = a, b
         self.training = training

@@ -11,7 +11,7 @@ from models.contract import Domain, Sampler, Translator
 
 
 @contextmanager
-def as_shipped(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Within, the model is as a model file's: in evaluation, and with nothing kept for gradients."""
     was_training = model.training
     model.eval()
@@ -29,18 +29,18 @@ def translate_batch(model: Translator, image: Tensor, domain: Domain = 0) -> Ten
     result is cut back.
     """
     height, width = image.shape[-2:]
-    with as_shipped(model):
-        output: Tensor = model(padded(image, model.multiple, model.minimum), domain)
+    with evaluating(model):
+        output: Tensor = model(pad(image, model.multiple, model.minimum), domain)
         return output[..., : height * model.scale, : width * model.scale].clamp(-1, 1)
 
 
 def generate_batch(model: Sampler, latent: Tensor, label: Tensor) -> Tensor:
     """(B, latent) numbers and (B,) labels to (B, channels, size, size), as `eval()` says."""
-    with as_shipped(model):
+    with evaluating(model):
         return model.generate(latent, label)
 
 
-def padded(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
+def pad(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
     """(B, C, H, W) padded to sides of at least `minimum` that are multiples of `multiple`.
 
     Reflected as far as the picture reaches, then its last pixels repeated.

@@ -138,7 +138,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Preview:
     """A batch before and after, for human eyes and for the check of a training's health.
 
     Attributes:
@@ -158,12 +158,12 @@ class Shown:
         """The pictures of each example next to each other, (B, 3, H', n * W')."""
         pictures = [picture for picture in (self.source, self.made, self.truth) if picture is not None]
         size = self.made.shape[-2:]
-        return side_by_side(*(F.interpolate(p, size) if p.shape[-2:] != size else p for p in pictures))
+        return concatenate_across(*(F.interpolate(p, size) if p.shape[-2:] != size else p for p in pictures))
 
 
 Trunk = Literal["encoder", "discriminator"]
 
-Ailment = Literal["discriminator won", "generator copies its input", "colours inverted", "diversity lost"]
+FailureMode = Literal["discriminator won", "generator copies its input", "colours inverted", "diversity lost"]
 
 M = TypeVar("M", bound=Translator | Sampler)
 
@@ -194,7 +194,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         return 0
 
     @abstractmethod
-    def show(self, model: M, batch: B) -> list[Shown]:
+    def show(self, model: M, batch: B) -> list[Preview]:
         """What `model` makes of a batch as it would be shipped; one entry for each way it translates."""
 
     @abstractmethod
@@ -205,7 +205,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         """Parts that take pictures apart, by role: they can start from such a part of another kind of model."""
         return {}
 
-    remedies: ClassVar[dict[Ailment, str]]  # what to change in the configuration, naming its keys
+    remedies: ClassVar[dict[FailureMode, str]]  # what to change in the configuration, naming its keys
     figure: ClassVar[str]  # the validation figure by which the best model is kept
     figure_rises: ClassVar[bool]  # whether more of it is better
     signed: ClassVar[bool] = True  # its trunks are given pictures in [-1, 1]; False: in [0, 1]
@@ -281,7 +281,7 @@ class Adam(Settings):
         return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), fused=True)
 
 
-def side_by_side(*images: Tensor) -> Tensor:
+def concatenate_across(*images: Tensor) -> Tensor:
     """Pictures (B, 1 or 3, H, W) next to each other: (B, 3, H, n * W)."""
     return torch.cat([image.expand(-1, 3, -1, -1) for image in images], dim=3)
 

@@ -20,12 +20,12 @@ from torch.optim import Optimizer
 
 from datasets.contract import Settings, Unpaired
 from models.apply import translate_batch
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
-from models.losses.adversarial import ADVERSARIAL, share_right
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
+from models.losses.adversarial import ADVERSARIAL, fraction_right
 from models.losses.contrastive import PatchHeads, draw_places, patch_nce
 from models.metrics import l1
 from models.networks.translators import PatchConfig, ResNetConfig
-from models.two_domains import shown, two_domains, with_error
+from models.two_domains import add_error, make_preview, two_domains
 
 
 class CUTConfig(Settings):
@@ -105,7 +105,7 @@ class CUT(Translator):
 class CUTRecipe(Recipe[Unpaired, CUT]):
     """How CUT learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "lower model.nce_weight, or raise model.adversarial_weight",
         "colours inverted": "set model.identity to true, or raise model.nce_weight",
@@ -142,7 +142,7 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
 
         real_scores, fake_scores = self.discriminator(batch.b), self.discriminator(fake.detach())
         losses = {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}
-        yield Update("discriminator", losses, {"right": share_right(real_scores, fake_scores)})
+        yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
 
         fooled = self.adversarial.generator(self.discriminator(fake))
         looks_again = generator.encode(fake)
@@ -164,9 +164,9 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
             keys = self.heads(looks, places)
         return patch_nce(self.heads(looks_again, places), keys, self.config.temperature)
 
-    def show(self, model: CUT, batch: Unpaired) -> list[Shown]:
+    def show(self, model: CUT, batch: Unpaired) -> list[Preview]:
         """Pictures of the first domain as the second's."""
-        return [shown(model, batch.a, batch.b, batch.truth, 0)]
+        return [make_preview(model, batch.a, batch.b, batch.truth, 0)]
 
     @torch.inference_mode()
     def validate(self, model: CUT, batch: Unpaired) -> dict[str, Tensor]:
@@ -174,4 +174,4 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
         fake = translate_batch(model, batch.a)
         nce = self.contrast(model.generator.encode(fake), model.generator.encode(batch.a))
         kept = {"nce": nce, "identity": l1(translate_batch(model, batch.b), batch.b)}
-        return with_error(kept, nce, batch, [(fake, batch.b)])
+        return add_error(kept, nce, batch, [(fake, batch.b)])

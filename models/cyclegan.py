@@ -22,11 +22,11 @@ from torch.optim import Optimizer
 from datasets.contract import Settings, Unpaired
 from models.apply import translate_batch
 from models.backbones.image_pool import ImagePool
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.losses.adversarial import ADVERSARIAL, share_right
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.losses.adversarial import ADVERSARIAL, fraction_right
 from models.metrics import l1
 from models.networks.translators import PatchConfig, ResidualGeneratorConfig, ResNetConfig
-from models.two_domains import averaged, shown, two_domains, with_error
+from models.two_domains import add_error, average_metrics, make_preview, two_domains
 
 
 class CycleGANConfig(Settings):
@@ -97,7 +97,7 @@ class CycleGAN(Translator):
 class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
     """How CycleGAN learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pool_size",
         "generator copies its input": "lower model.identity_weight, then model.cycle_weight",
         "colours inverted": "raise model.identity_weight, or lower model.generator_adam.lr",
@@ -137,12 +137,15 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         scores_a = self.judge_a(batch.a), self.judge_a(self.pool_a.exchange(fake_a))
         scores_b = self.judge_b(batch.b), self.judge_b(self.pool_b.exchange(fake_b))
         losses = {"a": self.adversarial.discriminator(*scores_a), "b": self.adversarial.discriminator(*scores_b)}
-        right = torch.maximum(share_right(*scores_a), share_right(*scores_b))  # lost is what one of them has won
+        right = torch.maximum(fraction_right(*scores_a), fraction_right(*scores_b))  # lost is what one of them has won
         yield Update("discriminators", losses, {"right": right})
 
-    def show(self, model: CycleGAN, batch: Unpaired) -> list[Shown]:
+    def show(self, model: CycleGAN, batch: Unpaired) -> list[Preview]:
         """Pictures of each domain as the other's."""
-        return [shown(model, batch.a, batch.b, batch.truth, 1), shown(model, batch.b, batch.a, batch.truth, 0)]
+        return [
+            make_preview(model, batch.a, batch.b, batch.truth, 1),
+            make_preview(model, batch.b, batch.a, batch.truth, 0),
+        ]
 
     def validate(self, model: CycleGAN, batch: Unpaired) -> dict[str, Tensor]:
         """What a round trip and a needless translation change, and how close to the truth the needed one comes."""
@@ -152,5 +155,5 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
             cycle = l1(translate_batch(model, fake, 1 - domain), source)
             kept.append({"cycle": cycle, "identity": l1(translate_batch(model, wanted, domain), wanted)})
             fakes.append((fake, wanted))
-        figures = averaged(kept)
-        return with_error(figures, (figures["cycle"] + figures["identity"]) / 2, batch, fakes)
+        figures = average_metrics(kept)
+        return add_error(figures, (figures["cycle"] + figures["identity"]) / 2, batch, fakes)

@@ -23,15 +23,15 @@ from torch.optim import Optimizer
 
 from datasets.contract import Masked, Settings
 from models.apply import translate_batch
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.perceptual import FeatureLosses
-from models.metrics import filling
+from models.metrics import hole_metrics
 from models.networks.translators import (
     ContextConfig,
     DeepFillConfig,
     InpainterConfig,
-    InpaintingJudgeConfig,
+    InpaintingDiscriminatorConfig,
     SNPatchConfig,
 )
 
@@ -51,7 +51,7 @@ class InpaintingConfig(Settings):
     variation_weight: float = Field(0.0, ge=0)  # of neighbours' differences in and at the hole; 0.1 there
     adversarial: AdversarialName = "hinge"
     adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator's opinion, plain regression
-    discriminator: InpaintingJudgeConfig = SNPatchConfig()
+    discriminator: InpaintingDiscriminatorConfig = SNPatchConfig()
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 
@@ -105,7 +105,7 @@ class Inpainting(Translator):
 class InpaintingRecipe(Recipe[Masked, Inpainting]):
     """How filling holes is learned."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "raise model.hole_weight, or training.steps",
         "colours inverted": "raise model.hole_weight, or lower model.generator_adam.lr",
@@ -144,7 +144,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         if self.discriminator is not None:
             real_scores, fake_scores = self.judge(image, mask), self.judge(filled.detach(), mask)
             loss = 0.5 * self.adversarial.discriminator(real_scores, fake_scores)
-            yield Update("discriminator", {"adversarial": loss}, {"right": share_right(real_scores, fake_scores)})
+            yield Update("discriminator", {"adversarial": loss}, {"right": fraction_right(real_scores, fake_scores)})
 
         losses = {"pixel": torch.stack([self.pixel(made, image, mask) for made in stages]).sum()}
         losses |= self.likeness(stages[-1], filled, image)
@@ -181,15 +181,15 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
             "style": self.config.style_weight * style,
         }
 
-    def show(self, model: Inpainting, batch: Masked) -> list[Shown]:
+    def show(self, model: Inpainting, batch: Masked) -> list[Preview]:
         """Pictures with white holes, filled ones, and the truth."""
         image, mask = batch
         filled = translate_batch(model, torch.cat([image, mask], dim=1))
-        return [Shown(completed(torch.ones_like(image), image, mask), filled, image)]
+        return [Preview(completed(torch.ones_like(image), image, mask), filled, image)]
 
     def validate(self, model: Inpainting, batch: Masked) -> dict[str, Tensor]:
         """How close what fills the holes is to what was there."""
-        return filling(translate_batch(model, torch.cat(batch, dim=1)), batch.image, batch.mask)
+        return hole_metrics(translate_batch(model, torch.cat(batch, dim=1)), batch.image, batch.mask)
 
 
 def completed(made: Tensor, picture: Tensor, mask: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def ssim(made: Tensor, truth: Tensor) -> Tensor:
     return similarity.mean(dim=(1, 2, 3))
 
 
-def filling(made: Tensor, truth: Tensor, mask: Tensor) -> dict[str, Tensor]:
+def hole_metrics(made: Tensor, truth: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """The figures of inpainting for (B, C, H, W) pictures in [-1, 1] and masks (B, 1, H, W), 1 in the hole, by name.
 
     L1, PSNR and SSIM over the pixels of the hole alone: SSIM's map is computed over the whole picture, mirrored at its
@@ -79,7 +79,7 @@ def luma(picture: Tensor) -> Tensor:
     return y / 255 * 2 - 1
 
 
-def enlargement(made: Tensor, truth: Tensor, scale: int) -> dict[str, Tensor]:
+def upscaling_metrics(made: Tensor, truth: Tensor, scale: int) -> dict[str, Tensor]:
     """The figures of super-resolution for (B, 3, H, W) pictures in [-1, 1], by name: PSNR and SSIM, of Y and of RGB.
 
     As the field has it: pictures rounded to 8 bit, and `scale` pixels cut off at each border.
@@ -96,6 +96,6 @@ def enlargement(made: Tensor, truth: Tensor, scale: int) -> dict[str, Tensor]:
     }
 
 
-def reconstruction(made: Tensor, truth: Tensor) -> dict[str, Tensor]:
+def reconstruction_metrics(made: Tensor, truth: Tensor) -> dict[str, Tensor]:
     """All three, by name."""
     return {"l1": l1(made, truth), "psnr": psnr(made, truth), "ssim": ssim(made, truth)}

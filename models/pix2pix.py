@@ -22,10 +22,10 @@ from torch.optim import Optimizer
 from datasets.contract import Paired, Settings
 from datasets.errors import UserError
 from models.apply import translate_batch
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
-from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.penalties import gradient_penalty
-from models.metrics import reconstruction
+from models.metrics import reconstruction_metrics
 from models.networks.translators import GeneratorConfig, PatchConfig, UNetConfig
 
 
@@ -118,7 +118,7 @@ class Pix2Pix(Translator):
 class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
     """How Pix2Pix learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "lower model.l1_weight, or check that data.pairs names source and target rightly",
         "colours inverted": "raise model.l1_weight, or lower model.generator_adam.lr",
@@ -160,7 +160,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
             losses = {"adversarial": 0.5 * self.adversarial.discriminator(real_scores, fake_scores)}
             if self.config.gradient_penalty_weight:
                 losses["penalty"] = self.config.gradient_penalty_weight * self.penalty(batch, fake.detach())
-            yield Update("discriminator", losses, {"right": share_right(real_scores, fake_scores)})
+            yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
 
         losses = {"l1": self.config.l1_weight * F.l1_loss(fake, batch.target)}
         if self.config.adversarial_weight:
@@ -173,10 +173,10 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         real_pair, fake_pair = torch.cat([batch.source, batch.target], 1), torch.cat([batch.source, fake], 1)
         return gradient_penalty(self.discriminator, real_pair, fake_pair)
 
-    def show(self, model: Pix2Pix, batch: Paired) -> list[Shown]:
+    def show(self, model: Pix2Pix, batch: Paired) -> list[Preview]:
         """Sources, their translations and the targets."""
-        return [Shown(batch.source, translate_batch(model, batch.source), batch.target)]
+        return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 
     def validate(self, model: Pix2Pix, batch: Paired) -> dict[str, Tensor]:
         """How close the translations are to the targets."""
-        return reconstruction(translate_batch(model, batch.source), batch.target)
+        return reconstruction_metrics(translate_batch(model, batch.source), batch.target)

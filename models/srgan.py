@@ -25,11 +25,11 @@ from datasets.contract import Paired, Settings
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.upscalers import SRDiscriminator
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Update
-from models.losses.adversarial import ADVERSARIAL, AdversarialName, share_right
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.perceptual import ContentLoss, ContentName
-from models.metrics import enlargement
-from models.networks.translators import EnlargerConfig, SRDiscriminatorConfig, SRResNetConfig
+from models.metrics import upscaling_metrics
+from models.networks.translators import SRDiscriminatorConfig, SRResNetConfig, UpscalerConfig
 
 
 class SRGANConfig(Settings):
@@ -38,7 +38,7 @@ class SRGANConfig(Settings):
     batch_type: ClassVar[type[Paired]] = Paired
     name: Literal["srgan"] = "srgan"
     scale: Literal[2, 3, 4] = 4
-    generator: EnlargerConfig = SRResNetConfig()
+    generator: UpscalerConfig = SRResNetConfig()
     pixel_loss: Literal["l1", "mse"] = "mse"
     pixel_steps: int | None = Field(1_000_000, ge=1)  # of the first stage; null: there is no second
     # From here on: the second stage.
@@ -130,7 +130,7 @@ class SRGAN(Translator):
 class SRGANRecipe(Recipe[Paired, SRGAN]):
     """How SRGAN learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pixel_steps",
         "generator copies its input": "raise training.steps",
         "colours inverted": "lower model.generator_adam.lr",
@@ -171,7 +171,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
             return
 
         real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(made.detach())
-        right = {"right": share_right(real_scores, fake_scores)}
+        right = {"right": fraction_right(real_scores, fake_scores)}
         if self.config.relativistic:
             real_scores, fake_scores = relative(real_scores, fake_scores)
         yield Update("discriminator", {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}, right)
@@ -194,13 +194,13 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         real_scores, scores = relative(real_scores, scores)
         return 0.5 * self.adversarial.discriminator(scores, real_scores)
 
-    def show(self, model: SRGAN, batch: Paired) -> list[Shown]:
+    def show(self, model: SRGAN, batch: Paired) -> list[Preview]:
         """Small pictures, what became of them, and the truth."""
-        return [Shown(batch.source, translate_batch(model, batch.source), batch.target)]
+        return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 
     def validate(self, model: SRGAN, batch: Paired) -> dict[str, Tensor]:
         """How close the enlargements are to the truth."""
-        return enlargement(translate_batch(model, batch.source), batch.target, self.config.scale)
+        return upscaling_metrics(translate_batch(model, batch.source), batch.target, self.config.scale)
 
 
 def relative(real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.blocks import Upsampling
 from models.backbones.stargan_networks import StarDiscriminator, StarGenerator
-from models.contract import Adam, Ailment, Domain, Recipe, Shown, Translator, Update, due
+from models.contract import Adam, Domain, FailureMode, Preview, Recipe, Translator, Update, due
 from models.labels import Labels
 from models.losses.adversarial import WASSERSTEIN
 from models.losses.penalties import gradient_penalty
@@ -174,7 +174,7 @@ class StarGAN(Translator):
 class StarGANRecipe(Recipe[Attributed, StarGAN]):
     """How StarGAN learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_steps, or model.discriminator_adam.lr",
         "generator copies its input": "lower model.reconstruction_weight, or raise model.classification_weight",
         "colours inverted": "raise model.reconstruction_weight, or lower model.generator_adam.lr",
@@ -235,10 +235,10 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
             }
             yield Update("generator", losses)
 
-    def show(self, model: StarGAN, batch: Attributed) -> list[Shown]:
+    def show(self, model: StarGAN, batch: Attributed) -> list[Preview]:
         """Pictures as each domain, of the first few."""
         domains = range(min(len(model.domains), ROWS))
-        return [Shown(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]
+        return [Preview(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]
 
     @torch.inference_mode()
     def validate(self, model: StarGAN, batch: Attributed) -> dict[str, Tensor]:

@@ -12,8 +12,8 @@ from torch import Tensor
 from datasets.contract import Unpaired
 from datasets.errors import UserError
 from models.apply import translate_batch
-from models.contract import Shown, Translator
-from models.metrics import reconstruction
+from models.contract import Preview, Translator
+from models.metrics import reconstruction_metrics
 
 
 def two_domains(chosen: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, str]:
@@ -33,18 +33,18 @@ def two_domains(chosen: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, s
     return found[0], found[1]
 
 
-def shown(model: Translator, source: Tensor, wanted: Tensor, truth: Tensor, domain: int) -> Shown:
+def make_preview(model: Translator, source: Tensor, wanted: Tensor, truth: Tensor, domain: int) -> Preview:
     """Pictures and their translations, beside pictures of the wanted domain: each one's truth, or just the like."""
     made = translate_batch(model, source, domain)
-    return Shown(source, made, wanted) if bool(truth.all()) else Shown(source, made, real=wanted)
+    return Preview(source, made, wanted) if bool(truth.all()) else Preview(source, made, real=wanted)
 
 
-def averaged(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def average_metrics(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Figures of several directions, averaged over them."""
     return {name: torch.stack([one[name] for one in figures]).mean(dim=0) for name in figures[0]}
 
 
-def with_error(
+def add_error(
     kept: dict[str, Tensor], otherwise: Tensor, batch: Unpaired, pairs: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, Tensor]:
     """All figures, and `error`, by which the best model is kept.
@@ -57,5 +57,5 @@ def with_error(
     """
     if not bool(batch.truth.all()):
         return {"error": otherwise, **kept}
-    compared = averaged([reconstruction(made, truth) for made, truth in pairs])
+    compared = average_metrics([reconstruction_metrics(made, truth) for made, truth in pairs])
     return {"error": compared["l1"], **compared, **kept}

@@ -12,7 +12,7 @@ from PIL import Image
 from models.contract import Sampler, Translator
 from translate.experiment import Experiment, load_experiment
 from translate.folders.translated_folder import RunOptions, translate_folder
-from translate.inference.model import load_model, model_path, rebuild
+from translate.inference.model import load_model, load_network, model_path
 from translate.recipes import recipe_names, recipe_path, recipe_summary
 from translate.sampling.outputs import SampleOptions, run_samples
 from translate.sampling.sampler import load_sampler
@@ -94,7 +94,7 @@ def test_it_trains_saves_loads_and_runs(
     assert last.step == 2
     assert last.losses is not None
     assert training.figures
-    network, card = rebuild(model_path(tmp_path / "run"))
+    network, card = load_network(model_path(tmp_path / "run"))
     assert (card.step, card.trained_size, card.domains) == (2, experiment.data.size, network.domains)
     if isinstance(network, Sampler):
         label = torch.tensor([0, max(len(network.domains) - 1, 0)])

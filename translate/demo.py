@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.codecs.images import Picture, read, write
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.errors import UserError
-from datasets.pixels import Pixels, as_floats
+from datasets.pixels import Pixels, to_floats
 from translate.experiment import load_experiment
 from translate.folders.degraded_folder import degrade_folder
-from translate.folders.manifest import refuse_failures
+from translate.folders.manifest import raise_on_failure
 from translate.folders.translated_folder import translate_folder
 from translate.inference.model import load_model
 from translate.sheet import contact_sheet
@@ -63,7 +63,7 @@ def make_photographs(out: Path) -> None:
         (out / kind).mkdir(parents=True)
         for name in names:
             found = next(path for path in (folder / f"{name}.png", folder / f"{name}.jpg") if path.is_file())
-            write(Picture(read(found).pixels), out / kind / f"{name}.png")
+            write_picture(Picture(read_picture(found).pixels), out / kind / f"{name}.png")
 
 
 def train_demo(out: Path, minutes: float) -> tuple[Training, Iterator[Progress]]:
@@ -84,10 +84,12 @@ def mend(out: Path) -> Verdict:
         if problem:
             raise UserError(problem)
     model = load_model(out / "run")
-    refuse_failures(translate_folder(model, out / "noisy", out / "translated"))
+    raise_on_failure(translate_folder(model, out / "noisy", out / "translated"))
     rows, figures = [], []
     for name in UNSEEN:
-        clean, noisy, made = (read(out / kind / f"{name}.png").pixels for kind in ("unseen", "noisy", "translated"))
+        clean, noisy, made = (
+            read_picture(out / kind / f"{name}.png").pixels for kind in ("unseen", "noisy", "translated")
+        )
         filters = median(noisy), bilateral(noisy, clean)
         rows.append([noisy, *filters, made, clean])
         figures.append([psnr(pixels, clean) for pixels in (noisy, *filters, made)])
@@ -97,7 +99,7 @@ def mend(out: Path) -> Verdict:
 
 def psnr(made: Pixels, clean: Pixels) -> float:
     """In dB, over all channels."""
-    error = np.mean((as_floats(made) - as_floats(clean)) ** 2)
+    error = np.mean((to_floats(made) - to_floats(clean)) ** 2)
     return float(-10 * np.log10(error))
 
 

@@ -7,10 +7,10 @@ import yaml
 from pydantic import Field, Tag, ValidationError, model_validator
 
 from datasets.attributes import AttributesConfig
-from datasets.contract import Opened, Settings, chosen_by
+from datasets.contract import OpenedData, Settings, discriminate_by
 from datasets.errors import UserError
 from datasets.idx import IdxConfig
-from datasets.masked import InpaintingConfig
+from datasets.masked import MaskedConfig
 from datasets.paired import PairedConfig
 from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
@@ -23,7 +23,7 @@ from models.core.gan import GANConfig
 from models.core.vae import VAEConfig
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
-from models.inpainting import InpaintingConfig as InpaintingModelConfig
+from models.inpainting import InpaintingConfig
 from models.pix2pix import Pix2PixConfig
 from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
@@ -87,8 +87,8 @@ ModelUnion = Annotated[
     | Annotated[CUTConfig, Tag("cut")]
     | Annotated[StarGANConfig, Tag("stargan")]
     | Annotated[SRGANConfig, Tag("srgan")]
-    | Annotated[InpaintingModelConfig, Tag("inpainting")],
-    chosen_by("name", "pix2pix"),
+    | Annotated[InpaintingConfig, Tag("inpainting")],
+    discriminate_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[
     Annotated[PairedConfig, Tag("paired")]
@@ -98,8 +98,8 @@ DataUnion = Annotated[
     | Annotated[IdxConfig, Tag("idx")]
     | Annotated[PointsConfig, Tag("points")]
     | Annotated[SuperResolutionConfig, Tag("super-resolution")]
-    | Annotated[InpaintingConfig, Tag("inpainting")],
-    chosen_by("kind", "paired"),
+    | Annotated[MaskedConfig, Tag("inpainting")],
+    discriminate_by("kind", "paired"),
 ]
 DATA = [get_args(member)[0] for member in get_args(get_args(DataUnion)[0])]  # every kind's settings
 
@@ -139,7 +139,7 @@ class Experiment(Settings):
             raise ValueError(f"{said}, and {problem} pixels: change one of the two")
         return self
 
-    def on(self, opened: Opened) -> Self:
+    def on(self, opened: OpenedData) -> Self:
         """The experiment with what only the data could tell: the names of its domains, the size of its squares.
 
         Raises:
@@ -167,7 +167,7 @@ def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
     for override in overrides:
-        put(tree, override)
+        apply_override(tree, override)
     return parse_experiment(tree, str(path))
 
 
@@ -179,7 +179,7 @@ def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experime
     """
     tree = experiment.model_dump(mode="json")
     for override in overrides:
-        put(tree, override)
+        apply_override(tree, override)
     return parse_experiment(tree, "--set")
 
 
@@ -191,7 +191,7 @@ def parse_experiment(tree: Any, where: str) -> Experiment:
         raise UserError("; ".join(f"{where}: {_sentence(problem, tree)}" for problem in error.errors())) from None
 
 
-def put(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> None:
     """Put what `section.key=value` says into a tree of settings.
 
     Raises:

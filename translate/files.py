@@ -8,18 +8,18 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from datasets.errors import UserError
-from datasets.storage import atomic as files
+from datasets.storage import atomic
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """As `datasets.storage.atomic.replacing`, for files whose failure ends what is being done.
+def replace_file(path: Path) -> Iterator[Path]:
+    """As `datasets.storage.atomic.replace_file`, for files whose failure ends what is being done.
 
     Raises:
         UserError: The disk is full, or the folder cannot be written to.
     """
     try:
-        with files.replacing(path) as partial:
+        with atomic.replace_file(path) as partial:
             yield partial
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors do not say OSError
         reason = (isinstance(error, OSError) and error.strerror) or "the disk is full, or gave way"
@@ -28,11 +28,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
-    with replacing(path) as partial:
+    with replace_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """A fingerprint of a file's bytes."""
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: is a folder, a device or a pipe, and a file was expected")  # a pipe would block
@@ -40,7 +40,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def folder_of(names: Sequence[str], index: int) -> Path:
+def domain_folder(names: Sequence[str], index: int) -> Path:
     """The folder of one of several names; what the name of a folder cannot hold becomes a dash."""
     if not names:
         return Path()

@@ -12,12 +12,12 @@ import yaml
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from datasets.codecs.images import Picture, write
+from datasets.codecs.images import Picture, write_picture
 from datasets.errors import UserError
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from models.contract import Recipe
 from translate.experiment import MAY_CHANGE, Experiment, parse_experiment
-from translate.files import replacing, write_text
+from translate.files import replace_file, write_text
 
 
 class ResumeError(UserError):
@@ -91,7 +91,7 @@ class RunFolder:
 
     def write_state(self, state: Mapping[str, Any]) -> None:
         """Write all that a resumed training needs."""
-        with replacing(self.state) as partial:
+        with replace_file(self.state) as partial:
             torch.save(state, partial)
 
     def read_state(self, device: torch.device) -> dict[str, Any]:
@@ -135,8 +135,8 @@ class RunFolder:
     def write_sample(self, step: int, strips: Tensor) -> None:
         """Write (B, 3, H, W) preview strips, one below the other."""
         self.samples.mkdir(exist_ok=True)
-        pixels = np.concatenate([as_pixels(strip, 8) for strip in strips], axis=0)
-        write(Picture(pixels), self.samples / f"step_{step:07d}.png")
+        pixels = np.concatenate([to_pixels(strip, 8) for strip in strips], axis=0)
+        write_picture(Picture(pixels), self.samples / f"step_{step:07d}.png")
 
 
 def same_run(asked: Experiment, recorded: Experiment, path: Path) -> Experiment:

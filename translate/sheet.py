@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.codecs.images import Picture, write
-from datasets.pixels import Pixels, as_floats, resized, with_channels
+from datasets.codecs.images import Picture, write_picture
+from datasets.pixels import Pixels, convert_channels, resize, to_floats
 
 GAP = 6  # pixels between pictures
 TITLE = 26  # pixels above a column
@@ -30,10 +30,10 @@ def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path:
             top = TITLE + index * (height + GAP)
             sheet[top : top + height, left : left + row[column].shape[1]] = row[column]
         left += widths[column] + GAP
-    write(Picture(sheet), path)
+    write_picture(Picture(sheet), path)
 
 
-def tiled(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), gap: int = 2) -> Pixels:
+def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), gap: int = 2) -> Pixels:
     """Equal small pictures (H, W, C) in rows of `columns`, left to right; a title at the left of each row, if given.
 
     Pictures of fewer than 64 pixels are shown larger by a whole factor, each pixel a square.
@@ -54,7 +54,7 @@ def tiled(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), 
     return sheet
 
 
-def captioned(pixels: Pixels, captions: Sequence[str]) -> Pixels:
+def add_caption(pixels: Pixels, captions: Sequence[str]) -> Pixels:
     """A small picture (H, W, C), enlarged as by `tiled`, under lines of text, each of which is cut to its width."""
     factor = -(-VISIBLE // max(pixels.shape[:2]))
     large = pixels.repeat(factor, 0).repeat(factor, 1)
@@ -72,7 +72,7 @@ def _line(caption: str, shape: tuple[int, ...]) -> Pixels:
 
 
 def _cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:
-    colours = with_channels(as_floats(pixels), 3)
+    colours = convert_channels(to_floats(pixels), 3)
     eight_bit: NDArray[np.uint8] = (colours * 255).round().astype(np.uint8)
     width = max(1, round(pixels.shape[1] * height / pixels.shape[0]))
-    return np.asarray(resized(eight_bit, width, height), np.uint8)
+    return np.asarray(resize(eight_bit, width, height), np.uint8)

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from datasets.codecs.images import Picture, read, write
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.degradations.resampling import shrink
 from datasets.masks.drawing import Mask
-from datasets.pixels import Pixels, as_floats, as_pixels, as_tensor, with_channels
-from models.baselines.bicubic import Bicubic
-from models.metrics import enlargement, filling
-from translate.folders.manifest import refuse_failures
+from datasets.pixels import Pixels, convert_channels, to_floats, to_pixels, to_tensor
+from models.baselines.bicubic import BicubicUpscaler
+from models.metrics import hole_metrics, upscaling_metrics
+from translate.folders.manifest import raise_on_failure
 from translate.folders.translated_folder import translate_folder
 from translate.inference.model import load_model
 from translate.inpainting.masked_folder import inpaint_folder
@@ -34,20 +34,20 @@ def upscale(out: Path) -> tuple[float, float]:
     (out / "small").mkdir()
     originals = {}
     for path in sorted((out / "unseen").iterdir()):
-        pixels = read(path).pixels
+        pixels = read_picture(path).pixels
         height, width = (side // scale * scale for side in pixels.shape[:2])
-        originals[path.name] = with_channels(as_floats(pixels[:height, :width]), 3)
-        write(Picture(as_pixels(as_tensor(shrink(originals[path.name], scale)), 8)), out / "small" / path.name)
-    refuse_failures(translate_folder(model, out / "small", out / "larger"))
+        originals[path.name] = convert_channels(to_floats(pixels[:height, :width]), 3)
+        write_picture(Picture(to_pixels(to_tensor(shrink(originals[path.name], scale)), 8)), out / "small" / path.name)
+    raise_on_failure(translate_folder(model, out / "small", out / "larger"))
     rows, figures = [], []
     for name, original in originals.items():
-        small, larger = (read(out / folder / name).pixels for folder in ("small", "larger"))
-        plain = as_pixels(Bicubic(scale)(as_tensor(as_floats(small))[None])[0], 8)
-        truth = as_tensor(original)[None]
-        made = (as_tensor(as_floats(pixels))[None] for pixels in (plain, larger))
-        figures.append([float(enlargement(picture, truth, scale)["psnr_y"]) for picture in made])
+        small, larger = (read_picture(out / folder / name).pixels for folder in ("small", "larger"))
+        plain = to_pixels(BicubicUpscaler(scale)(to_tensor(to_floats(small))[None])[0], 8)
+        truth = to_tensor(original)[None]
+        made = (to_tensor(to_floats(pixels))[None] for pixels in (plain, larger))
+        figures.append([float(upscaling_metrics(picture, truth, scale)["psnr_y"]) for picture in made])
         squares = small.repeat(scale, 0).repeat(scale, 1)
-        rows.append([_middle(pixels) for pixels in (squares, plain, larger, as_pixels(truth[0], 8))])
+        rows.append([_middle(pixels) for pixels in (squares, plain, larger, to_pixels(truth[0], 8))])
     contact_sheet(rows, ["small", "bicubic", "upscaled", "original"], out / "upscaled.png")
     before, after = np.mean(figures, axis=0)
     return float(before), float(after)
@@ -58,21 +58,21 @@ def inpaint(out: Path) -> tuple[float, float]:
 
     Returns the mean PSNR in the holes, in dB, of what OpenCV's Telea makes and of what the model makes.
     """
-    originals = {path.name: read(path).pixels for path in sorted((out / "unseen").iterdir())}
+    originals = {path.name: read_picture(path).pixels for path in sorted((out / "unseen").iterdir())}
     for folder in ("damaged", "masks"):
         (out / folder).mkdir()
     holes = {}
     for name, pixels in originals.items():
         holes[name] = damage(*pixels.shape[:2])
-        write(Picture(np.where(holes[name][:, :, None], np.uint8(255), pixels)), out / "damaged" / name)
-        write(Picture(np.uint8(255) * holes[name][:, :, None]), out / "masks" / name)
+        write_picture(Picture(np.where(holes[name][:, :, None], np.uint8(255), pixels)), out / "damaged" / name)
+        write_picture(Picture(np.uint8(255) * holes[name][:, :, None]), out / "masks" / name)
     for model, folder in (("telea", "telea"), (None, "filled")):
-        refuse_failures(inpaint_folder(model, out / "damaged", out / folder, out / "masks"))
+        raise_on_failure(inpaint_folder(model, out / "damaged", out / folder, out / "masks"))
     rows, figures = [], []
     for name, pixels in originals.items():
-        damaged, plain, filled = (read(out / folder / name).pixels for folder in ("damaged", "telea", "filled"))
-        truth, hole = _as_batch(pixels), as_tensor(holes[name][:, :, None].astype(np.float32))[None].clamp(min=0)
-        figures.append([float(filling(_as_batch(made), truth, hole)["psnr_hole"]) for made in (plain, filled)])
+        damaged, plain, filled = (read_picture(out / folder / name).pixels for folder in ("damaged", "telea", "filled"))
+        truth, hole = _as_batch(pixels), to_tensor(holes[name][:, :, None].astype(np.float32))[None].clamp(min=0)
+        figures.append([float(hole_metrics(_as_batch(made), truth, hole)["psnr_hole"]) for made in (plain, filled)])
         rows.append([damaged, plain, filled, pixels])
     contact_sheet(rows, ["damaged", "Telea", "inpainted", "original"], out / "inpainted.png")
     before, after = np.mean(figures, axis=0)
@@ -90,7 +90,7 @@ def damage(height: int, width: int) -> Mask:
 
 
 def _as_batch(pixels: Pixels) -> Tensor:
-    return as_tensor(with_channels(as_floats(pixels), 3))[None]
+    return to_tensor(convert_channels(to_floats(pixels), 3))[None]
 
 
 def _middle(pixels: Pixels) -> Pixels:

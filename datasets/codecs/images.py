@@ -22,7 +22,7 @@ from datasets.codecs.encoding import recompress
 from datasets.codecs.formats import FORMAT_OF, SUFFIXES, SUFFIXES_OF, UNSUPPORTED, what_it_is
 from datasets.codecs.origin import Origin, PictureError, format_of
 from datasets.contract import Settings
-from datasets.storage.atomic import replacing
+from datasets.storage.atomic import replace_file
 
 __all__ = [
     "PIXEL_LIMIT",
@@ -33,12 +33,12 @@ __all__ = [
     "Picture",
     "PictureError",
     "SaveOptions",
-    "output_suffix",
-    "read",
+    "choose_suffix",
     "read_header",
+    "read_picture",
     "recompress",
-    "upright",
-    "write",
+    "turn_upright",
+    "write_picture",
 ]
 
 PIXEL_LIMIT = 500_000_000
@@ -145,7 +145,7 @@ def read_header(path: Path) -> Header:
             return Header(width, height, channels, depth, alpha, format_of(image), orientation)
 
 
-def read(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
+def read_picture(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
     """The picture at `path`; raises PictureError, in a sentence, for anything that cannot be read faithfully.
 
     `limit` is the most pixels that are decoded: a file of a few bytes may claim a size that fills the memory.
@@ -162,10 +162,12 @@ def read(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
             f"its name says {expected} and its content is {origin.format}: under that name it is written as {expected}"
         )
         origin = replace(origin, notes=(*origin.notes, note))
-    return Picture(upright(pixels, orientation), None if alpha is None else upright(alpha, orientation), origin)
+    return Picture(
+        turn_upright(pixels, orientation), None if alpha is None else turn_upright(alpha, orientation), origin
+    )
 
 
-def write(picture: Picture, path: Path, options: SaveOptions | None = None) -> tuple[str, ...]:
+def write_picture(picture: Picture, path: Path, options: SaveOptions | None = None) -> tuple[str, ...]:
     """Write a picture to `path`, in the format its suffix names, and return notes on what could not be kept.
 
     The file appears whole or not at all. The same picture gives the same bytes. Raises PictureError.
@@ -181,12 +183,12 @@ def write(picture: Picture, path: Path, options: SaveOptions | None = None) -> t
         pixels, origin = _fit_colour(pixels, origin, format, options, notes)
         origin = _fit_metadata(origin, picture.width, picture.height, options)
         data, more = encoding.encode(format, pixels, alpha, origin, options.quality)
-        with replacing(path, durable=False) as partial:  # a folder of thousands cannot wait for the disk each time
+        with replace_file(path, durable=False) as partial:  # a folder of thousands cannot wait for the disk each time
             partial.write_bytes(data)
     return (*notes, *more)
 
 
-def output_suffix(path: Path, options: SaveOptions) -> str:
+def choose_suffix(path: Path, options: SaveOptions) -> str:
     """The suffix of the file that `path` is written as: its own where that fits the format asked for."""
     if options.format == "keep" or FORMAT_OF.get(path.suffix.lower()) == options.format.upper():
         return path.suffix
@@ -228,7 +230,7 @@ def _opened(stream: BinaryIO) -> Iterator[Image.Image]:
         yield image
 
 
-def upright(array: Pixels, orientation: int) -> Pixels:
+def turn_upright(array: Pixels, orientation: int) -> Pixels:
     """The one place where pixels are turned: (H, W, ...) as an EXIF orientation, 1 to 8, asks."""
     if orientation > 4:
         array = array.swapaxes(0, 1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from datasets.codecs.images import recompress
 from datasets.errors import DataError
-from datasets.pixels import Floats, as_floats, with_channels
+from datasets.pixels import Floats, convert_channels, to_floats
 
 DegradationName = Literal["gray", "edges", "blur", "noise", "jpeg", "posterize"]
 
@@ -35,12 +35,12 @@ def degrade(pixels: Floats, name: DegradationName, strength: float | None, seed:
         DataError: `strength` is outside what the degradation can do.
     """
     kind = DEGRADATIONS[name]
-    result = kind.apply(pixels, checked_strength(name, strength), np.random.default_rng(seed))
+    result = kind.apply(pixels, check_strength(name, strength), np.random.default_rng(seed))
     clipped: Floats = np.clip(result, 0, 1, dtype=np.float32)
     return clipped
 
 
-def checked_strength(name: DegradationName, strength: float | None) -> float:
+def check_strength(name: DegradationName, strength: float | None) -> float:
     """The strength to use, or a sentence about why it cannot be."""
     kind = DEGRADATIONS[name]
     if strength is None:
@@ -53,13 +53,13 @@ def checked_strength(name: DegradationName, strength: float | None) -> float:
 
 
 def _gray(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
-    gray = with_channels(pixels, 1)
+    gray = convert_channels(pixels, 1)
     return gray + (strength - 1) * (gray - 0.5)
 
 
 def _edges(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
     """White lines on black: Canny's edges of the slightly blurred gray picture."""
-    gray = (with_channels(pixels, 1)[:, :, 0] * 255).round().astype(np.uint8)
+    gray = (convert_channels(pixels, 1)[:, :, 0] * 255).round().astype(np.uint8)
     lines = cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1.0), strength, 2 * strength)
     edges: Floats = lines[:, :, np.newaxis].astype(np.float32) / np.float32(255)
     return edges
@@ -76,7 +76,7 @@ def _noise(pixels: Floats, strength: float, draws: np.random.Generator) -> Float
 
 def _jpeg(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
     eight_bit = (pixels * 255).round().astype(np.uint8)
-    return as_floats(recompress(eight_bit, round(strength)))
+    return to_floats(recompress(eight_bit, round(strength)))
 
 
 def _posterize(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:

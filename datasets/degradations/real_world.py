@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from datasets.codecs.images import recompress
-from datasets.pixels import Floats, as_floats, with_channels
+from datasets.pixels import Floats, convert_channels, to_floats
 
 KERNEL_SIDES = range(7, 22, 2)
 KERNELS = ("isotropic", "anisotropic", "generalised", "generalised anisotropic", "plateau", "plateau anisotropic")
@@ -126,7 +126,7 @@ def _noise(pixels: Floats, chosen: Round, draws: np.random.Generator) -> Floats:
         shape = (*pixels.shape[:2], 1 if gray else pixels.shape[2])
         deviation = draws.uniform(*chosen.gaussian) / 255
         return np.asarray(draws.standard_normal(shape, np.float32) * np.float32(deviation), np.float32)
-    clean = np.round(np.clip(with_channels(pixels, 1) if gray else pixels, 0, 1) * 255) / 255
+    clean = np.round(np.clip(convert_channels(pixels, 1) if gray else pixels, 0, 1) * 255) / 255
     levels = 2 ** np.ceil(np.log2(len(np.unique(clean))))
     strength = draws.uniform(*chosen.poisson)
     return np.asarray((draws.poisson(clean * levels) / levels - clean) * strength, np.float32)
@@ -144,4 +144,4 @@ def _resized(pixels: Floats, height: int, width: int, interpolation: int) -> Flo
 
 def _jpeg(pixels: Floats, draws: np.random.Generator) -> Floats:
     eight_bit = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-    return as_floats(recompress(eight_bit, round(draws.uniform(*JPEG_QUALITY))))
+    return to_floats(recompress(eight_bit, round(draws.uniform(*JPEG_QUALITY))))

@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.codecs.images import PIXEL_LIMIT, Header, Picture, read, read_header, upright
+from datasets.codecs.images import PIXEL_LIMIT, Header, Picture, read_header, read_picture, turn_upright
 from datasets.codecs.origin import Origin
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask
-from datasets.pixels import Pixels, resized
+from datasets.pixels import Pixels, resize
 
 
 def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple[Mask, tuple[str, ...]]:
@@ -27,7 +27,7 @@ def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple
         PictureError: It cannot be read.
         DataError: It is a mask of another shape.
     """
-    given = read(path, limit=limit)
+    given = read_picture(path, limit=limit)
     mask = holes_in(given)
     notes = []
     width, height = picture.width, picture.height
@@ -42,7 +42,7 @@ def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple
         notes.append("the mask was turned as the picture is")
     if mask.shape != (height, width):
         notes.append(f"the mask was scaled from {mask.shape[1]}x{mask.shape[0]}")
-    return scaled(mask, width, height), tuple(notes)
+    return resize_mask(mask, width, height), tuple(notes)
 
 
 def holes_in(picture: Picture) -> Mask:
@@ -64,7 +64,7 @@ def holes_in(picture: Picture) -> Mask:
     return holes
 
 
-def transparent(picture: Picture) -> Mask | None:
+def transparency_mask(picture: Picture) -> Mask | None:
     """(H, W): which pixels of a picture can be seen through by half or more; None where it has no transparency."""
     if picture.alpha is None:
         return None
@@ -72,16 +72,16 @@ def transparent(picture: Picture) -> Mask | None:
     return see_through
 
 
-def scaled(mask: Mask, width: int, height: int) -> Mask:
+def resize_mask(mask: Mask, width: int, height: int) -> Mask:
     """(H, W) at another size: hole is what is hole by half, or a little where none would be left."""
     if mask.shape == (height, width):
         return mask
-    levels = resized(_levels(mask)[:, :, np.newaxis], width, height)[:, :, 0]
+    levels = resize(_levels(mask)[:, :, np.newaxis], width, height)[:, :, 0]
     smooth: Mask = levels > 127
     return smooth if smooth.any() else levels > 0
 
 
-def grown(mask: Mask, pixels: int) -> Mask:
+def dilate(mask: Mask, pixels: int) -> Mask:
     """(H, W) with every hole larger by so many pixels all around, at round corners."""
     if not pixels or not mask.any():
         return mask
@@ -102,7 +102,7 @@ def _fits(mask: Mask, width: int, height: int) -> bool:
 
 
 def _upright(mask: Mask, orientation: int) -> Mask:
-    turned: Mask = upright(_levels(mask), orientation) > 0
+    turned: Mask = turn_upright(_levels(mask), orientation) > 0
     return turned
 
 

@@ -33,7 +33,7 @@ class Found:
         return notes + ([f"not followed, since they are links: {self.links} folders"] if self.links else [])
 
 
-def find(root: Path, *, recurse: bool = True) -> Found:
+def find_pictures(root: Path, *, recurse: bool = True) -> Found:
     """Look through `root`; links to folders are not followed, so no loop can form.
 
     Raises:
@@ -63,14 +63,14 @@ def find(root: Path, *, recurse: bool = True) -> Found:
             else:
                 others += 1
     return Found(
-        tuple(sorted(pictures, key=natural)),
-        tuple(sorted(unsupported, key=lambda item: natural(item[0]))),
+        tuple(sorted(pictures, key=natural_key)),
+        tuple(sorted(unsupported, key=lambda item: natural_key(item[0]))),
         others,
         links,
     )
 
 
-def natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """A sort key by which `2.png` stands before `10.png`."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]

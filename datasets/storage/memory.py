@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from datasets.contract import Pictures
-from datasets.storage.image_files import held_count
+from datasets.storage.image_files import count_held_out
 
 
 class InMemory:
@@ -39,11 +39,11 @@ class InMemory:
         return Pictures(image, self.label[places])
 
 
-def rows_held_out(count: int, share: float) -> tuple[list[int], list[int]]:
+def split_rows(count: int, share: float) -> tuple[list[int], list[int]]:
     """Which rows of a table to learn from and which to hold out, in their order.
 
     As with `held_out`, a row stays on its side when rows are added below it, nearly always.
     """
     ranked = np.argsort(np.random.default_rng(0).random(count), kind="stable")
-    held = held_count(count, share)
+    held = count_held_out(count, share)
     return sorted(ranked[held:].tolist()), sorted(ranked[:held].tolist())

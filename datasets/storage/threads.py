@@ -45,7 +45,7 @@ def ordered_map(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Kept(Generic[R]):
+class BoundedCache(Generic[R]):
     """A function of an index whose results take much memory; remembers them while there is room.
 
     What does not fit any more is made anew each time: pictures are drawn in random order, so keeping

@@ -83,7 +83,7 @@ class PiecewiseLinear(nn.Module):
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, gain: float | None = 0.02) -> None:
+def initialize_weights(network: nn.Module, gain: float | None = 0.02) -> None:
     """Draw the first weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.
 
     | tensor                                         | values       |

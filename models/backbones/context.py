@@ -14,7 +14,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import initialise
+from models.backbones.blocks import initialize_weights
 
 MEAN = (117.0, 104.0, 123.0)  # of a photograph, 0 to 255: what holes are filled with at first
 SMALLEST = 4  # pixels on a side before the bottleneck
@@ -47,7 +47,7 @@ class ContextEncoder(nn.Module):
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.ConvTranspose2d(width, 3, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1) / 127.5 - 1, persistent=False)
-        initialise(self)
+        initialize_weights(self)
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
         """Make the picture again, the hole with it; what the picture holds in it does not count."""
@@ -65,7 +65,7 @@ class ContextDiscriminator(nn.Module):
             norm = [nn.BatchNorm2d(given)] if level else []
             layers += [nn.Conv2d(taken, given, 4, 2, 1), *norm, nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, SMALLEST))
-        initialise(self)
+        initialize_weights(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Judge (B, channels, size, size)."""

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, initialise, normalisation
+from models.backbones.blocks import Norm, initialize_weights, normalisation
 
 SMALLEST, LARGEST = 4, 7  # pixels on a side at which halving ends by itself
 
@@ -75,7 +75,7 @@ class ConvEncoder(nn.Module):
             ]
         self.trunk = nn.Sequential(*modules)
         self.head = nn.Conv2d(widths[-1], outputs, left, bias=False)
-        initialise(self, gain=None if norm == "none" else 0.02)
+        initialize_weights(self, gain=None if norm == "none" else 0.02)
 
     def features(self, image: Tensor, label: Tensor) -> Tensor:
         """What the head is given, (B, features)."""
@@ -135,7 +135,7 @@ class ConvGenerator(nn.Module):
             ]
         modules.append(nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1, bias=False))
         self.layers = nn.Sequential(*modules)
-        initialise(self, gain=None if norm == "none" else 0.02)
+        initialize_weights(self, gain=None if norm == "none" else 0.02)
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:
         """Pictures, (B, channels, size, size)."""

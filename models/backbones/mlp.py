@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.blocks import initialise, needs_bias
+from models.backbones.blocks import initialize_weights, needs_bias
 
 Activation = Literal["relu", "leaky-relu", "tanh", "maxout"]
 VectorNorm = Literal["batch", "none"]
@@ -142,4 +142,4 @@ class MLPGenerator(nn.Module):
 def initialise_or_keep(network: nn.Module, gain: float | None) -> None:
     """Draw weights from N(0, gain²), or keep what torch drew: U(-1/√fan-in, 1/√fan-in)."""
     if gain is not None:
-        initialise(network, gain)
+        initialize_weights(network, gain)

@@ -12,7 +12,7 @@ Differs from the paper:
 
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, initialise, needs_bias, normalisation, normalise_spectrally
+from models.backbones.blocks import Norm, initialize_weights, needs_bias, normalisation, normalise_spectrally
 
 
 class PatchDiscriminator(nn.Module):
@@ -45,7 +45,7 @@ class PatchDiscriminator(nn.Module):
         # The two of stride 1 take a pixel each, and no norm may be left with a single one.
         self.minimum = 3 * 2**layers if layers else 2
         self.layers = _patches(channels, layers, width, norm) if layers else _pixels(channels, width, norm)
-        initialise(self)
+        initialize_weights(self)
         if spectral:
             normalise_spectrally(self)
 
@@ -101,7 +101,7 @@ class SNPatchDiscriminator(nn.Module):
             modules += [nn.Conv2d(taken, given, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
             taken = given
         self.layers = nn.Sequential(*modules)
-        initialise(self, gain=None)
+        initialize_weights(self, gain=None)
         normalise_spectrally(self)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ Differs from the paper:
 
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, Upsampling, initialise, needs_bias, normalisation, upsample
+from models.backbones.blocks import Norm, Upsampling, initialize_weights, needs_bias, normalisation, upsample
 
 
 class ResNetGenerator(nn.Module):
@@ -75,7 +75,7 @@ class ResNetGenerator(nn.Module):
             _reflected(width, channels_out, kernel=7, bias=True),
             nn.Tanh(),
         )
-        initialise(self)
+        initialize_weights(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (B, channels_in, H, W), H and W multiples of `multiple` and at least `minimum`."""

@@ -14,7 +14,7 @@ Differs from the paper:
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, Upsampling, initialise, needs_bias, normalisation, upsample
+from models.backbones.blocks import Norm, Upsampling, initialize_weights, needs_bias, normalisation, upsample
 
 
 class UNet(nn.Module):
@@ -81,7 +81,7 @@ class UNet(nn.Module):
             )
             for level in reversed(range(depth))
         )
-        initialise(self, gain=None if norm == "none" else 0.02)
+        initialize_weights(self, gain=None if norm == "none" else 0.02)
 
     def forward(self, image: Tensor) -> Tensor:
         """Translate (B, channels_in, H, W), H and W multiples of `multiple`."""

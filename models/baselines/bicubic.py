@@ -13,7 +13,7 @@ from models.contract import Translator
 REACH = 2  # input pixels that the kernel looks around
 
 
-class Bicubic(Translator):
+class BicubicUpscaler(Translator):
     """Enlarges by `scale`, and learns nothing."""
 
     def __init__(self, scale: int) -> None:

@@ -23,11 +23,11 @@ from pydantic import Field, Tag, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Pictures, Settings, chosen_by
-from models.apply import as_shipped, translate_batch
-from models.contract import Adam, Ailment, Recipe, Shown, Translator, Trunk, Update
+from datasets.contract import Pictures, Settings, discriminate_by
+from models.apply import evaluating, translate_batch
+from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
 from models.losses.likelihood import cross_entropy, from_zero, squared_error
-from models.metrics import reconstruction
+from models.metrics import reconstruction_metrics
 from models.networks.bodies import BodyConfig, MLPBody
 
 
@@ -80,7 +80,7 @@ Corruption = Annotated[
     | Annotated[Masking, Tag("masking")]
     | Annotated[SaltAndPepper, Tag("salt-and-pepper")]
     | Annotated[GaussianNoise, Tag("gaussian")],
-    chosen_by("kind", "none"),
+    discriminate_by("kind", "none"),
 ]
 
 
@@ -117,7 +117,7 @@ class L1Sparse(Settings):
 
 Sparsity = Annotated[
     Annotated[Dense, Tag("none")] | Annotated[KSparse, Tag("k-sparse")] | Annotated[L1Sparse, Tag("l1")],
-    chosen_by("kind", "none"),
+    discriminate_by("kind", "none"),
 ]
 
 
@@ -214,7 +214,7 @@ class Autoencoder(Translator):
 class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
     """How an autoencoder learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "generator copies its input": "train for longer, or set model.corruption to what the pictures suffer from",
         "colours inverted": "lower model.adam.lr",
         "diversity lost": "raise model.latent or model.sparsity.k, or lower model.sparsity.weight or model.adam.lr",
@@ -249,19 +249,22 @@ class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
             losses["sparsity"] = sparsity.weight * code.float().abs().sum(1).mean()
         yield Update("autoencoder", losses, {} if isinstance(sparsity, Dense) else {"active": active(code).mean()})
 
-    def show(self, model: Autoencoder, batch: Pictures) -> list[Shown]:
+    def show(self, model: Autoencoder, batch: Pictures) -> list[Preview]:
         """Reconstructions beside their originals, and before them, where there is corruption, what they are made of."""
         if isinstance(self.config.corruption, NoCorruption):
-            return [Shown(None, translate_batch(model, batch.image), batch.image)]
+            return [Preview(None, translate_batch(model, batch.image), batch.image)]
         corrupted = self.config.corruption.apply(batch.image)
-        return [Shown(corrupted, translate_batch(model, corrupted), batch.image)]
+        return [Preview(corrupted, translate_batch(model, corrupted), batch.image)]
 
     def validate(self, model: Autoencoder, batch: Pictures) -> dict[str, Tensor]:
         """The trained `error` of corrupted pictures, how close they come to clean ones, and how sparse codes are."""
-        with as_shipped(model):
+        with evaluating(model):
             code = model.encode(self.config.corruption.apply(batch.image))
             raw = model.raw(code)
-            figures = {"error": self.distance(raw, batch.image), **reconstruction(model.picture(raw), batch.image)}
+            figures = {
+                "error": self.distance(raw, batch.image),
+                **reconstruction_metrics(model.picture(raw), batch.image),
+            }
             return figures if isinstance(self.config.sparsity, Dense) else {**figures, "active": active(code)}
 
 

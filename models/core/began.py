@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
-from models.contract import Adam, Ailment, Recipe, Shown, Update
-from models.core.gan import GAN, GANConfig, judge_samples, show_samples
+from models.contract import Adam, FailureMode, Preview, Recipe, Update
+from models.core.gan import GAN, GANConfig, sample_metrics, show_samples
 from models.networks.bodies import BodyConfig, DCGANBody
 
 
@@ -93,7 +93,7 @@ class Autoencoder(nn.Module):
 class BEGANRecipe(Recipe[Pictures, GAN]):
     """How BEGAN learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "diversity lost": "raise model.diversity, or lower model.generator_adam.lr",
     }
     figure = "energy"
@@ -135,10 +135,10 @@ class BEGANRecipe(Recipe[Pictures, GAN]):
 
         self.balance.add_(self.config.balance_rate * equilibrium).clamp_(0, 1)
 
-    def show(self, model: GAN, batch: Pictures) -> list[Shown]:
+    def show(self, model: GAN, batch: Pictures) -> list[Preview]:
         """Samples; of points, a scatter plot."""
         return show_samples(model, batch)
 
     def validate(self, model: GAN, batch: Pictures) -> dict[str, Tensor]:
         """How far as many pictures are from these as a whole."""
-        return judge_samples(model, batch)
+        return sample_metrics(model, batch)

@@ -35,9 +35,9 @@ from datasets.contract import Pictures, Settings
 from datasets.errors import DataError, UserError
 from models.apply import generate_batch
 from models.backbones.blocks import clamp_spectrally, normalise_spectrally
-from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Trunk, Update, due
+from models.contract import Adam, FailureMode, Preview, Recipe, Sampler, Trunk, Update, due
 from models.core.points import is_points, scatter
-from models.losses.adversarial import ADVERSARIAL, AdversarialName, relativistic, share_right
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
 from models.losses.penalties import dragan, gradient_penalty, r1
 from models.metrics import energy
 from models.networks.bodies import BodyConfig, DCGANBody
@@ -136,7 +136,7 @@ class GAN(Sampler):
 class GANRecipe(Recipe[Pictures, GAN]):
     """How a GAN learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or set model.spectral=norm or model.r1_weight",
         "diversity lost": "raise training.batch_size, set model.relativistic or model.r1_weight, or try another "
         "model.adversarial",
@@ -173,7 +173,7 @@ class GANRecipe(Recipe[Pictures, GAN]):
         real_scores, fake_scores = self.judge(batch.image, batch.label), self.judge(fake.detach(), batch.label)
         losses = {"adversarial": self.adversarial.discriminator(*self.compared(real_scores, fake_scores))}
         losses |= self.penalties(batch, fake.detach())
-        yield Update("discriminator", losses, {"right": share_right(real_scores, fake_scores)})
+        yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
         self.clip()
 
         if generator_moves:
@@ -231,22 +231,22 @@ class GANRecipe(Recipe[Pictures, GAN]):
         made: Tensor = self.discriminator.features(fake, batch.label).float().mean(0)
         return (real - made).square().sum()
 
-    def show(self, model: GAN, batch: Pictures) -> list[Shown]:
+    def show(self, model: GAN, batch: Pictures) -> list[Preview]:
         """Pictures of the batch's labels; of points, a scatter plot of a thousand."""
         return show_samples(model, batch)
 
     def validate(self, model: GAN, batch: Pictures) -> dict[str, Tensor]:
         """How far as many pictures, of the same labels, are from these as a whole."""
-        return judge_samples(model, batch)
+        return sample_metrics(model, batch)
 
 
-def show_samples(model: Sampler, batch: Pictures) -> list[Shown]:
+def show_samples(model: Sampler, batch: Pictures) -> list[Preview]:
     """As many pictures as a batch has, of its labels; of points, a scatter plot of a thousand."""
     if is_points(batch.image):
-        return [Shown(None, scatter(generate_batch(model, model.draw(1000), batch.label.new_zeros(1000))))]
-    return [Shown(None, generate_batch(model, model.draw(len(batch.image)), batch.label), real=batch.image)]
+        return [Preview(None, scatter(generate_batch(model, model.draw(1000), batch.label.new_zeros(1000))))]
+    return [Preview(None, generate_batch(model, model.draw(len(batch.image)), batch.label), real=batch.image)]
 
 
-def judge_samples(model: Sampler, batch: Pictures) -> dict[str, Tensor]:
+def sample_metrics(model: Sampler, batch: Pictures) -> dict[str, Tensor]:
     """How far as many pictures as a batch has, of its labels, are from it as a whole."""
     return {"energy": energy(generate_batch(model, model.draw(len(batch.image)), batch.label), batch.image)}

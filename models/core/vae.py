@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings
-from models.apply import as_shipped, generate_batch, translate_batch
-from models.contract import Adam, Ailment, Recipe, Sampler, Shown, Translator, Trunk, Update
+from models.apply import evaluating, generate_batch, translate_batch
+from models.contract import Adam, FailureMode, Preview, Recipe, Sampler, Translator, Trunk, Update
 from models.losses.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
 from models.networks.bodies import BodyConfig, MLPBody
 
@@ -139,7 +139,7 @@ class VAE(Translator, Sampler):
 class VAERecipe(Recipe[Pictures, VAE]):
     """How a VAE learns."""
 
-    remedies: ClassVar[dict[Ailment, str]] = {
+    remedies: ClassVar[dict[FailureMode, str]] = {
         "colours inverted": "lower model.adam.lr",
         "diversity lost": "lower model.beta, raise model.latent, or lower model.adam.lr",
     }
@@ -168,12 +168,12 @@ class VAERecipe(Recipe[Pictures, VAE]):
         losses = {"reconstruction": reconstruction, "kl": self.config.beta * kl}
         yield Update("vae", losses, {"nll_bound": reconstruction + kl})
 
-    def show(self, model: VAE, batch: Pictures) -> list[Shown]:
+    def show(self, model: VAE, batch: Pictures) -> list[Preview]:
         """Reconstructions beside their originals, and pictures from the prior."""
         made = generate_batch(model, model.draw(len(batch.image)), batch.label)
         return [
-            Shown(None, translate_batch(model, batch.image), batch.image),
-            Shown(None, made, real=batch.image),
+            Preview(None, translate_batch(model, batch.image), batch.image),
+            Preview(None, made, real=batch.image),
         ]
 
     def validate(self, model: VAE, batch: Pictures) -> dict[str, Tensor]:
@@ -182,7 +182,7 @@ class VAERecipe(Recipe[Pictures, VAE]):
         `nll_bound` is -ELBO, the sum of `reconstruction` and `kl`; `iwae_bound` is -log of the mean importance weight,
         in expectation at most as large, and nearer to -log p(x).
         """
-        with as_shipped(model):
+        with evaluating(model):
             reconstruction, kl, log_weights = model.evidence(batch.image, self.config.importance_samples)
             return {
                 "nll_bound": reconstruction + kl,

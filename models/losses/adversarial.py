@@ -92,6 +92,6 @@ def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real - _mean(fake), fake - _mean(real)
 
 
-def share_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def fraction_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
     """How often a discriminator rates the real patch above the fake one beside it; 0.5 is chance."""
     return (real_scores > fake_scores).float().mean()

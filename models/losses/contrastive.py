@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.blocks import initialise
+from models.backbones.blocks import initialize_weights
 
 
 class PatchHeads(nn.Module):
@@ -30,7 +30,7 @@ class PatchHeads(nn.Module):
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(count, width), nn.ReLU(inplace=True), nn.Linear(width, width)) for count in channels
         )
-        initialise(self)
+        initialize_weights(self)
 
     def forward(self, layers: Sequence[Tensor], places: Sequence[Tensor]) -> list[Tensor]:
         """Of each (B, C, H, W) layer the directions at its n places, (B, n, width), of length 1."""

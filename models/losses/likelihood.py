@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from pydantic import Field, Tag
 from torch import Tensor, nn
 
-from datasets.contract import Settings, chosen_by
+from datasets.contract import Settings, discriminate_by
 
 FIRST_DEVIATION = 0.5  # of a deviation that is learned, on the scale [0, 1]
 
@@ -104,6 +104,6 @@ class Gaussian(Settings):
 
 
 LikelihoodConfig = Annotated[
-    Annotated[Bernoulli, Tag("bernoulli")] | Annotated[Gaussian, Tag("gaussian")], chosen_by("name", "bernoulli")
+    Annotated[Bernoulli, Tag("bernoulli")] | Annotated[Gaussian, Tag("gaussian")], discriminate_by("name", "bernoulli")
 ]
 Likelihood = BernoulliPixels | GaussianPixels

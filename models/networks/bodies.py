@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Tag, model_validator
 
-from datasets.contract import Settings, chosen_by
+from datasets.contract import Settings, discriminate_by
 from datasets.errors import UserError
 from models.backbones.blocks import Norm
 from models.backbones.dcgan import LARGEST, SMALLEST, ConvEncoder, ConvGenerator, halvings
@@ -121,7 +121,7 @@ class ResNetBody(Settings):
 
 BodyConfig = Annotated[
     Annotated[MLPBody, Tag("mlp")] | Annotated[DCGANBody, Tag("dcgan")] | Annotated[ResNetBody, Tag("resnet")],
-    chosen_by("name", "dcgan"),
+    discriminate_by("name", "dcgan"),
 ]
 
 

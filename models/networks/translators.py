@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Tag
 
-from datasets.contract import Settings, chosen_by
+from datasets.contract import Settings, discriminate_by
 from models.backbones.blocks import Norm, Upsampling
 from models.backbones.context import ContextDiscriminator, ContextEncoder
 from models.backbones.deepfill import DeepFill
@@ -80,11 +80,11 @@ class ResNetConfig(Settings):
 
 
 GeneratorConfig = Annotated[
-    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], chosen_by("name", "unet")
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], discriminate_by("name", "unet")
 ]
 # The same choice, for models in which a section without a name means the ResNet.
 ResidualGeneratorConfig = Annotated[
-    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], chosen_by("name", "resnet")
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], discriminate_by("name", "resnet")
 ]
 
 
@@ -157,11 +157,11 @@ class CompactConfig(Settings):
         return CompactChain(scale, depth=self.depth, width=self.width)
 
 
-EnlargerConfig = Annotated[
+UpscalerConfig = Annotated[
     Annotated[SRResNetConfig, Tag("srresnet")]
     | Annotated[RRDBConfig, Tag("rrdb")]
     | Annotated[CompactConfig, Tag("compact")],
-    chosen_by("name", "srresnet"),
+    discriminate_by("name", "srresnet"),
 ]
 
 
@@ -253,7 +253,7 @@ InpainterConfig = Annotated[
     | Annotated[GatedConfig, Tag("gated")]
     | Annotated[PartialConfig, Tag("partial")]
     | Annotated[ContextConfig, Tag("context")],
-    chosen_by("name", "deepfill"),
+    discriminate_by("name", "deepfill"),
 ]
 
 
@@ -273,7 +273,7 @@ class SNPatchConfig(Settings):
         return SNPatchDiscriminator(channels, layers=self.layers, width=self.width)
 
 
-class ContextJudgeConfig(Settings):
+class ContextDiscriminatorConfig(Settings):
     """The discriminator of the context encoder, which judges whole squares of one size."""
 
     name: Literal["context"] = "context"
@@ -289,7 +289,7 @@ class ContextJudgeConfig(Settings):
         return ContextDiscriminator(channels, self.size, width=self.width)
 
 
-InpaintingJudgeConfig = Annotated[
-    Annotated[SNPatchConfig, Tag("sn-patch")] | Annotated[ContextJudgeConfig, Tag("context")],
-    chosen_by("name", "sn-patch"),
+InpaintingDiscriminatorConfig = Annotated[
+    Annotated[SNPatchConfig, Tag("sn-patch")] | Annotated[ContextDiscriminatorConfig, Tag("context")],
+    discriminate_by("name", "sn-patch"),
 ]

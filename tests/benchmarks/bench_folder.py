@@ -20,15 +20,15 @@ import torch
 from measure import HEAD, commit, compare
 from peers_way import peers_folder
 
-from datasets.codecs.images import Picture, read, write
-from datasets.pixels import with_shorter_side
-from datasets.storage.listing import find
+from datasets.codecs.images import Picture, read_picture, write_picture
+from datasets.pixels import resize_shorter_side
+from datasets.storage.listing import find_pictures
 from models.contract import Translator
 from models.networks.translators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
 from translate.experiment import parse_experiment
 from translate.folders.translated_folder import RunOptions, translate_folder
-from translate.inference.conversion import as_input
+from translate.inference.conversion import to_input
 from translate.inference.model import Card, LoadedModel, load_model, save_model
 from translate.inference.precision import layout_speeds
 
@@ -39,11 +39,11 @@ ROUNDS = 3
 def squares(photos: Path, folder: Path) -> None:
     """Write PICTURES different squares of 256 pixels as JPEG."""
     folder.mkdir()
-    sources = [read(photos / name).pixels for name in find(photos).pictures[:PICTURES]]
+    sources = [read_picture(photos / name).pixels for name in find_pictures(photos).pictures[:PICTURES]]
     for index in range(PICTURES):
-        pixels = with_shorter_side(sources[index % len(sources)], 256 + 16 * (index // len(sources)))
+        pixels = resize_shorter_side(sources[index % len(sources)], 256 + 16 * (index // len(sources)))
         top, left = (pixels.shape[0] - 256) // 2, (pixels.shape[1] - 256) // 2
-        write(Picture(pixels[top : top + 256, left : left + 256].copy()), folder / f"{index:03d}.jpg")
+        write_picture(Picture(pixels[top : top + 256, left : left + 256].copy()), folder / f"{index:03d}.jpg")
 
 
 def untrained(config: Pix2PixConfig, folder: Path) -> LoadedModel:
@@ -67,7 +67,9 @@ def added_by_files(model: LoadedModel, folder: Path, out: Path) -> str:
 
     Forward passes have all threads for one batch; the pipeline is as it is for whoever asks for nothing.
     """
-    images = torch.stack([as_input(read(folder / name), model.translator) for name in find(folder).pictures])
+    images = torch.stack(
+        [to_input(read_picture(folder / name), model.translator) for name in find_pictures(folder).pictures]
+    )
 
     def forwards(batch: int) -> float:
         began = time.perf_counter()

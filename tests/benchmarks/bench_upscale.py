@@ -14,10 +14,10 @@ import torch
 from bench_folder import added_by_files
 from measure import commit, compare
 
-from datasets.codecs.images import Picture, read, write
-from datasets.pixels import Pixels, resized
+from datasets.codecs.images import Picture, read_picture, write_picture
+from datasets.pixels import Pixels, resize
 from translate.folders.translated_folder import translate_folder
-from translate.inference.conversion import as_input
+from translate.inference.conversion import to_input
 from translate.inference.model import load_model
 
 FRAMES = 24
@@ -29,7 +29,7 @@ TILE = 392  # what `auto` takes for a network that sees 14 pixels far, were pict
 def main(photo: Path) -> None:
     """Print all figures."""
     torch.set_num_threads(2)
-    pixels = read(photo).pixels
+    pixels = read_picture(photo).pixels
     if len(sys.argv) > 2:
         return large(pixels)
     print(f"commit {commit()}\n\n| what | pipeline | bare forward passes | added |\n|---|---|---|---|")
@@ -40,9 +40,9 @@ def main(photo: Path) -> None:
             place.mkdir()
             for index in range(FRAMES):
                 part = pixels[8 * index : 8 * index + 1080, 8 * index : 8 * index + 1920]
-                write(Picture(resized(part, 480, 270)), place / f"{index:02}.{suffix}")
+                write_picture(Picture(resize(part, 480, 270)), place / f"{index:02}.{suffix}")
             print(suffix, added_by_files(model, place, Path(folder, "out")), flush=True)
-    image = as_input(Picture(resized(pixels, *TILED)), model.translator)[None]
+    image = to_input(Picture(resize(pixels, *TILED)), model.translator)[None]
     for precision in ("fp32", "bf16"):
         print(
             compare(
@@ -60,7 +60,7 @@ def large(pixels: Pixels) -> None:
     """A photograph of 24 megapixels, enlarged twice in this process: its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "large.jpg")
-        write(Picture(resized(pixels, 6000, 4000)), place)
+        write_picture(Picture(resize(pixels, 6000, 4000)), place)
         model = load_model("upscale-x2", precision="bf16", threads=2)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         assert all(outcome.status == "ok" for outcome in translate_folder(model, place, Path(folder, "out")))

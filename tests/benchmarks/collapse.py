@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets.codecs.images import Picture, write
+from datasets.codecs.images import Picture, write_picture
 from datasets.contract import Pictures, seed_of
 from datasets.mixtures import MIXTURES, Mixture
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from datasets.storage.memory import InMemory
 from models.apply import generate_batch
 from models.contract import Adam, Sampler
@@ -38,7 +38,7 @@ from models.core.points import scatter
 from models.networks.bodies import MLPBody
 from translate.experiment import TrainingConfig
 from translate.hardware import choose_numerics
-from translate.training.batches import Order, feed
+from translate.training.batches import Order, load_batches
 from translate.training.processes import World
 from translate.training.trainer import Trainer
 
@@ -120,7 +120,7 @@ def train(row: Row, mixture: Mixture, seed: int) -> tuple[NDArray[np.float32], d
     trainer: Trainer[Pictures] = Trainer(row.config().recipe(), config, numerics, world)
     points = torch.from_numpy(mixture.draw(row.points, seed))[:, :, None, None]
     data = InMemory(points, torch.zeros(len(points), dtype=torch.int64), [""] * len(points))
-    batches = feed(data, Order(len(data), seed, 0, row.batch, 1, 0, 1), 0, 1)
+    batches = load_batches(data, Order(len(data), seed, 0, row.batch, 1, 0, 1), 0, 1)
     began = time.perf_counter()
     while trainer.step < row.steps:
         trainer.advance(next(batches))
@@ -176,7 +176,7 @@ def show(folder: Path) -> None:
         names = [name for name in [*ROWS, FULL_NAME] if any(line["name"] == name for line in runs)]
         strips = [_strip(folder, data, name, reach) for name in names]
         if strips:
-            write(Picture(np.concatenate(strips)), folder / f"{data}.png")
+            write_picture(Picture(np.concatenate(strips)), folder / f"{data}.png")
             print(f"{folder / data}.png, from above: {', '.join(names)}")
 
 
@@ -198,7 +198,7 @@ def _strip(folder: Path, data: str, name: str, reach: float) -> NDArray[Any]:
     for seed in range(SEEDS):
         path = folder / "samples" / f"{data} {seed} {name}.npy"
         points = torch.from_numpy(np.load(path)) if path.is_file() else torch.empty(0, 2)
-        plots.append(np.pad(as_pixels(scatter(points[:, :, None, None], reach)[0], 8), ((0, 4), (0, 4), (0, 0))))
+        plots.append(np.pad(to_pixels(scatter(points[:, :, None, None], reach)[0], 8), ((0, 4), (0, 4), (0, 0))))
     return np.concatenate(plots, axis=1)
 
 

@@ -18,11 +18,11 @@ import numpy as np
 import skimage.data
 import torch
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.masks.drawing import Mask, MaskName, draw_mask
-from datasets.pixels import Pixels, as_floats, as_pixels, as_tensor, opaque, with_channels, with_shorter_side
-from datasets.storage.image_files import held_out, usable
-from models.metrics import filling
+from datasets.pixels import Pixels, convert_channels, drop_alpha, resize_shorter_side, to_floats, to_pixels, to_tensor
+from datasets.storage.image_files import find_usable, split_held_out
+from models.metrics import hole_metrics
 from translate.inference.model import load_model
 from translate.sheet import contact_sheet
 
@@ -36,7 +36,7 @@ Filler = Callable[[Pixels, Mask], Pixels]
 
 def squares(pixels: Pixels) -> list[Pixels]:
     """All whole squares of a picture, from its upper left corner on."""
-    pixels = with_shorter_side(pixels, min(SHORTER, *pixels.shape[:2]))
+    pixels = resize_shorter_side(pixels, min(SHORTER, *pixels.shape[:2]))
     rows, columns = (side // SIDE for side in pixels.shape[:2])
     places = [(SIDE * row, SIDE * column) for row in range(rows) for column in range(columns)]
     return [pixels[top : top + SIDE, left : left + SIDE] for top, left in places]
@@ -44,8 +44,8 @@ def squares(pixels: Pixels) -> list[Pixels]:
 
 def held(folder: Path) -> dict[str, list[Pixels]]:
     """Squares of pictures that were not learned from, by what they are of; of a texture, one."""
-    files = held_out(usable(folder, decode=False)[0], 0.12)[1]
-    cut = {file.name: squares(colours(opaque(read(file.path)))) for file in files}
+    files = split_held_out(find_usable(folder, decode=False)[0], 0.12)[1]
+    cut = {file.name: squares(colours(drop_alpha(read_picture(file.path)))) for file in files}
     photographs = [getattr(skimage.data, name)() for name in PHOTOGRAPHS]
     photographs = [picture[0] if isinstance(picture, tuple) else picture for picture in photographs]
     return {
@@ -57,7 +57,7 @@ def held(folder: Path) -> dict[str, list[Pixels]]:
 
 def colours(pixels: Pixels) -> Pixels:
     """Eight bit, RGB."""
-    return (with_channels(as_floats(pixels), 3) * 255).round().astype(np.uint8)
+    return (convert_channels(to_floats(pixels), 3) * 255).round().astype(np.uint8)
 
 
 def opencv(method: int) -> Filler:
@@ -70,16 +70,16 @@ def learned(model: str) -> Filler:
     loaded = load_model(Path(model), device="cpu", precision="bf16")
 
     def fill(pixels: Pixels, mask: Mask) -> Pixels:
-        given = torch.cat([as_tensor(as_floats(pixels)), torch.from_numpy(mask[None].astype(np.float32))])
-        return as_pixels(loaded.run(given[None])[0], 8)
+        given = torch.cat([to_tensor(to_floats(pixels)), torch.from_numpy(mask[None].astype(np.float32))])
+        return to_pixels(loaded.run(given[None])[0], 8)
 
     return fill
 
 
 def figures(made: Pixels, truth: Pixels, mask: Mask) -> np.ndarray:
     """PSNR, SSIM and L1 in the hole."""
-    tensors = (as_tensor(as_floats(pixels))[None] for pixels in (made, truth))
-    found = filling(*tensors, torch.from_numpy(mask[None, None].astype(np.float32)))
+    tensors = (to_tensor(to_floats(pixels))[None] for pixels in (made, truth))
+    found = hole_metrics(*tensors, torch.from_numpy(mask[None, None].astype(np.float32)))
     return np.array([float(found[name]) for name in ("psnr_hole", "ssim_hole", "l1_hole")])
 
 

@@ -19,7 +19,7 @@ from datasets.idx import IdxConfig
 from datasets.storage.memory import InMemory
 from models.apply import generate_batch
 from models.contract import Sampler
-from translate.inference.model import model_path, rebuild
+from translate.inference.model import load_network, model_path
 
 EPOCHS, BATCH = 3, 128
 
@@ -50,7 +50,7 @@ def said(network: nn.Sequential, images: Tensor) -> Tensor:
 
 def main() -> None:
     torch.manual_seed(0)
-    model, card = rebuild(model_path(sys.argv[1]))
+    model, card = load_network(model_path(sys.argv[1]))
     assert isinstance(model, Sampler)
     count = int(sys.argv[3]) if sys.argv[3:] else 200
     data = IdxConfig(size=model.size, domains=model.domains).open(Path(sys.argv[2]))

@@ -17,15 +17,15 @@ from measure import commit
 from torch import Tensor
 
 from datasets.idx import IdxConfig
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from translate.inpainting import gan_search as semantic
-from translate.inpainting.fill import Filler
+from translate.inpainting.fill import Inpainter
 from translate.inpainting.inpainters import classical
 from translate.sampling.sampler import load_sampler
 from translate.sheet import contact_sheet
 
 
-def filled(filler: Filler, images: Tensor, hole: Tensor, name: str) -> Tensor:
+def filled(filler: Inpainter, images: Tensor, hole: Tensor, name: str) -> Tensor:
     began = time.perf_counter()
     made = torch.stack([filler.fill(image.expand(filler.channels, -1, -1), hole, 8)[:1] for image in images])
     seconds = (time.perf_counter() - began) / len(images)
@@ -49,7 +49,7 @@ def main() -> None:
             semantic.PRIOR_WEIGHT = weight
             name = f"{kind} {weight}"
             columns[name] = filled(semantic.semantic(loaded, place), images, hole, name)
-    rows = [[as_pixels(column[index], 8) for column in columns.values()] for index in range(count)]
+    rows = [[to_pixels(column[index], 8) for column in columns.values()] for index in range(count)]
     contact_sheet(rows, list(columns), sheet, height=128)
     print(f"at {commit()}")
 

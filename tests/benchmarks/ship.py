@@ -10,7 +10,7 @@ it learned from is always what `photographs.py` gathers.
 import sys
 from pathlib import Path
 
-from translate.inference.model import rebuild, save_model
+from translate.inference.model import load_network, save_model
 from translate.inference.shipped import pretrained_folder
 
 LICENCE = "CC-BY-SA-4.0"
@@ -38,7 +38,7 @@ animals, water, wood and walls; hardly any people and no text, so these are done
 
 def main(run: Path, name: str, commit: str, command: str, figures: str) -> None:
     """Write the weights and the card."""
-    network, card = rebuild(run / "best.safetensors")
+    network, card = load_network(run / "best.safetensors")
     place = pretrained_folder() / f"{name}.safetensors"
     place.parent.mkdir(exist_ok=True)
     save_model(place, network, card.model_copy(update={"licence": LICENCE}))

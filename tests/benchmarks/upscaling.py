@@ -19,14 +19,14 @@ import torch
 from measure import commit
 from torch import Tensor
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.contract import Paired, seed_of
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
-from datasets.pixels import as_floats, as_pixels, as_tensor
+from datasets.pixels import to_floats, to_pixels, to_tensor
 from datasets.super_resolution import RealWorld, SuperResolutionConfig
-from models.baselines.bicubic import Bicubic
-from models.metrics import enlargement
+from models.baselines.bicubic import BicubicUpscaler
+from models.metrics import upscaling_metrics
 from translate.inference.model import LoadedModel, load_model
 from translate.sheet import contact_sheet
 
@@ -57,12 +57,12 @@ def photographs(data: SuperResolutionConfig) -> Iterator[Paired]:
     """scikit-image's, made small as `data` has it, and as they are."""
     for index, name in enumerate(PHOTOGRAPHS):
         folder = Path(skimage.__file__).parent / "data"
-        pixels = read(next(folder.glob(f"{name}.*g"))).pixels
+        pixels = read_picture(next(folder.glob(f"{name}.*g"))).pixels
         height, width = (side // data.scale * data.scale for side in pixels.shape[:2])
-        large = as_floats(pixels[:height, :width])
+        large = to_floats(pixels[:height, :width])
         bad = isinstance(data.small, RealWorld)
         small = degrade_twice(large, data.scale, seed_of(index)) if bad else rounded(shrink(large, data.scale))
-        yield Paired(as_tensor(small), as_tensor(large))
+        yield Paired(to_tensor(small), to_tensor(large))
 
 
 def rounded(pixels: np.ndarray) -> np.ndarray:
@@ -76,14 +76,14 @@ def judged(model: LoadedModel, pairs: Iterator[Paired]) -> str:
     scale = model.translator.scale
     for small, large in pairs:
         figures.append(y_of(model.run(small[None]), large, scale))
-        plain.append(y_of(Bicubic(scale)(small[None]), large, scale))
+        plain.append(y_of(BicubicUpscaler(scale)(small[None]), large, scale))
     (psnr, ssim), (psnr_before, ssim_before) = np.mean(figures, axis=0), np.mean(plain, axis=0)
     return f"{psnr:.2f} | {ssim:.4f} | {psnr_before:.2f} / {ssim_before:.4f}"
 
 
 def y_of(made: Tensor, large: Tensor, scale: int) -> tuple[float, float]:
     """PSNR and SSIM of Y."""
-    figures = enlargement(made, large[None], scale)
+    figures = upscaling_metrics(made, large[None], scale)
     return figures["psnr_y"].item(), figures["ssim_y"].item()
 
 
@@ -103,11 +103,11 @@ def draw(model: LoadedModel, data: SuperResolutionConfig, path: Path) -> None:
     """A sheet: windows of the photographs, small, by bicubic, by the model, and the truth."""
     rows = []
     for small, large in photographs(data):
-        made, plain = model.run(small[None])[0], Bicubic(data.scale)(small[None])[0]
+        made, plain = model.run(small[None])[0], BicubicUpscaler(data.scale)(small[None])[0]
         near = torch.nn.functional.interpolate(small[None], scale_factor=float(data.scale))[0]
         top, left = (side // 3 for side in large.shape[-2:])
         window = (..., slice(top, top + WINDOW), slice(left, left + WINDOW))
-        rows.append([as_pixels(picture[window], 8) for picture in (near, plain, made, large)])
+        rows.append([to_pixels(picture[window], 8) for picture in (near, plain, made, large)])
     path.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(rows, ["small", "bicubic", "upscaled", "original"], path)
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from datasets.attributes import AttributesConfig
-from datasets.contract import LabelSet, Opened
+from datasets.contract import LabelSet, OpenedData
 from datasets.errors import DataError
 
 CROP = {"load": None, "size": 8, "flip": False}
@@ -55,7 +55,7 @@ def moods(tmp_path) -> Path:
     return tmp_path / "moods"
 
 
-def labels(opened: Opened) -> dict[str, list[float]]:
+def labels(opened: OpenedData) -> dict[str, list[float]]:
     samples = opened.training
     return {samples.name(index): samples.sample(index, 0).label.tolist() for index in range(len(samples))}
 

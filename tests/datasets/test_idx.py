@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from datasets.contract import Gathers, stack
 from datasets.errors import DataError
 from datasets.idx import IdxConfig, read_idx
-from translate.training.batches import Order, feed
+from translate.training.batches import Order, load_batches
 
 Write = Callable[..., np.ndarray]
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -81,7 +81,7 @@ def test_changing_a_batch_changes_no_data(train):
 
 def test_an_epoch_of_batches_holds_every_picture_once(train):
     samples = config(validation_share=0).open(train).training
-    batches = itertools.islice(feed(samples, Order(12, 0, 0, 4, 1, 0, 1), 0, 2), 3)
+    batches = itertools.islice(load_batches(samples, Order(12, 0, 0, 4, 1, 0, 1), 0, 2), 3)
     seen = torch.cat([batch.image for (batch,) in batches]).flatten(1)
     every = samples.gather(range(12)).image.flatten(1)
     assert sorted(seen.tolist()) == sorted(every.tolist())

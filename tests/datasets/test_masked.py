@@ -8,18 +8,18 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.contract import seed_of
 from datasets.errors import DataError
-from datasets.masked import InpaintingConfig
+from datasets.masked import MaskedConfig
 from datasets.masks.drawing import draw_mask
-from datasets.masks.reading import holes_in, scaled
+from datasets.masks.reading import holes_in, resize_mask
 
 CROP = {"load": None, "size": 16, "flip": False}
 
 
-def config(**settings) -> InpaintingConfig:
-    return InpaintingConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
+def config(**settings) -> MaskedConfig:
+    return MaskedConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
 
 
 def noise(path: Path, width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -102,13 +102,13 @@ def test_masks_of_a_folder_are_turned_in_training_and_left_in_validation(tmp_pat
 def test_a_hole_of_one_pixel_survives_scaling(tmp_path):
     hole = np.zeros((64, 64), bool)
     hole[33, 12] = True
-    assert scaled(hole, 8, 8).sum() == 1
-    assert scaled(corner(64, 64), 8, 8).sum() == 8
+    assert resize_mask(hole, 8, 8).sum() == 1
+    assert resize_mask(corner(64, 64), 8, 8).sum() == 8
 
 
 def test_grays_of_a_mask_are_hole_from_the_middle_on(tmp_path):
     Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)).save(tmp_path / "mask.png")
-    assert holes_in(read(tmp_path / "mask.png")).tolist() == [[False, False, True, True]]
+    assert holes_in(read_picture(tmp_path / "mask.png")).tolist() == [[False, False, True, True]]
 
 
 @pytest.mark.parametrize(("value", "word"), [(0, "black"), (1, "white")])

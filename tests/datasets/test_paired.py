@@ -11,7 +11,7 @@ from datasets.contract import seed_of
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
 from datasets.paired import Derived, Pair, PairedConfig
-from datasets.storage.image_files import held_out
+from datasets.storage.image_files import split_held_out
 
 CROP = {"load": None, "size": 16}
 
@@ -181,14 +181,14 @@ def some(count: int) -> list[Pair]:
     ("count", "share", "held"), [(100, 0.1, 10), (2, 0.01, 1), (3, 0.99, 2), (1, 0.5, 0), (9, 0, 0)]
 )
 def test_the_share_held_out_leaves_something_on_both_sides(count, share, held):
-    training, validation = held_out(some(count), share)
+    training, validation = split_held_out(some(count), share)
     assert (len(training), len(validation)) == (count - held, held)
     assert sorted(pair.name for pair in [*training, *validation]) == sorted(pair.name for pair in some(count))
 
 
 def test_a_pair_stays_on_its_side_when_others_come():
-    _, before = held_out(some(100), 0.2)
-    training, after = held_out(reversed([*some(100), Pair("new.png", Path(), Path())]), 0.2)
+    _, before = split_held_out(some(100), 0.2)
+    training, after = split_held_out(reversed([*some(100), Pair("new.png", Path(), Path())]), 0.2)
     assert len(set(before) - set(after)) <= 1
     names = sorted(pair.name for pair in some(100))  # an order that often has a meaning
     assert {pair.name for pair in before} not in (set(names[:20]), set(names[-20:]))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import Opened
+from datasets.contract import OpenedData
 from datasets.errors import DataError
 from datasets.unpaired import UnpairedConfig
 
@@ -41,7 +41,7 @@ def seen(samples, count: int = 200) -> list[tuple[int, int]]:
     return [values(samples.sample(index % len(samples), index)) for index in range(count)]
 
 
-def names(opened: Opened) -> list[set[str]]:
+def names(opened: OpenedData) -> list[set[str]]:
     """A learned, A held out, B learned, B held out."""
     sides = [[opened.training.a, opened.validation.a], [opened.training.b, opened.validation.b]]
     return [{file.name for file in part} for side in sides for part in side]

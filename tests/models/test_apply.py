@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.apply import padded, translate_batch
+from models.apply import pad, translate_batch
 from models.contract import Translator
 
 SIDES = [1, 2, 3, 7, 16, 31, 65]
@@ -30,7 +30,7 @@ class Twice(Translator):
 @pytest.mark.parametrize("width", SIDES)
 def test_padding_is_numpys_reflection_then_its_edge(height, width):
     image = torch.rand(2, 3, height, width)
-    result = padded(image, 8, 32)
+    result = pad(image, 8, 32)
     down, right = (max(32, -(-side // 8) * 8) - side for side in (height, width))
     reflected = min(down, height - 1), min(right, width - 1)
     expected = np.pad(image.numpy(), [(0, 0), (0, 0), (0, reflected[0]), (0, reflected[1])], mode="reflect")
@@ -42,7 +42,7 @@ def test_padding_is_numpys_reflection_then_its_edge(height, width):
 
 def test_a_size_that_fits_is_not_copied():
     image = torch.rand(1, 3, 16, 32)
-    assert padded(image, 16, 16) is image
+    assert pad(image, 16, 16) is image
 
 
 @pytest.mark.parametrize("height", SIDES)

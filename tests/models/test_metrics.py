@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from models.metrics import energy, enlargement, filling, l1, luma, psnr, reconstruction, ssim
+from models.metrics import energy, hole_metrics, l1, luma, psnr, reconstruction_metrics, ssim, upscaling_metrics
 
 SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
 
@@ -65,7 +65,7 @@ def test_l1_is_on_the_scale_of_the_picture():
 
 def test_equal_pictures_have_finite_figures():
     _, truth = pictures((3, 16, 16), 0)
-    figures = reconstruction(truth, truth)
+    figures = reconstruction_metrics(truth, truth)
     assert {name: value.tolist() for name, value in figures.items()} == {
         "l1": [0, 0],
         "psnr": [100, 100],
@@ -75,9 +75,9 @@ def test_equal_pictures_have_finite_figures():
 
 def test_every_picture_has_figures_of_its_own_in_half_precision_too():
     made, truth = pictures((3, 16, 16), 0.3)
-    together, halves = reconstruction(made, truth), reconstruction(made.bfloat16(), truth)
+    together, halves = reconstruction_metrics(made, truth), reconstruction_metrics(made.bfloat16(), truth)
     for name, values in together.items():
-        alone = torch.cat([reconstruction(made[[i]], truth[[i]])[name] for i in range(2)])
+        alone = torch.cat([reconstruction_metrics(made[[i]], truth[[i]])[name] for i in range(2)])
         assert torch.allclose(values, alone, atol=1e-6)
         assert halves[name].dtype == torch.float32
         assert torch.allclose(halves[name], values, rtol=0.02)
@@ -113,7 +113,7 @@ def test_enlargements_are_judged_as_the_field_does(scale):
     made, truth = pictures((3, 40, 36), 0.2)
     eight_bit = [((p.numpy() + 1) * 127.5).round()[:, :, scale:-scale, scale:-scale] for p in (made, truth)]
     weights = np.array([65.481, 128.553, 24.966])[:, None, None] / 255
-    figures = enlargement(made, truth, scale)
+    figures = upscaling_metrics(made, truth, scale)
     for index in range(2):
         ours, theirs = (16 + (weights * p[index]).sum(0) for p in eight_bit)
         expected = 10 * np.log10(255**2 / np.square(ours - theirs).mean())
@@ -129,8 +129,8 @@ def test_enlargements_are_judged_as_the_field_does(scale):
 def test_the_border_of_an_enlargement_does_not_count():
     made, truth = pictures((3, 24, 24), 0)
     made[..., 0] = made[..., :4, :] = 1
-    assert enlargement(made, truth, 4)["psnr_y"].tolist() == [100, 100]
-    assert (enlargement(made, truth, 3)["psnr_y"] < 100).all()
+    assert upscaling_metrics(made, truth, 4)["psnr_y"].tolist() == [100, 100]
+    assert (upscaling_metrics(made, truth, 3)["psnr_y"] < 100).all()
 
 
 def test_figures_of_a_hole_are_scikit_images_over_its_pixels():
@@ -138,7 +138,7 @@ def test_figures_of_a_hole_are_scikit_images_over_its_pixels():
     mask = torch.zeros(2, 1, 32, 40)
     mask[0, :, 3:20, 7:31] = mask[1, :, 20:, :9] = 1
     made = torch.where(mask > 0, made, truth)
-    figures = filling(made, truth, mask)
+    figures = hole_metrics(made, truth, mask)
     for index in range(2):
         hole = mask[index, 0].bool().numpy()
         ours, theirs = as_skimage(made[index]), as_skimage(truth[index])
@@ -160,14 +160,14 @@ def test_figures_of_a_hole_are_scikit_images_over_its_pixels():
         # At the border scikit-image and we mirror differently, by a pixel.
         assert figures["ssim_hole"][index].item() == pytest.approx(every_pixel[hole].mean(), abs=0.01)
         mask[index, 0][torch.from_numpy(~inside)] = 0
-        assert filling(made, truth, mask)["ssim_hole"][index].item() == pytest.approx(
+        assert hole_metrics(made, truth, mask)["ssim_hole"][index].item() == pytest.approx(
             every_pixel[inside].mean(), abs=1e-4
         )
 
 
 def test_a_picture_without_a_hole_has_nothing_to_judge():
     made, truth = pictures((3, 8, 8), 0.3)
-    figures = filling(made, truth, torch.zeros(2, 1, 8, 8))
+    figures = hole_metrics(made, truth, torch.zeros(2, 1, 8, 8))
     assert {name: values.tolist() for name, values in figures.items()} == {
         "psnr_hole": [100, 100],
         "ssim_hole": [1, 1],

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
-from models.contract import Recipe, SuitsSize, side_by_side
+from models.contract import Recipe, SuitsSize, concatenate_across
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.recipes import recipe_names
@@ -253,7 +253,7 @@ def manages_a_context(function: ast.FunctionDef) -> bool:
 
 
 def test_strips_put_grays_beside_colours():
-    strip = side_by_side(torch.zeros(2, 1, 4, 5), torch.ones(2, 3, 4, 5))
+    strip = concatenate_across(torch.zeros(2, 1, 4, 5), torch.ones(2, 3, 4, 5))
     assert strip.shape == (2, 3, 4, 10)
     assert (strip[..., :5] == 0).all()
     assert (strip[..., 5:] == 1).all()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 
 FILLED = ("unseen", "filled", "masks")
 
@@ -20,7 +20,7 @@ def test_the_demo_leaves_a_sheet_a_report_and_an_honest_table(tmp_path: Path) ->
     assert upscaled > bicubic + 0.3
     assert inpainted > telea
     for name in ("astronaut", "camera", "chelsea"):
-        before, after, hole = (read(tmp_path / "demo" / f"{kind}/{name}.png").pixels for kind in FILLED)
+        before, after, hole = (read_picture(tmp_path / "demo" / f"{kind}/{name}.png").pixels for kind in FILLED)
         assert (after[hole[:, :, 0] == 0] == before[hole[:, :, 0] == 0]).all()
     with Image.open(tmp_path / "demo" / "upscaled.png") as sheet:
         assert sheet.width == 4 * 256 + 3 * 6

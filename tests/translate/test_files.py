@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import UserError
-from translate.files import digest_of, replacing, write_text
+from translate.files import file_digest, replace_file, write_text
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_the_new_file_takes_the_place_of_the_old(old):
-    with replacing(old) as partial:
+    with replace_file(old) as partial:
         partial.write_text("new")
         assert old.read_text() == "old"
     assert old.read_text() == "new"
@@ -30,7 +30,7 @@ def test_the_new_file_takes_the_place_of_the_old(old):
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
 def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(old, failure):
-    with pytest.raises(failure), replacing(old) as partial:
+    with pytest.raises(failure), replace_file(old) as partial:
         partial.write_text("half of the n")
         raise failure
     assert old.read_text() == "old"
@@ -38,7 +38,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(old, failure):
 
 
 def test_a_first_file_that_fails_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="no"), replacing(tmp_path / "new") as partial:
+    with pytest.raises(ValueError, match="no"), replace_file(tmp_path / "new") as partial:
         partial.write_text("half")
         raise ValueError("no")
     assert list(tmp_path.iterdir()) == []
@@ -52,7 +52,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
 def test_files_are_as_open_as_the_umask_wants_whatever_the_writer_makes(tmp_path):
     before = os.umask(0o027)
     try:
-        with replacing(tmp_path / "new") as partial:
+        with replace_file(tmp_path / "new") as partial:
             partial.unlink()
             os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
     finally:
@@ -83,4 +83,4 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file_and_one_sentence(old):
 
 
 def test_a_digest_is_of_the_bytes(old):
-    assert digest_of(old) == hashlib.sha256(b"old").hexdigest()[:16]
+    assert file_digest(old) == hashlib.sha256(b"old").hexdigest()[:16]

@@ -40,7 +40,7 @@ def print_json(document: Any) -> None:
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def follow(stream: Generator["Outcome", None, None], total: int) -> tuple[list["Outcome"], bool]:
+def show_progress(stream: Generator["Outcome", None, None], total: int) -> tuple[list["Outcome"], bool]:
     """Run a stream of outcomes under a bar; every failure is a line at once. Also tells whether it was interrupted."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -62,18 +62,18 @@ def follow(stream: Generator["Outcome", None, None], total: int) -> tuple[list["
     return outcomes, stop() and len(outcomes) < total
 
 
-def counted(outcomes: Sequence["Outcome"]) -> dict[str, int]:
+def count_outcomes(outcomes: Sequence["Outcome"]) -> dict[str, int]:
     """How many outcomes are of each kind."""
     return {status: sum(o.status == status for o in outcomes) for status in ("ok", "skipped", "failed")}
 
 
-def described(outcome: "Outcome") -> dict[str, Any]:
+def describe_outcome(outcome: "Outcome") -> dict[str, Any]:
     """An outcome for a JSON document."""
     told = {"name": outcome.name.as_posix(), "out": absolute(outcome.output), "status": outcome.status}
     return {**told, "reason": outcome.reason, "notes": list(outcome.notes), **outcome.record}
 
 
-def end(counts: dict[str, int], destination: Path, *, interrupted: bool, out_of_memory: bool = False) -> None:
+def finish(counts: dict[str, int], destination: Path, *, interrupted: bool, out_of_memory: bool = False) -> None:
     """The last line of a verb over a folder, and its exit code."""
     tally = ", ".join(f"{count} {status}" for status, count in counts.items())
     console().print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
@@ -83,7 +83,7 @@ def end(counts: dict[str, int], destination: Path, *, interrupted: bool, out_of_
         raise typer.Exit(OUT_OF_MEMORY if out_of_memory else SOME_FAILED)
 
 
-def parsed(kind: type[S], **values: Any) -> S:
+def parse_options(kind: type[S], **values: Any) -> S:
     """Settings from what was given on the command line.
 
     Raises:

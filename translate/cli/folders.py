@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from translate.cli.common import absolute, console, counted, described, end, follow, parsed, print_json
+from translate.cli.common import (
+    absolute,
+    console,
+    count_outcomes,
+    describe_outcome,
+    finish,
+    parse_options,
+    print_json,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +59,7 @@ def run_options(
 
     limits = {} if pixel_limit is None else {"pixel_limit": pixel_limit}
     count = None if batch == "auto" else batch
-    return parsed(RunOptions, **values, **limits, batch=count, shard=tuple(shard.split("/")))
+    return parse_options(RunOptions, **values, **limits, batch=count, shard=tuple(shard.split("/")))
 
 
 def check_plan(plan: "Plan", scale: int, *, compare: bool, dry_run: bool, json: bool) -> None:
@@ -64,17 +73,17 @@ def check_plan(plan: "Plan", scale: int, *, compare: bool, dry_run: bool, json: 
         raise typer.Exit
 
 
-def carry_out(stream: Generator["Outcome", None, None], plan: "Plan", *, compare: bool, json: bool) -> None:
+def report_outcomes(stream: Generator["Outcome", None, None], plan: "Plan", *, compare: bool, json: bool) -> None:
     """Follow a run to its end, and end the command with the exit code that suits."""
-    outcomes, interrupted = follow(stream, len(plan.jobs))
-    counts = counted(outcomes)
+    outcomes, interrupted = show_progress(stream, len(plan.jobs))
+    counts = count_outcomes(outcomes)
     if json:
-        files = [described(outcome) for outcome in outcomes]
+        files = [describe_outcome(outcome) for outcome in outcomes]
         print_json({"out": absolute(plan.destination), "counts": counts, "notes": list(plan.notes), "files": files})
     if compare:
         _compare(outcomes, plan, console())
     out_of_memory = any(outcome.out_of_memory for outcome in outcomes)
-    end(counts, plan.destination, interrupted=interrupted, out_of_memory=out_of_memory)
+    finish(counts, plan.destination, interrupted=interrupted, out_of_memory=out_of_memory)
 
 
 def _sheet_of(plan: "Plan") -> Path:
@@ -90,14 +99,14 @@ def _sheet_of(plan: "Plan") -> Path:
 
 def _compare(outcomes: list["Outcome"], plan: "Plan", screen: "Console") -> None:
     """A contact sheet of the first pictures that were made."""
-    from datasets.codecs.images import read
+    from datasets.codecs.images import read_picture
     from translate.sheet import contact_sheet
 
     sources = {job.name: job.source for job in plan.jobs}
     made = [outcome for outcome in outcomes if outcome.status == "ok"][:SHEET_ROWS]
     if not made:
         return
-    rows = [(read(sources[outcome.name]).pixels, read(outcome.output).pixels) for outcome in made]
+    rows = [(read_picture(sources[outcome.name]).pixels, read_picture(outcome.output).pixels) for outcome in made]
     sheet = _sheet_of(plan)
     contact_sheet(rows, ["before", "after"], sheet)
     screen.print(f"compare {absolute(sheet)}", markup=False)

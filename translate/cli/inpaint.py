@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import Device, Json, Precision, console, parsed
+from translate.cli.common import Device, Json, Precision, console, parse_options
 from translate.cli.folders import (
     Background,
     Color,
@@ -21,8 +21,8 @@ from translate.cli.folders import (
     Recurse,
     Shard,
     Source,
-    carry_out,
     check_plan,
+    report_outcomes,
     run_options,
 )
 
@@ -70,7 +70,7 @@ def inpaint(
     json: Json = False,
 ) -> None:
     """Fill the holes of a picture or a folder of pictures at full resolution; what is no hole is not touched."""
-    from translate.inpainting.inpainters import load_filler
+    from translate.inpainting.inpainters import load_inpainter
     from translate.inpainting.masked_folder import ALPHA, MaskOptions, plan_inpainting, run_inpainting
 
     save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
@@ -82,14 +82,14 @@ def inpaint(
         limit=limit,
         shard=shard,
     )
-    masks = parsed(
+    masks = parse_options(
         MaskOptions, mask_invert=mask_invert, mask_grow=mask_grow, feather=feather, missing_mask=missing_mask
     )
-    filler = load_filler(model, device=device, precision=precision)
+    filler = load_inpainter(model, device=device, precision=precision)
     plan = plan_inpainting(source, destination, mask, masks, options)
     check_plan(plan, 1, compare=compare, dry_run=dry_run, json=json)
     stream = run_inpainting(filler, plan, mask == ALPHA, masks, options)
-    carry_out(_counting_copies(stream), plan, compare=compare, json=json)
+    report_outcomes(_counting_copies(stream), plan, compare=compare, json=json)
 
 
 def _counting_copies(stream: Generator["Outcome", None, None]) -> Generator["Outcome", None, None]:

@@ -21,7 +21,7 @@ def list_models(
     """List the models that ship, by name, and the model files under a folder."""
     from datasets.errors import UserError
     from translate.folders.plan import NothingFoundError
-    from translate.inference.model import outline, read_card
+    from translate.inference.model import build_on_meta, read_card
     from translate.inference.shipped import builtin_models
 
     if not folder.is_dir():
@@ -36,7 +36,7 @@ def list_models(
             console().print(f"note: {error}", markup=False)
             continue
         kind = {"model": name, "name": card.experiment.model.name, "step": card.step}
-        rows.append({**kind, **_sampled(outline(card)), **card.figures})
+        rows.append({**kind, **_sampled(build_on_meta(card)), **card.figures})
     if not rows:
         raise NothingFoundError(f"{folder}: holds no model file that can be read")
     if json:
@@ -56,7 +56,7 @@ def info(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
 ) -> None:
     """Tell what a model file knows about itself: kind, size, training, figures."""
-    from translate.inference.model import model_path, read_card, rebuild
+    from translate.inference.model import load_network, model_path, read_card
 
     path = model_path(model)
     if json:
@@ -64,7 +64,7 @@ def info(
         return
     import yaml
 
-    network, card = rebuild(path)
+    network, card = load_network(path)
     facts = {
         "model": card.experiment.model.name,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

@@ -22,8 +22,8 @@ from translate.cli.folders import (
     Shard,
     Source,
     Tile,
-    carry_out,
     check_plan,
+    report_outcomes,
     run_options,
 )
 
@@ -95,4 +95,4 @@ def run(
     loaded = load_model(model, device=device, precision=precision, blend=blend)
     plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
     check_plan(plan, loaded.translator.scale, compare=compare, dry_run=dry_run, json=json)
-    carry_out(run_plan(loaded, plan, options), plan, compare=compare, json=json)
+    report_outcomes(run_plan(loaded, plan, options), plan, compare=compare, json=json)

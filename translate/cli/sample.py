@@ -11,12 +11,12 @@ from translate.cli.common import (
     Precision,
     absolute,
     console,
-    counted,
-    described,
-    end,
-    follow,
-    parsed,
+    count_outcomes,
+    describe_outcome,
+    finish,
+    parse_options,
     print_json,
+    show_progress,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def sample(
         "format": image_format,
     }
     _refuse_unused(mode, given)
-    options = parsed(
+    options = parse_options(
         SampleOptions,
         classes=(),
         truncation=truncation,
@@ -121,12 +121,12 @@ def sample(
     screen = console()
     for note in plan.notes:
         screen.print(f"note: {note}", markup=False)
-    outcomes, interrupted = follow(run_samples(loaded, plan), len(plan.pieces))
-    counts = counted(outcomes)
+    outcomes, interrupted = show_progress(run_samples(loaded, plan), len(plan.pieces))
+    counts = count_outcomes(outcomes)
     if json:
-        files = [described(outcome) for outcome in outcomes]
+        files = [describe_outcome(outcome) for outcome in outcomes]
         print_json({"out": absolute(destination), "counts": counts, "notes": list(plan.notes), "files": files})
-    end(counts, destination, interrupted=interrupted)
+    finish(counts, destination, interrupted=interrupted)
 
 
 def _mode(modes: dict[str, Any]) -> str:

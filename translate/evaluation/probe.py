@@ -22,15 +22,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.contract import Opened, Pictures, Samples, seed_of
+from datasets.contract import OpenedData, Pictures, Samples, seed_of
 from datasets.errors import DataError, UserError
-from models.apply import as_shipped
+from models.apply import evaluating
 from models.contract import Encoder
 from translate.experiment import Experiment, with_overrides
 from translate.hardware import choose_device, choose_numerics
-from translate.inference.model import ModelError, model_path, rebuild
+from translate.inference.model import ModelError, load_network, model_path
 from translate.training.processes import World
-from translate.training.validation import held
+from translate.training.validation import gather_validation
 
 HELD_OUT = 10_000  # pictures on which classifiers are judged, at most
 AT_ONCE = 500  # pictures encoded at a time
@@ -74,7 +74,7 @@ def probe(
         DataError: The data has no labels, or too few.
     """
     path = model_path(model)
-    network, card = rebuild(path)
+    network, card = load_network(path)
     if not isinstance(network, Encoder):
         name = card.experiment.model.name
         raise ModelError(f"{path}: a {name} model tells no codes of pictures; probe an autoencoder or a VAE")
@@ -113,7 +113,7 @@ def _ways(
     for way, start in (("fine-tuned", network), ("from scratch", untaught)):
         torch.manual_seed(seed_of(seed))
         trained = _trained(Classifier(start, classes).to(device), taught)
-        with as_shipped(trained):
+        with evaluating(trained):
             scores = torch.cat([trained(part) for part in torch.split(judged.image, AT_ONCE)])
         yield way, _share_right(scores, judged.label)
 
@@ -185,7 +185,7 @@ def _trained(classifier: Classifier, taught: Pictures) -> Classifier:
 
 
 def _codes(network: Any, image: Tensor) -> Tensor:
-    with as_shipped(network):
+    with evaluating(network):
         codes = torch.cat([network.encode(part) for part in torch.split(image, AT_ONCE)])
     return codes.clone()  # out of inference mode: a classifier is fitted to them
 
@@ -194,7 +194,7 @@ def _share_right(scores: Tensor, label: Tensor) -> float:
     return round(float((scores.argmax(1) == label).float().mean()), 4)
 
 
-def _labelled(opened: Opened, count: int, seed: int, world: World) -> Pictures:
+def _labelled(opened: OpenedData, count: int, seed: int, world: World) -> Pictures:
     """As many training pictures of each class, `count` together; the first classes have one more if it must be."""
     classes = len(opened.domains)
     if count < classes:
@@ -214,5 +214,5 @@ def _labelled(opened: Opened, count: int, seed: int, world: World) -> Pictures:
 
 
 def _read(samples: Samples[Any], indices: Sequence[int], world: World) -> Pictures:
-    batch = held(samples, indices, world)
+    batch = gather_validation(samples, indices, world)
     return Pictures(*batch)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from datasets.codecs.images import read, write
+from datasets.codecs.images import read_picture, write_picture
 from datasets.contract import seed_of
-from datasets.degradations.degrade import DegradationName, checked_strength, degrade
+from datasets.degradations.degrade import DegradationName, check_strength, degrade
 from datasets.errors import UserError
-from datasets.pixels import as_floats, as_pixels, as_tensor, opaque
+from datasets.pixels import drop_alpha, to_floats, to_pixels, to_tensor
 from datasets.storage.threads import ordered_map
 from translate.folders.plan import Job, RunOptions, find_jobs
 
@@ -23,18 +23,18 @@ def degrade_folder(
     Raises:
         UserError: There are no pictures, or something would be overwritten.
     """
-    checked_strength(name, strength)
+    check_strength(name, strength)
     jobs, _ = find_jobs(source, destination, RunOptions())
 
     def one(job: Job) -> str | None:
         try:
             if job.unreadable:
                 return f"{job.name}: {job.unreadable} cannot be read"
-            picture = read(job.source)
+            picture = read_picture(job.source)
             draws = seed_of(seed, *job.name.as_posix().encode())
-            made = degrade(as_floats(opaque(picture)), name, strength, draws)
+            made = degrade(to_floats(drop_alpha(picture)), name, strength, draws)
             job.output.parent.mkdir(parents=True, exist_ok=True)
-            write(replace(picture, pixels=as_pixels(as_tensor(made), picture.depth)), job.output)
+            write_picture(replace(picture, pixels=to_pixels(to_tensor(made), picture.depth)), job.output)
         except OSError as error:
             return f"{job.name}: {error.strerror or error}"
         except UserError as error:

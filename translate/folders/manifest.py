@@ -28,7 +28,7 @@ class Outcome:
     out_of_memory: bool = False  # why it failed: not even the smallest tile found place
 
 
-def refuse_failures(outcomes: Iterable[Outcome]) -> None:
+def raise_on_failure(outcomes: Iterable[Outcome]) -> None:
     """Go through all outcomes, of which none may have failed.
 
     Raises:

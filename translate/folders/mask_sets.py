@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.codecs.images import Picture, read_header, write
+from datasets.codecs.images import Picture, read_header, write_picture
 from datasets.contract import seed_of
 from datasets.errors import UserError
 from datasets.masks.drawing import MaskName, draw_mask
-from datasets.storage.listing import find
+from datasets.storage.listing import find_pictures
 from translate.folders.plan import Job, NothingFoundError, refuse_existing
 
 
@@ -30,7 +30,7 @@ def masks_like(pictures: Path, destination: Path) -> dict[Path, tuple[int, int]]
         UserError: Two pictures would share a mask, or one exists.
     """
     places: dict[Path, tuple[int, int]] = {}
-    for name in find(pictures).pictures:
+    for name in find_pictures(pictures).pictures:
         place = destination / name.with_suffix(".png")
         if place in places:
             raise UserError(f"{pictures / name}: is not the only picture of that name, and would share its mask")
@@ -55,7 +55,7 @@ def draw_masks(kind: MaskName, places: dict[Path, tuple[int, int]], seed: int) -
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{place.parent}: cannot be made: {error.strerror or error}") from None
-        write(Picture(mask.astype(np.uint8)[:, :, np.newaxis] * np.uint8(255)), place)
+        write_picture(Picture(mask.astype(np.uint8)[:, :, np.newaxis] * np.uint8(255)), place)
         yield float(mask.mean())
 
 

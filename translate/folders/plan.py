@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from datasets.codecs.formats import FORMAT_OF
-from datasets.codecs.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOptions, output_suffix, read_header
+from datasets.codecs.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOptions, choose_suffix, read_header
 from datasets.contract import Settings
 from datasets.errors import UserError
-from datasets.storage.listing import Found, find
+from datasets.storage.listing import Found, find_pictures
 from models.contract import Domain, Translator
-from translate.files import folder_of
+from translate.files import domain_folder
 from translate.inference.tiles import SMALLEST
 from translate.inference.tiling import Norms, Tile, check_tile
 
@@ -126,10 +126,10 @@ def make_plan(
     if options.work_size is None and translator.scale == 1 and scaled_to is not None:
         notes += _size_notes(jobs, scaled_to)
     _refuse_without_room(jobs, destination, translator.scale)
-    return settled(jobs, source, destination, options, notes)
+    return build_plan(jobs, source, destination, options, notes)
 
 
-def settled(
+def build_plan(
     jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions, notes: Sequence[str] = ()
 ) -> Plan:
     """The plan of these jobs, with the place of its manifest.
@@ -148,7 +148,7 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
     """Every picture with the place it goes to, and notes for a person; refused as in `make_plan`."""
     notes: list[str] = []
     if source.is_dir():
-        found = find(source, recurse=options.recurse)
+        found = find_pictures(source, recurse=options.recurse)
         jobs = _folder_jobs(found, source, destination, options)
         notes += found.notes()
     else:
@@ -192,7 +192,7 @@ def targets(translator: Translator, to: Sequence[str]) -> list[tuple[str | None,
     if len(names) < 2 and not everything:
         domain = translator.aim(names[0] if names else None)
         return [(names[0] if len(translator.domains) > 1 else None, domain, Path())]
-    return [(name, translator.aim(name), folder_of(names, index)) for index, name in enumerate(names)]
+    return [(name, translator.aim(name), domain_folder(names, index)) for index, name in enumerate(names)]
 
 
 def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOptions) -> list[Job]:
@@ -202,7 +202,7 @@ def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOpti
     if there == here or here in there.parents:
         raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")
     readable = [
-        Job(source / name, name, destination / name.with_suffix(output_suffix(name, options.save)))
+        Job(source / name, name, destination / name.with_suffix(choose_suffix(name, options.save)))
         for name in found.pictures
     ]
     unreadable = [Job(source / name, name, destination / name, kind) for name, kind in found.unsupported]
@@ -222,7 +222,7 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if destination.suffix.lower() not in SUFFIXES or destination.is_dir():
         if destination.is_file():
             raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
-        output = destination / name.with_suffix(output_suffix(name, options.save))
+        output = destination / name.with_suffix(choose_suffix(name, options.save))
         return Job(source, name, output, UNSUPPORTED.get(suffix))
     wanted = FORMAT_OF.get(suffix) if options.save.format == "keep" else options.save.format.upper()
     if wanted is not None and FORMAT_OF[destination.suffix.lower()] != wanted:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.codecs.images import Picture, read
+from datasets.codecs.images import Picture, read_picture
 from datasets.errors import UserError
-from translate.files import digest_of
+from translate.files import file_digest
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.plan import Job, RunOptions
 
 
 @dataclass(frozen=True)
-class Opened:
+class Input:
     """A picture that was read, to make something of.
 
     Attributes:
@@ -29,19 +29,19 @@ class Opened:
     began: float
 
 
-def digest_of_source(job: Job) -> str:
+def source_digest(job: Job) -> str:
     """Of the picture's file."""
-    return digest_of(job.source)
+    return file_digest(job.source)
 
 
-def failed(job: Job, reason: str, *, out_of_memory: bool = False) -> Outcome:
+def fail(job: Job, reason: str, *, out_of_memory: bool = False) -> Outcome:
     """The outcome of a picture that nothing could be made of."""
     return Outcome(job.name, job.output, "failed", reason, out_of_memory=out_of_memory)
 
 
-def opened(
-    job: Job, manifest: Manifest, options: RunOptions, identify: Callable[[Job], str] = digest_of_source
-) -> Opened | Outcome:
+def read_input(
+    job: Job, manifest: Manifest, options: RunOptions, identify: Callable[[Job], str] = source_digest
+) -> Input | Outcome:
     """The picture of a job, or what became of it already: it is up to date, in the way, or cannot be read.
 
     `identify` gives the digest of all files that the result is made from.
@@ -59,15 +59,15 @@ def opened(
                 f"{job.output}: exists and was not made from this file by this model with these options; "
                 "choose another place, or --on-exists overwrite"
             )
-        return Opened(job, read(job.source, limit=options.pixel_limit), digest, began)
+        return Input(job, read_picture(job.source, limit=options.pixel_limit), digest, began)
     except OSError as error:
-        return failed(job, f"{job.name}: cannot be read: {error.strerror or error}")
+        return fail(job, f"{job.name}: cannot be read: {error.strerror or error}")
     except UserError as error:
-        return failed(job, str(error))
+        return fail(job, str(error))
 
 
-def closed(
-    given: Opened,
+def write_output(
+    given: Input,
     made: Picture,
     put: Callable[[], tuple[str, ...]],
     manifest: Manifest,
@@ -82,9 +82,9 @@ def closed(
         manifest.begin(job, given.digest)
         written = put()
     except OSError as error:
-        return failed(job, f"{job.output}: cannot be written: {error.strerror or error}")
+        return fail(job, f"{job.output}: cannot be written: {error.strerror or error}")
     except UserError as error:
-        return failed(job, str(error))
+        return fail(job, str(error))
     told = {
         "source": given.digest,
         "to": job.to,

@@ -14,17 +14,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datasets.codecs.images import write
+from datasets.codecs.images import write_picture
 from datasets.contract import seed_of
 from datasets.errors import UserError
 from datasets.pixels import BAND
 from datasets.storage.threads import ordered_map
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.plan import Job, Plan, RunOptions, make_plan
-from translate.folders.steps import Opened, closed, failed, opened
-from translate.folders.workers import LARGE, side_by_side
+from translate.folders.steps import Input, fail, read_input, write_output
+from translate.folders.workers import LARGE, map_on_workers
 from translate.hardware import memory_ran_out
-from translate.inference.conversion import as_input, as_output
+from translate.inference.conversion import to_input, to_output
 from translate.inference.model import LoadedModel, load_model
 from translate.inference.precision import BatchChoice, is_flat
 from translate.inference.tiling import tile_problem, tile_side
@@ -37,7 +37,7 @@ class _Item:
     """A picture on its way: read, then translated, or with the outcome it already has."""
 
     job: Job
-    given: Opened | None = None
+    given: Input | None = None
     image: Tensor | None = None
     precision: str = "fp32"
     output: Tensor | None = None
@@ -85,7 +85,7 @@ def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[O
     ahead = max(2 * options.threads, 2 * choice.largest)
     items = ordered_map(read, plan.jobs, options.threads, ahead, size=_bytes)
     count = math.ceil(len(plan.jobs) / (choice.fixed or 1))
-    groups = side_by_side(translate, _equal_groups(items, choice), count=count, alone=alone, size=_bytes_of_all)
+    groups = map_on_workers(translate, _equal_groups(items, choice), count=count, alone=alone, size=_bytes_of_all)
     with closing(items), closing(groups):
         for outcome in ordered_map(finish, itertools.chain.from_iterable(groups), options.threads, options.threads):
             yield manifest.keep(outcome)
@@ -114,14 +114,14 @@ def _digest(options: RunOptions, model: LoadedModel) -> str:
 
 
 def _read(model: LoadedModel, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
-    given = opened(job, manifest, options)
+    given = read_input(job, manifest, options)
     if isinstance(given, Outcome):
         return _Item(job, outcome=given)
     picture = given.picture
     try:
-        image = as_input(picture, model.translator, options.work_size)
+        image = to_input(picture, model.translator, options.work_size)
     except UserError as error:
-        return _Item(job, outcome=failed(job, f"{job.name}: {error}"))
+        return _Item(job, outcome=fail(job, f"{job.name}: {error}"))
     precision, notes = model.numerics.precision, tuple[str, ...]()
     if precision != "fp32" and (picture.depth == 16 or is_flat(image)):
         precision = "fp32"
@@ -169,7 +169,7 @@ def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, gro
         height, width = images[0].shape[-2:]
         why = tile_problem(model.translator) or "not even in tiles"
         reason = f"{group[0].job.name}: memory is not enough for {width}x{height} pixels: {why}; try a --work-size"
-        return [_Item(group[0].job, outcome=failed(group[0].job, reason, out_of_memory=True))]
+        return [_Item(group[0].job, outcome=fail(group[0].job, reason, out_of_memory=True))]
     choice.learn(kind, len(group), time.perf_counter() - began)
     return [_checked(model, replace(item, output=output), options) for item, output in zip(group, outputs, strict=True)]
 
@@ -183,7 +183,7 @@ def _checked(model: LoadedModel, item: _Item, options: RunOptions) -> _Item:
         notes = (*item.notes, f"no numbers in {item.precision}: computed in fp32")
         return _checked(model, replace(item, output=output, precision="fp32", notes=notes), options)
     reason = f"{item.job.name}: the model gives values that are no numbers; was its training sound?"
-    return _Item(item.job, outcome=failed(item.job, reason))
+    return _Item(item.job, outcome=fail(item.job, reason))
 
 
 def _finite(output: Tensor) -> bool:
@@ -192,10 +192,10 @@ def _finite(output: Tensor) -> bool:
 
 def _finish(model: LoadedModel, options: RunOptions, manifest: Manifest, item: _Item) -> Outcome:
     if item.outcome is not None or item.given is None or item.output is None:
-        return item.outcome or failed(item.job, f"{item.job.name}: was not translated")
-    made = as_output(item.output, item.given.picture, model.translator, options.work_size)
+        return item.outcome or fail(item.job, f"{item.job.name}: was not translated")
+    made = to_output(item.output, item.given.picture, model.translator, options.work_size)
 
     def put() -> tuple[str, ...]:
-        return write(made, item.job.output, options.save)
+        return write_picture(made, item.job.output, options.save)
 
-    return closed(item.given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)
+    return write_output(item.given, made, put, manifest, record={"precision": item.precision}, notes=item.notes)

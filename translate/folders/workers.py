@@ -22,7 +22,7 @@ MOST = 4  # at once
 LARGE = 2**19  # pixels of a picture, or of a batch of them, beyond which it is computed by itself
 
 
-def side_by_side(
+def map_on_workers(
     compute: Callable[[T], R],
     items: Iterable[T],
     *,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
-from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from datasets.pixels import convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
 from models.contract import Translator
 
 
@@ -54,7 +54,7 @@ def _from_pil(given: PILImage) -> NDArray[Any]:
     return np.asarray(upright.convert(("LA" if gray else "RGBA") if alpha else ("L" if gray else "RGB")))
 
 
-def of_kind(picture: Picture, like: Any) -> Any:
+def restore_kind(picture: Picture, like: Any) -> Any:
     """A picture as the kind of thing that `like` is."""
     if isinstance(like, Picture):
         return picture
@@ -67,7 +67,7 @@ def of_kind(picture: Picture, like: Any) -> Any:
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 
-def as_input(picture: Picture, translator: Translator, work_size: int | None = None) -> Tensor:
+def to_input(picture: Picture, translator: Translator, work_size: int | None = None) -> Tensor:
     """The picture as (channels_in, H, W) in [-1, 1]; its shorter side scaled to `work_size`, if one is given.
 
     Raises:
@@ -85,8 +85,8 @@ def as_input(picture: Picture, translator: Translator, work_size: int | None = N
         raise UserError(
             f"expected {only}x{only} pixels, all that this model works on, found {width}x{height}; {remedy}"
         )
-    pixels = resized(opaque(picture), width, height)
-    return as_tensor(with_channels(as_floats(pixels), translator.channels_in))
+    pixels = resize(drop_alpha(picture), width, height)
+    return to_tensor(convert_channels(to_floats(pixels), translator.channels_in))
 
 
 def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def as_output(output: Tensor, picture: Picture, translator: Translator, work_size: int | None = None) -> Picture:
+def to_output(output: Tensor, picture: Picture, translator: Translator, work_size: int | None = None) -> Picture:
     """A translation (C', H', W') in [-1, 1] as a picture of the kind that went in.
 
     A model of colours that was given a gray picture gives back a gray one; one that makes colours
@@ -106,11 +106,11 @@ def as_output(output: Tensor, picture: Picture, translator: Translator, work_siz
     stays_gray = picture.channels == 1 and translator.channels_in == 3 and translator.channels_out == 3
     if stays_gray:
         colours = np.asarray((output.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
-        output = as_tensor(with_channels(colours, 1))
-    pixels = as_pixels(output, picture.depth)
+        output = to_tensor(convert_channels(colours, 1))
+    pixels = to_pixels(output, picture.depth)
     if work_size is not None:
-        pixels = resized(pixels, width, height)
+        pixels = resize(pixels, width, height)
     alpha = picture.alpha
     if alpha is not None and scale != 1:
-        alpha = resized(alpha[:, :, np.newaxis], width, height)[:, :, 0]
+        alpha = resize(alpha[:, :, np.newaxis], width, height)[:, :, 0]
     return replace(picture, pixels=pixels, alpha=alpha)

@@ -20,9 +20,9 @@ from models.apply import translate_batch
 from models.contract import Domain, Sampler, Translator
 from models.srgan import SRGAN
 from translate.experiment import Experiment
-from translate.files import digest_of, replacing
+from translate.files import file_digest, replace_file
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
-from translate.inference.conversion import as_input, as_output, of_kind, to_picture
+from translate.inference.conversion import restore_kind, to_input, to_output, to_picture
 from translate.inference.precision import choose_inference
 from translate.inference.shipped import builtin_models
 from translate.inference.tiles import SMALLEST
@@ -82,8 +82,8 @@ class LoadedModel:
             UserError: It is none of these, or the model works on another size alone.
         """
         given = to_picture(picture)
-        output = self.run(as_input(given, self.translator)[None], self.translator.aim(to))[0]
-        made: P = of_kind(as_output(output, given, self.translator), picture)
+        output = self.run(to_input(given, self.translator)[None], self.translator.aim(to))[0]
+        made: P = restore_kind(to_output(output, given, self.translator), picture)
         return made
 
     def run(
@@ -124,7 +124,7 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
     # Copies: shared or strided storage would be refused, and each name shall stand for itself.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
-    with replacing(path) as partial:
+    with replace_file(path) as partial:
         save_file(tensors, partial, metadata={METADATA_KEY: text})
 
 
@@ -175,10 +175,10 @@ def load_model(
         UserError: There is no such device, or there is nothing to blend.
     """
     path = model_path(model)
-    network, card = rebuild(path)
+    network, card = load_network(path)
     if not isinstance(network, Translator):
         raise ModelError(f"{path}: makes pictures from noise and translates none; use `translate sample`")
-    digest = digest_of(path)
+    digest = file_digest(path)
     if blend is not None:
         if not isinstance(network, SRGAN):
             raise UserError(f"{path}: is no SRGAN, whose two stages can be blended; run it without --blend")
@@ -193,7 +193,7 @@ def load_model(
     return LoadedModel(network, card, digest, chosen, numerics)
 
 
-def rebuild(path: Path) -> tuple[Translator | Sampler, Card]:
+def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
     """The network of a model file, on the host, and what the file says about it.
 
     Raises:
@@ -205,7 +205,7 @@ def rebuild(path: Path) -> tuple[Translator | Sampler, Card]:
     return network.eval().requires_grad_(False), card
 
 
-def outline(card: Card) -> Translator | Sampler:
+def build_on_meta(card: Card) -> Translator | Sampler:
     """The network that a card describes, without weights: it can be asked what it takes and makes."""
     with torch.device("meta"):
         return card.experiment.model.translator()

@@ -54,7 +54,7 @@ def probes(channels: int, size: int = PROBE) -> dict[str, Tensor]:
     return {name: torch.from_numpy(picture.astype(np.float32))[None] for name, picture in pictures.items()}
 
 
-def bears_bfloat16(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
+def bf16_agreement(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
     """Agreement in dB between bfloat16 and float32 on each probe."""
     agreement = {}
     for name, picture in _probes_of(translator).items():
@@ -81,7 +81,7 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
         return replace(numerics, precision=known["precision"], layout=known["layout"])
     except (OSError, ValueError, KeyError):
         pass  # never measured, or damaged
-    agreement = bears_bfloat16(translator, numerics, device) if native_bfloat16(device) else {}
+    agreement = bf16_agreement(translator, numerics, device) if native_bfloat16(device) else {}
     bears = agreement and all(value >= AGREEMENT for name, value in agreement.items() if name != "near-flat")
     chosen = replace(numerics, precision="bf16" if bears else "fp32")
     milliseconds = layout_speeds(translator, chosen, device)

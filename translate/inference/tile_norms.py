@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from models.apply import padded
+from models.apply import pad
 from translate.inference.tiles import Area, Tiles, inside
 
 
@@ -54,7 +54,7 @@ class _Statistics:
 
 
 @contextmanager
-def settled_norms(tiles: Tiles) -> Iterator[None]:
+def exact_norms(tiles: Tiles) -> Iterator[None]:
     """While it lasts, every norm that the network comes to uses the statistics of the whole picture."""
     height, width = tiles.image.shape[-2:]
     frozen: list[RemovableHandle] = []
@@ -79,7 +79,7 @@ def reduced_norms(tiles: Tiles) -> Iterator[None]:
     measure = _mine(lambda module, given: statistics[module].add(given[0]))
     handles = [norm.register_forward_pre_hook(measure) for norm in statistics]
     try:
-        tiles.run(padded(reduced, tiles.translator.multiple, tiles.translator.minimum))
+        tiles.run(pad(reduced, tiles.translator.multiple, tiles.translator.minimum))
     finally:
         _remove(handles)
     frozen = [norm.register_forward_hook(_mine(_use(found))) for norm, found in statistics.items() if found.count]

@@ -39,8 +39,8 @@ class Tiles:
         self.run = run
         self.translator = translator
         self.image = image
-        self.side = rounded_up(side, translator.multiple)
-        self.smallest = rounded_up(max(SMALLEST, translator.minimum), translator.multiple)
+        self.side = round_up(side, translator.multiple)
+        self.smallest = round_up(max(SMALLEST, translator.minimum), translator.multiple)
 
     def visit(self, work: Callable[[Area], None], height: int, width: int) -> None:
         """Do `work` on areas that make up the first `height` rows and `width` columns."""
@@ -56,7 +56,7 @@ class Tiles:
             except (RuntimeError, MemoryError) as error:
                 if not memory_ran_out(error) or area.longer <= self.smallest:
                     raise
-                self.side = max(rounded_up(area.longer // 2, multiple), self.smallest)
+                self.side = max(round_up(area.longer // 2, multiple), self.smallest)
                 waiting.appendleft(area)
 
     def seen(self, area: Area) -> Area:
@@ -86,12 +86,12 @@ def inside(features: Tensor, area: Area, seen: Area) -> Tensor:
 
 def _seen(start: int, end: int, length: int, translator: Translator) -> tuple[int, int]:
     """From where to where an area's surroundings reach along one axis of `length` pixels."""
-    margin = rounded_up(translator.margin or 0, translator.multiple)
-    first, last = max(0, start - margin), min(length, rounded_up(end, translator.multiple) + margin)
-    missing = rounded_up(translator.minimum, translator.multiple) - (last - first)
+    margin = round_up(translator.margin or 0, translator.multiple)
+    first, last = max(0, start - margin), min(length, round_up(end, translator.multiple) + margin)
+    missing = round_up(translator.minimum, translator.multiple) - (last - first)
     if missing > 0:
         last = min(length, last + missing)
-        first = max(0, last - rounded_up(translator.minimum, translator.multiple))
+        first = max(0, last - round_up(translator.minimum, translator.multiple))
     return first, last
 
 
@@ -106,7 +106,7 @@ def _areas(height: int, width: int, side: int) -> list[Area]:
 def _halves(area: Area, multiple: int) -> list[Area]:
     """Two parts of an area, cut across its longer side."""
     tall = area.bottom - area.top >= area.right - area.left
-    half = rounded_up(area.longer // 2, multiple)
+    half = round_up(area.longer // 2, multiple)
     if tall:
         middle = area.top + half
         return [Area(area.top, area.left, middle, area.right), Area(middle, area.left, area.bottom, area.right)]
@@ -114,6 +114,6 @@ def _halves(area: Area, multiple: int) -> list[Area]:
     return [Area(area.top, area.left, area.bottom, middle), Area(area.top, middle, area.bottom, area.right)]
 
 
-def rounded_up(pixels: int, multiple: int) -> int:
+def round_up(pixels: int, multiple: int) -> int:
     """The next multiple that is no less."""
     return -(-pixels // multiple) * multiple

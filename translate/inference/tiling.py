@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from datasets.errors import UserError
-from models.apply import padded
+from models.apply import pad
 from models.contract import Translator
-from translate.inference.tile_norms import reduced_norms, settled_norms
-from translate.inference.tiles import Area, Tiles, rounded_up
+from translate.inference.tile_norms import exact_norms, reduced_norms
+from translate.inference.tiles import Area, Tiles, round_up
 
 Tile = int | Literal["auto", "off"]
 Norms = Literal["exact", "reduced"]
@@ -56,9 +56,9 @@ def tile_side(
     if tile == "auto":
         if translator.global_norm and norms == "exact":
             return None  # it takes many times as long; where memory runs out, it is done all the same
-        side = rounded_up(min(max(WORTH * translator.margin, 512), LARGEST), translator.multiple)
+        side = round_up(min(max(WORTH * translator.margin, 512), LARGEST), translator.multiple)
         return side if max(height, width) > side + 2 * translator.margin else None
-    side = rounded_up(tile, translator.multiple)
+    side = round_up(tile, translator.multiple)
     return side if max(height, width) > side else None
 
 
@@ -75,7 +75,7 @@ def translate_tiled(
         RuntimeError, MemoryError: Memory is not enough for the smallest tile.
     """
     scale, (height, width) = translator.scale, image.shape[-2:]
-    tiles = Tiles(run, translator, padded(image[None], translator.multiple, translator.minimum), side)
+    tiles = Tiles(run, translator, pad(image[None], translator.multiple, translator.minimum), side)
     canvas = _canvas(translator.channels_out, scale * height, scale * width)
 
     def put(area: Area) -> None:
@@ -83,7 +83,7 @@ def translate_tiled(
         place = canvas[:, scale * area.top : scale * area.bottom, scale * area.left : scale * area.right]
         place.copy_(output[:, : place.shape[1], : place.shape[2]])
 
-    settled = reduced_norms if norms == "reduced" else settled_norms
+    settled = reduced_norms if norms == "reduced" else exact_norms
     with settled(tiles) if translator.global_norm else nullcontext():
         tiles.visit(put, height, width)
     return canvas

@@ -39,7 +39,7 @@ class _Group:
     labels: tuple[int, ...]
 
 
-def crops(hole: Mask, size: int) -> Iterator[Crop]:
+def find_crops(hole: Mask, size: int) -> Iterator[Crop]:
     """The crops for the holes of a picture, (H, W), for a model of `size` pixels; each pixel belongs to one of them.
 
     Every crop holds something known, if the picture does: at least what parts its holes from others.

@@ -17,9 +17,9 @@ from torch import Tensor
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
 from datasets.masks.drawing import Mask
-from datasets.pixels import Floats, Pixels, as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
 from translate.inference.tiles import Area
-from translate.inpainting.crops import Crop, crops
+from translate.inpainting.crops import Crop, find_crops
 
 LITTLE, MUCH = 0.0001, 0.6  # shares of hole beyond which black and white may have been exchanged
 
@@ -27,7 +27,7 @@ Fill = Callable[[Tensor, Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
-class Filler:
+class Inpainter:
     """What fills holes, ready to use.
 
     Attributes:
@@ -54,7 +54,7 @@ class Filler:
     alone: bool = False
 
 
-def inpaint(filler: Filler, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False) -> Picture:
+def inpaint(filler: Inpainter, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False) -> Picture:
     """The picture with its hole, (H, W), filled. All other pixels are the very same, and so is the alpha.
 
     Args:
@@ -74,9 +74,9 @@ def inpaint(filler: Filler, picture: Picture, hole: Mask, *, feather: int = 0, m
         raise UserError(f"expected a square, which is all that this generator makes, found {size}; cut it first")
     canvas, left = picture.pixels.copy(), hole.copy()
     alpha = None if picture.alpha is None else picture.alpha.copy()
-    for crop in _whole(hole) if filler.whole else crops(hole, filler.size):
+    for crop in _whole(hole) if filler.whole else find_crops(hole, filler.size):
         place = _place(crop.area)
-        seen = opaque(Picture(canvas[place], None if alpha is None else alpha[place]))
+        seen = drop_alpha(Picture(canvas[place], None if alpha is None else alpha[place]))
         made = _made(filler, seen, left[place])
         if feather:
             made = _faded(made, seen, hole[place], feather)
@@ -89,7 +89,7 @@ def inpaint(filler: Filler, picture: Picture, hole: Mask, *, feather: int = 0, m
     return replace(picture, pixels=canvas, alpha=alpha)
 
 
-def share_told(hole: Mask) -> str:
+def describe_hole(hole: Mask) -> str:
     """How much of a picture is hole, in words, and whether that looks like a mistake."""
     share = float(hole.mean())
     told = f"{share:.2%} is hole" if share >= LITTLE else f"{int(hole.sum())} pixels are hole"
@@ -107,15 +107,15 @@ def _whole(hole: Mask) -> Iterator[Crop]:
     yield Crop(Area(0, 0, *hole.shape), hole)
 
 
-def _made(filler: Filler, seen: Pixels, hole: Mask) -> Pixels:
+def _made(filler: Inpainter, seen: Pixels, hole: Mask) -> Pixels:
     """What a filler makes of (h, w, C) pixels and their hole, at their size, depth and channels."""
     height, width, channels = seen.shape
     depth = 8 * seen.dtype.itemsize
-    seen_as, small = _at_size(as_floats(seen), hole, *_work_dimensions(filler, width, height))
-    image = as_tensor(with_channels(seen_as, filler.channels))
+    seen_as, small = _at_size(to_floats(seen), hole, *_work_dimensions(filler, width, height))
+    image = to_tensor(convert_channels(seen_as, filler.channels))
     made = filler.fill(image, torch.from_numpy(small.transpose(2, 0, 1).astype(np.float32)), depth)
     floats = np.asarray((made.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
-    return resized(as_pixels(as_tensor(with_channels(floats, channels)), depth), width, height)
+    return resize(to_pixels(to_tensor(convert_channels(floats, channels)), depth), width, height)
 
 
 def _at_size(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Floats, Mask]:
@@ -139,7 +139,7 @@ def _averaged(floats: Floats, width: int, height: int) -> Floats:
     return np.asarray(result, np.float32).reshape(height, width, floats.shape[2])
 
 
-def _work_dimensions(filler: Filler, width: int, height: int) -> tuple[int, int]:
+def _work_dimensions(filler: Inpainter, width: int, height: int) -> tuple[int, int]:
     """Width and height at which a filler sees a crop: its own, unless it is more than twice the trained size."""
     size = filler.size
     if filler.whole or filler.only_size:

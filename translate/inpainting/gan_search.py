@@ -25,11 +25,11 @@ from models.contract import Sampler
 from models.core.gan import GANRecipe
 from models.losses.adversarial import ADVERSARIAL
 from translate.inference.model import ModelError
-from translate.inpainting.fill import Filler
-from translate.inpainting.poisson import blended
+from translate.inpainting.fill import Inpainter
+from translate.inpainting.poisson import blend
 from translate.run_folder import RunFolder
 from translate.sampling.latent_search import STARTS, descend
-from translate.sampling.latents import drawn
+from translate.sampling.latents import sample_latent
 from translate.sampling.sampler import LoadedSampler
 
 WINDOW = 7  # pixels on a side in which holes are counted
@@ -39,7 +39,7 @@ PRIOR_WEIGHT = 0.1
 Prior = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def semantic(loaded: LoadedSampler, model: str | Path) -> Filler:
+def load_gan_search(loaded: LoadedSampler, model: str | Path) -> Inpainter:
     """A filler from a generator; `model` is where it was loaded from, a model file or a run folder.
 
     Raises:
@@ -49,15 +49,15 @@ def semantic(loaded: LoadedSampler, model: str | Path) -> Filler:
         raise ModelError(f"{model}: makes points of the plane, and no pictures whose holes it could fill")
     sampler, prior = loaded.sampler, prior_of(loaded, Path(model))
     labels = torch.arange(max(1, len(sampler.domains))).repeat_interleave(STARTS)
-    starts = torch.stack([drawn(sampler, 0, int(label), index % STARTS) for index, label in enumerate(labels)])
+    starts = torch.stack([sample_latent(sampler, 0, int(label), index % STARTS) for index, label in enumerate(labels)])
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
         placed, inside = image.to(loaded.device), hole.to(loaded.device)
         made = nearest(sampler, placed, inside, prior, starts.to(loaded.device), labels.to(loaded.device))
-        return blended(placed, made, inside).clamp(-1, 1).cpu()
+        return blend(placed, made, inside).clamp(-1, 1).cpu()
 
     kind = "discriminator" if isinstance(prior, _Judged) else "latent"
-    return Filler(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True, alone=True)
+    return Inpainter(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True, alone=True)
 
 
 def nearest(model: Sampler, image: Tensor, hole: Tensor, prior: Prior, starts: Tensor, labels: Tensor) -> Tensor:

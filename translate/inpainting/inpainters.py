@@ -11,11 +11,11 @@ from models.apply import translate_batch
 from models.baselines.opencv import Classical, ClassicalName
 from models.contract import Sampler, Translator
 from translate.hardware import memory_ran_out
-from translate.inference.model import LoadedModel, ModelError, load_model, model_path, outline, read_card
+from translate.inference.model import LoadedModel, ModelError, build_on_meta, load_model, model_path, read_card
 from translate.inference.precision import is_flat
 from translate.inference.shipped import builtin_models
-from translate.inpainting.fill import Filler
-from translate.inpainting.gan_search import semantic
+from translate.inpainting.fill import Inpainter
+from translate.inpainting.gan_search import load_gan_search
 from translate.sampling.sampler import load_sampler
 
 SHIPPED = "inpaint"  # the name of the model that is used where none is named
@@ -29,7 +29,7 @@ class OutOfMemoryError(UserError):
     exit_code: ClassVar[int] = 7
 
 
-def load_filler(model: str | Path | None, *, device: str = "auto", precision: str = "auto") -> Filler:
+def load_inpainter(model: str | Path | None, *, device: str = "auto", precision: str = "auto") -> Inpainter:
     """What a name stands for: `telea`, `navier-stokes`, a model file, a run folder; None: the inpainter that ships.
 
     A generator of pictures, which was not made for it, searches for the picture that fits.
@@ -45,26 +45,26 @@ def load_filler(model: str | Path | None, *, device: str = "auto", precision: st
     for name in CLASSICAL:
         if str(model) == name and not Path(model).exists():
             return classical(name)
-    network = outline(read_card(model_path(model)))
+    network = build_on_meta(read_card(model_path(model)))
     if isinstance(network, Translator) and network.fills_holes:
         return learned(load_model(model, device=device, precision=precision))
     if isinstance(network, Sampler):
-        return semantic(load_sampler(model, device=device, precision=precision), model)
+        return load_gan_search(load_sampler(model, device=device, precision=precision), model)
     verb = "upscale" if network.scale > 1 else "run"
     raise ModelError(f"{model}: takes whole pictures and fills no holes; use `translate {verb}`")
 
 
-def classical(name: ClassicalName) -> Filler:
+def classical(name: ClassicalName) -> Inpainter:
     """Telea's or Navier-Stokes' way."""
     network = Classical(name).eval()
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
         return translate_batch(network, torch.cat([image, hole])[None])[0]
 
-    return Filler(fill, name, CLASSICAL_SIZE, any_scale=True)
+    return Inpainter(fill, name, CLASSICAL_SIZE, any_scale=True)
 
 
-def learned(loaded: LoadedModel) -> Filler:
+def learned(loaded: LoadedModel) -> Inpainter:
     """A translator whose fourth channel is the hole."""
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
@@ -84,7 +84,7 @@ def learned(loaded: LoadedModel) -> Filler:
         return made
 
     only = loaded.translator.only_size
-    return Filler(
+    return Inpainter(
         fill,
         loaded.digest,
         only or loaded.card.trained_size,

@@ -17,21 +17,21 @@ from typing import Literal
 from pydantic import Field
 
 from datasets.codecs.formats import FORMAT_OF
-from datasets.codecs.images import Picture, SaveOptions, read_header, write
+from datasets.codecs.images import Picture, SaveOptions, read_header, write_picture
 from datasets.contract import Settings
 from datasets.errors import UserError
 from datasets.masks.drawing import Mask
-from datasets.masks.reading import grown, read_mask, transparent
-from datasets.storage.atomic import replacing
-from datasets.storage.listing import find
+from datasets.masks.reading import dilate, read_mask, transparency_mask
+from datasets.storage.atomic import replace_file
+from datasets.storage.listing import find_pictures
 from datasets.storage.threads import ordered_map
-from translate.files import digest_of
+from translate.files import file_digest
 from translate.folders.manifest import Manifest, Outcome
-from translate.folders.plan import Job, NothingFoundError, Plan, RunOptions, find_jobs, settled
-from translate.folders.steps import Opened, closed, digest_of_source, failed, opened
-from translate.folders.workers import side_by_side
-from translate.inpainting.fill import Filler, inpaint, share_told
-from translate.inpainting.inpainters import OutOfMemoryError, load_filler
+from translate.folders.plan import Job, NothingFoundError, Plan, RunOptions, build_plan, find_jobs
+from translate.folders.steps import Input, fail, read_input, source_digest, write_output
+from translate.folders.workers import map_on_workers
+from translate.inpainting.fill import Inpainter, describe_hole, inpaint
+from translate.inpainting.inpainters import OutOfMemoryError, load_inpainter
 
 ALPHA = "alpha"  # instead of a mask's path: what can be seen through is the hole
 ENDINGS = ("_mask", "-mask")  # of a mask's name, beside the picture's own
@@ -58,7 +58,7 @@ class _Item:
     """A picture on its way: read, with its hole; then filled; or with the outcome it already has."""
 
     job: Job
-    given: Opened | None = None
+    given: Input | None = None
     hole: Mask | None = None  # None: there is no mask
     made: Picture | None = None
     notes: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class _Item:
 
 
 def inpaint_folder(
-    model: Filler | Path | str | None,
+    model: Inpainter | Path | str | None,
     source: Path | str,
     destination: Path | str,
     mask: Path | str,
@@ -82,7 +82,7 @@ def inpaint_folder(
         NothingFoundError: There are no pictures, or no masks for them.
         UserError: The plan cannot be carried out without harm.
     """
-    filler = model if isinstance(model, Filler) else load_filler(model)
+    filler = model if isinstance(model, Inpainter) else load_inpainter(model)
     masks, options = masks or MaskOptions(), options or RunOptions()
     plan = plan_inpainting(Path(source), Path(destination), str(mask), masks, options)
     return run_inpainting(filler, plan, str(mask) == ALPHA, masks, options)
@@ -111,11 +111,11 @@ def plan_inpainting(source: Path, destination: Path, mask: str, masks: MaskOptio
         notes.append(
             f"{lossy} pictures are coded anew as JPEG, which changes known pixels a little; --format png keeps them"
         )
-    return settled(jobs, source, destination, options, notes)
+    return build_plan(jobs, source, destination, options, notes)
 
 
 def run_inpainting(
-    filler: Filler, plan: Plan, by_alpha: bool, masks: MaskOptions, options: RunOptions
+    filler: Inpainter, plan: Plan, by_alpha: bool, masks: MaskOptions, options: RunOptions
 ) -> Generator[Outcome, None, None]:
     """Carry out a plan; with `by_alpha`, the hole is what can be seen through, and the result is opaque."""
     told = {**masks.model_dump(), "alpha": by_alpha, "save": options.save.model_dump(), "precision": filler.precision}
@@ -126,7 +126,7 @@ def run_inpainting(
     fill = functools.partial(_filled, filler, by_alpha, masks)
     finish = functools.partial(_finish, filler, manifest, options)
     items = ordered_map(read, plan.jobs, options.threads, ahead=2 * options.threads, size=_bytes)
-    filled = side_by_side(fill, items, count=len(plan.jobs), alone=lambda _: filler.alone, size=_bytes)
+    filled = map_on_workers(fill, items, count=len(plan.jobs), alone=lambda _: filler.alone, size=_bytes)
     with closing(items), closing(filled):
         for outcome in ordered_map(finish, filled, options.threads, ahead=options.threads):
             yield manifest.keep(outcome)
@@ -155,7 +155,7 @@ def _masks_in(place: Path) -> dict[str, Path]:
         UserError: There are two of one name.
     """
     masks: dict[str, Path] = {}
-    for name in find(place).pictures:
+    for name in find_pictures(place).pictures:
         stem = name.with_suffix("").as_posix()
         if stem in masks:
             raise UserError(f"{place / name} and {masks[stem]}: are two masks of one picture; remove one")
@@ -194,42 +194,42 @@ def _missing_notes(jobs: Sequence[Job], place: Path, masks: MaskOptions) -> list
 
 def _read(by_alpha: bool, masks: MaskOptions, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
     def digest_of_both(job: Job) -> str:
-        return digest_of_source(job) + ("" if job.mask is None else f" {digest_of(job.mask)}")
+        return source_digest(job) + ("" if job.mask is None else f" {file_digest(job.mask)}")
 
-    given = opened(job, manifest, options, digest_of_both)
+    given = read_input(job, manifest, options, digest_of_both)
     if isinstance(given, Outcome):
         return _Item(job, outcome=given)
     try:
         hole, notes = _hole(given, by_alpha, options)
     except OSError as error:
-        return _Item(job, outcome=failed(job, f"{job.mask}: cannot be read: {error.strerror or error}"))
+        return _Item(job, outcome=fail(job, f"{job.mask}: cannot be read: {error.strerror or error}"))
     except UserError as error:
-        return _Item(job, outcome=failed(job, f"{job.name}: {error}"))
+        return _Item(job, outcome=fail(job, f"{job.name}: {error}"))
     if hole is None:
         return _without_mask(given, by_alpha, masks)
-    return _Item(job, given, grown(hole != masks.mask_invert, masks.mask_grow), notes=notes)
+    return _Item(job, given, dilate(hole != masks.mask_invert, masks.mask_grow), notes=notes)
 
 
-def _hole(given: Opened, by_alpha: bool, options: RunOptions) -> tuple[Mask | None, tuple[str, ...]]:
+def _hole(given: Input, by_alpha: bool, options: RunOptions) -> tuple[Mask | None, tuple[str, ...]]:
     job = given.job
     if by_alpha:
-        return transparent(given.picture), ()
+        return transparency_mask(given.picture), ()
     if job.mask is None:
         return None, ()
     return read_mask(job.mask, read_header(job.source), limit=options.pixel_limit)
 
 
-def _without_mask(given: Opened, by_alpha: bool, masks: MaskOptions) -> _Item:
+def _without_mask(given: Input, by_alpha: bool, masks: MaskOptions) -> _Item:
     job = given.job
     why = "has no transparency" if by_alpha else "has no mask"
     if masks.missing_mask == "copy":
         return _Item(job, given, notes=(f"{why}: copied as it is",))
     if masks.missing_mask == "skip":
         return _Item(job, outcome=Outcome(job.name, job.output, "skipped", why))
-    return _Item(job, outcome=failed(job, f"{job.name}: {why}; add it, or --missing-mask copy or skip"))
+    return _Item(job, outcome=fail(job, f"{job.name}: {why}; add it, or --missing-mask copy or skip"))
 
 
-def _filled(filler: Filler, by_alpha: bool, masks: MaskOptions, item: _Item) -> _Item:
+def _filled(filler: Inpainter, by_alpha: bool, masks: MaskOptions, item: _Item) -> _Item:
     """The item with its result, or with an outcome where there can be none."""
     if item.given is None or item.hole is None:
         return item
@@ -239,25 +239,27 @@ def _filled(filler: Filler, by_alpha: bool, masks: MaskOptions, item: _Item) -> 
         made = inpaint(filler, item.given.picture, item.hole, feather=masks.feather, make_opaque=by_alpha)
     except UserError as error:
         reason, short = f"{item.job.name}: {error}", isinstance(error, OutOfMemoryError)
-        return _Item(item.job, outcome=failed(item.job, reason, out_of_memory=short))
-    return replace(item, made=made, notes=(share_told(item.hole), *item.notes))
+        return _Item(item.job, outcome=fail(item.job, reason, out_of_memory=short))
+    return replace(item, made=made, notes=(describe_hole(item.hole), *item.notes))
 
 
-def _finish(filler: Filler, manifest: Manifest, options: RunOptions, item: _Item) -> Outcome:
+def _finish(filler: Inpainter, manifest: Manifest, options: RunOptions, item: _Item) -> Outcome:
     job, given = item.job, item.given
     if item.outcome is not None or given is None:
-        return item.outcome or failed(job, f"{job.name}: was not filled")
+        return item.outcome or fail(job, f"{job.name}: was not filled")
     made = item.made or given.picture
 
     def put() -> tuple[str, ...]:
         if item.made is None and _as_it_is(job, options.save):
-            with replacing(job.output, durable=False) as partial:
+            with replace_file(job.output, durable=False) as partial:
                 shutil.copyfile(job.source, partial)
             return ()
-        return write(made, job.output, options.save)
+        return write_picture(made, job.output, options.save)
 
     share = 0.0 if item.hole is None else float(item.hole.mean())
-    return closed(given, made, put, manifest, record={"hole": share, "precision": filler.precision}, notes=item.notes)
+    return write_output(
+        given, made, put, manifest, record={"hole": share, "precision": filler.precision}, notes=item.notes
+    )
 
 
 def _as_it_is(job: Job, save: SaveOptions) -> bool:

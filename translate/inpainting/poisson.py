@@ -11,7 +11,7 @@ from torch import Tensor
 TOLERANCE = 1e-6  # of the largest residual, in the range of the picture
 
 
-def blended(known: Tensor, made: Tensor, hole: Tensor) -> Tensor:
+def blend(known: Tensor, made: Tensor, hole: Tensor) -> Tensor:
     """(C, H, W) made for a hole, (1, H, W) of 0 and 1, led over to the known picture around it; outside, the known one.
 
     What is solved for is the difference to what was made, which is harmonic in the hole and given around it: by

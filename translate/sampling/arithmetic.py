@@ -14,15 +14,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.errors import UserError
-from datasets.pixels import as_floats, as_pixels, as_tensor, opaque, resized, with_channels
+from datasets.pixels import convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
 from models.contract import Encoder
-from translate.files import digest_of
+from translate.files import file_digest
 from translate.folders.plan import NothingFoundError
 from translate.sampling.latent_search import STARTS, project
-from translate.sampling.latents import drawn
-from translate.sampling.outputs import Piece, SampleOptions, SamplePlan, picture, place, refuse_points, settled
+from translate.sampling.latents import sample_latent
+from translate.sampling.outputs import (
+    OutputSpec,
+    SampleOptions,
+    SamplePlan,
+    build_sample_plan,
+    output_job,
+    picture_output,
+    refuse_points,
+)
 from translate.sampling.sampler import LoadedSampler
 from translate.sheet import contact_sheet
 
@@ -60,16 +68,16 @@ def parse_terms(text: str) -> list[tuple[int, Path]]:
     Raises:
         UserError: It is no such sum.
     """
-    terms, place, sign = [], 0, 1
+    terms, output_job, sign = [], 0, 1
     while True:
-        term = TERM.match(text, place)
+        term = TERM.match(text, output_job)
         if term is None:
             raise UserError(f"--arithmetic: expected pictures with signs between them, as in a.png - b.png: {text!r}")
         terms.append((sign, Path(next(name for name in term.groups() if name))))
         following = SIGN.match(text, term.end())
         if following is None:
             return terms
-        sign, place = 1 if following[1] == "+" else -1, following.end()
+        sign, output_job = 1 if following[1] == "+" else -1, following.end()
 
 
 def plan_arithmetic(
@@ -93,31 +101,35 @@ def plan_arithmetic(
         return torch.cat([found, (signs * found).sum(0, keepdim=True)])
 
     def save_strip(made: Tensor, path: Path) -> tuple[str, ...]:
-        shown = [as_pixels(image, 8) for image in (*images, *made)]
+        shown = [to_pixels(image, 8) for image in (*images, *made)]
         rows = [[*shown[: len(terms)], np.full_like(shown[0], 255)], shown[len(terms) :]]
         contact_sheet(rows, [*(term.title for term in terms), "= result"], path)
         return tuple(_judged(loaded, term, image) for term, image in zip(terms, made, strict=False))
 
     told = " ".join(f"{'+' if term.sign > 0 else '-'} {term.digest}" for term in terms)
     origin = f"{told}, class {label}" + ("" if isinstance(loaded.sampler, Encoder) else f", seed {seed}")
-    result = picture(destination, Path("result"), origin, label, lambda: latents()[-1:], options)
-    strip = Piece(place(destination, Path("strip.png")), origin, (label,) * (len(terms) + 1), latents, save_strip)
-    return settled([result, strip], destination, options, tuple(note for term in terms for note in term.notes))
+    result = picture_output(destination, Path("result"), origin, label, lambda: latents()[-1:], options)
+    strip = OutputSpec(
+        output_job(destination, Path("strip.png")), origin, (label,) * (len(terms) + 1), latents, save_strip
+    )
+    return build_sample_plan(
+        [result, strip], destination, options, tuple(note for term in terms for note in term.notes)
+    )
 
 
 def _read(sign: int, path: Path, loaded: LoadedSampler) -> Term:
     if not path.is_file():
         raise NothingFoundError(f"{path}: there is no such picture; a name that holds ' - ' or ' + ' needs quotes")
-    given, size = read(path), loaded.sampler.size
+    given, size = read_picture(path), loaded.sampler.size
     width, height, side = given.width, given.height, min(given.width, given.height)
     top, left = (height - side) // 2, (width - side) // 2
-    square = resized(opaque(given)[top : top + side, left : left + side], size, size)
-    image = as_tensor(with_channels(as_floats(square), loaded.sampler.channels))
+    square = resize(drop_alpha(given)[top : top + side, left : left + side], size, size)
+    image = to_tensor(convert_channels(to_floats(square), loaded.sampler.channels))
     notes = []
     if (width, height) != (size, size):
         cut = "" if width == height else "cut to its middle square and "
         notes.append(f"{path}: {cut}scaled from {width}x{height} to the {size}x{size} pixels of this model")
-    return Term(sign, path, image, digest_of(path), tuple(notes))
+    return Term(sign, path, image, file_digest(path), tuple(notes))
 
 
 def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Tensor:
@@ -126,7 +138,7 @@ def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Te
     if isinstance(model, Encoder):
         with torch.inference_mode():
             return torch.cat([model.encode(image[None]) for image in placed]).float().cpu()
-    starts = torch.stack([drawn(model, seed, label, index) for index in range(STARTS)])
+    starts = torch.stack([sample_latent(model, seed, label, index) for index in range(STARTS)])
     return torch.cat([project(model, image[None], label, starts) for image in placed]).cpu()
 
 

@@ -31,7 +31,7 @@ def check_truncation(model: Sampler, truncation: float | None) -> None:
         raise UserError(f"--truncation {truncation:g}: expected {SMALLEST_TRUNCATION} or more")
 
 
-def drawn(model: Sampler, seed: int, label: int, index: int, truncation: float | None = None) -> Tensor:
+def sample_latent(model: Sampler, seed: int, label: int, index: int, truncation: float | None = None) -> Tensor:
     """The (latent,) numbers of the picture at `index` of a class: a function of these alone, on the host.
 
     With `truncation`, numbers farther from 0 than that are drawn again until they are not; the others stay.
@@ -43,7 +43,7 @@ def drawn(model: Sampler, seed: int, label: int, index: int, truncation: float |
     return latent[0]
 
 
-def between(start: Tensor, end: Tensor, share: float) -> Tensor:
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     """The latent at `share` of the way on the sphere from one (latent,) to another; straight where there is no angle.
 
     The mean of two normal latents is shorter than either, and unlike any that was learned from; this one is not.
@@ -57,7 +57,7 @@ def between(start: Tensor, end: Tensor, share: float) -> Tensor:
     return ((weights[0] * first + weights[1] * last) / torch.sin(angle)).to(start.dtype)
 
 
-def way(model: Sampler, stations: Sequence[Tensor], steps: int) -> list[Tensor]:
+def interpolate(model: Sampler, stations: Sequence[Tensor], steps: int) -> list[Tensor]:
     """From station to station, `steps` latents from each to the next, both counted.
 
     On the sphere where latents are normal; straight where they are uniform, since a sphere leaves their box.
@@ -67,12 +67,12 @@ def way(model: Sampler, stations: Sequence[Tensor], steps: int) -> list[Tensor]:
         for step in range(1, steps - 1):
             share = step / (steps - 1)
             straight = model.prior == "uniform"
-            latents.append(torch.lerp(start, end, share) if straight else between(start, end, share))
+            latents.append(torch.lerp(start, end, share) if straight else slerp(start, end, share))
         latents.append(end)
     return latents
 
 
-def plane(model: Sampler, axes: tuple[int, int], steps: int) -> Tensor:
+def latent_grid(model: Sampler, axes: tuple[int, int], steps: int) -> Tensor:
     """(steps², latent): row by row from the top left, the two axes to the right and upward, the others 0.
 
     Each axis is cut where the prior's probability is (k + ½) / steps, so that every cell weighs the same.

@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.codecs.formats import SUFFIXES_OF
-from datasets.codecs.images import Picture, SaveOptions, write
+from datasets.codecs.images import Picture, SaveOptions, write_picture
 from datasets.contract import Settings
 from datasets.errors import UserError
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from datasets.storage.threads import ordered_map
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.plan import Job, refuse_existing
@@ -44,7 +44,7 @@ class SampleOptions(Settings):
 
 
 @dataclass(frozen=True)
-class Piece:
+class OutputSpec:
     """A file to make.
 
     Attributes:
@@ -68,13 +68,13 @@ class Piece:
 class SamplePlan:
     """All files to make, and what a person should know of them first."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[OutputSpec, ...]
     destination: Path
     options: SampleOptions
     notes: tuple[str, ...] = field(default=())
 
 
-def picture(
+def picture_output(
     destination: Path,
     name: Path,
     origin: str,
@@ -82,18 +82,18 @@ def picture(
     latents: Callable[[], Tensor],
     options: SampleOptions,
     index: int = 0,
-) -> Piece:
+) -> OutputSpec:
     """The piece of a single picture; `name` is without a suffix, `index` that among the pictures of its label."""
     suffix = SUFFIXES_OF[options.save.format.upper()][0]
 
     def save(made: Tensor, path: Path) -> tuple[str, ...]:
-        return write(Picture(as_pixels(made[0], 8)), path, options.save)
+        return write_picture(Picture(to_pixels(made[0], 8)), path, options.save)
 
-    job = place(destination, name.with_name(name.name + suffix))
-    return Piece(job, origin, (label,), latents, save, (label, index // options.batch))
+    job = output_job(destination, name.with_name(name.name + suffix))
+    return OutputSpec(job, origin, (label,), latents, save, (label, index // options.batch))
 
 
-def place(destination: Path, name: Path) -> Job:
+def output_job(destination: Path, name: Path) -> Job:
     """Where a file goes."""
     return Job(Path(), name, destination / name)  # its source is a latent and no file
 
@@ -108,8 +108,8 @@ def refuse_points(loaded: LoadedSampler, option: str) -> None:
         raise UserError(f"{option}: is for pictures, and this model makes points of the plane")
 
 
-def settled(
-    pieces: Sequence[Piece], destination: Path, options: SampleOptions, notes: tuple[str, ...] = ()
+def build_sample_plan(
+    pieces: Sequence[OutputSpec], destination: Path, options: SampleOptions, notes: tuple[str, ...] = ()
 ) -> SamplePlan:
     """The plan of these pieces.
 
@@ -133,7 +133,7 @@ def run_samples(loaded: LoadedSampler, plan: SamplePlan) -> Generator[Outcome, N
         yield manifest.keep(outcome)
 
 
-_Computed = tuple[Piece, Tensor | None, Outcome | None]  # a piece with what was made for it, or what became of it
+_Computed = tuple[OutputSpec, Tensor | None, Outcome | None]  # a piece with what was made for it, or what became of it
 
 
 def _computed(loaded: LoadedSampler, plan: SamplePlan, manifest: Manifest) -> Iterator[_Computed]:
@@ -150,7 +150,7 @@ def _computed(loaded: LoadedSampler, plan: SamplePlan, manifest: Manifest) -> It
         yield from zip(group, made, standing, strict=True)
 
 
-def _standing(piece: Piece, options: SampleOptions, manifest: Manifest) -> Outcome | None:
+def _standing(piece: OutputSpec, options: SampleOptions, manifest: Manifest) -> Outcome | None:
     """What became of a piece already, where it exists and is to be skipped."""
     job = piece.job
     if options.on_exists != "skip" or not job.output.exists():

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.errors import UserError
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from models.apply import generate_batch
 from models.contract import Sampler
-from translate.files import digest_of
+from translate.files import file_digest
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
-from translate.inference.model import Card, ModelError, model_path, rebuild
-from translate.sampling.latents import check_truncation, drawn
+from translate.inference.model import Card, ModelError, load_network, model_path
+from translate.sampling.latents import check_truncation, sample_latent
 
 BATCH = 16  # pictures computed at once
 
@@ -52,9 +52,9 @@ class LoadedSampler:
         if count < 1:
             raise UserError(f"{count} pictures cannot be made: expected 1 or more")
         check_truncation(self.sampler, truncation)
-        latents = torch.stack([drawn(self.sampler, seed, label, index, truncation) for index in range(count)])
+        latents = torch.stack([sample_latent(self.sampler, seed, label, index, truncation) for index in range(count)])
         made = self.generate(latents, torch.full((count,), label))
-        return np.stack([np.asarray(as_pixels(image, 8), np.uint8) for image in made])
+        return np.stack([np.asarray(to_pixels(image, 8), np.uint8) for image in made])
 
     @property
     def makes_points(self) -> bool:
@@ -117,9 +117,9 @@ def load_sampler(
         UserError: There is no such device.
     """
     path = model_path(model)
-    network, card = rebuild(path)
+    network, card = load_network(path)
     if not isinstance(network, Sampler):
         raise ModelError(f"{path}: translates pictures and makes none from noise; use `translate run`")
     chosen = choose_device(device)
     numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
-    return LoadedSampler(numerics.settle(network, chosen), card, digest_of(path), chosen, numerics)
+    return LoadedSampler(numerics.settle(network, chosen), card, file_digest(path), chosen, numerics)

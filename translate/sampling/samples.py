@@ -11,16 +11,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.codecs.images import Picture, write
+from datasets.codecs.images import Picture, write_picture
 from datasets.errors import UserError
-from datasets.pixels import as_pixels
-from datasets.storage.atomic import replacing
+from datasets.pixels import to_pixels
+from datasets.storage.atomic import replace_file
 from models.core.points import scatter
-from translate.files import folder_of
-from translate.sampling.latents import check_truncation, drawn, plane, way
-from translate.sampling.outputs import Piece, SampleOptions, SamplePlan, Save, picture, place, refuse_points, settled
+from translate.files import domain_folder
+from translate.sampling.latents import check_truncation, interpolate, latent_grid, sample_latent
+from translate.sampling.outputs import (
+    OutputSpec,
+    SampleOptions,
+    SamplePlan,
+    Save,
+    build_sample_plan,
+    output_job,
+    picture_output,
+    refuse_points,
+)
 from translate.sampling.sampler import LoadedSampler
-from translate.sheet import tiled
+from translate.sheet import tile_images
 
 PICTURES, POINTS = 16, 1000  # made where no number is asked for
 SHEET, SHEET_ROW = 100, 10  # pictures of a grid, and of each class of a grid
@@ -43,12 +52,12 @@ def plan_samples(
     cut = "" if options.truncation is None else f", truncated to {options.truncation:g}"
 
     def latents(label: int, indices: Sequence[int]) -> Tensor:
-        return torch.stack([drawn(model, seed, label, index, options.truncation) for index in indices])
+        return torch.stack([sample_latent(model, seed, label, index, options.truncation) for index in indices])
 
     pieces = [
-        picture(
+        picture_output(
             destination,
-            folder_of(model.domains, label) / f"{index:06}",
+            domain_folder(model.domains, label) / f"{index:06}",
             f"seed {seed}, class {label}, picture {index}{cut}",
             label,
             functools.partial(latents, label, [index]),
@@ -63,15 +72,15 @@ def plan_samples(
         columns = shown if model.domains else math.ceil(math.sqrt(shown))
         titles = [model.domains[label] for label in labels] if model.domains else []
         pieces.append(
-            Piece(
-                place(destination, Path("grid.png")),
+            OutputSpec(
+                output_job(destination, Path("grid.png")),
                 f"seed {seed}, the first {shown} of classes {labels}{cut}",
                 tuple(label for label in labels for _ in range(shown)),
                 lambda: torch.cat([latents(label, range(shown)) for label in labels]),
                 _save_sheet(columns, titles),
             )
         )
-    return settled(pieces, destination, options)
+    return build_sample_plan(pieces, destination, options)
 
 
 def plan_interpolation(
@@ -87,18 +96,18 @@ def plan_interpolation(
     check_truncation(model, options.truncation)
     pieces = []
     for label in loaded.labels(options.classes):
-        stations = [drawn(model, seed, label, 0, options.truncation) for seed in seeds]
-        latents = way(model, stations, steps)
-        folder, columns = folder_of(model.domains, label), len(latents)
+        stations = [sample_latent(model, seed, label, 0, options.truncation) for seed in seeds]
+        latents = interpolate(model, stations, steps)
+        folder, columns = domain_folder(model.domains, label), len(latents)
         told = f"seeds {list(seeds)}, class {label}, {columns} pictures, truncation {options.truncation}"
         for index, latent in enumerate(latents):
             name, one = folder / f"{index:06}", functools.partial(torch.unsqueeze, latent, 0)
-            pieces.append(picture(destination, name, f"{told}, picture {index}", label, one, options, index))
-        strip = place(destination, folder / "strip.png")
+            pieces.append(picture_output(destination, name, f"{told}, picture {index}", label, one, options, index))
+        strip = output_job(destination, folder / "strip.png")
         all_of_them = functools.partial(torch.stack, latents)
-        pieces.append(Piece(strip, told, (label,) * columns, all_of_them, _save_sheet(columns)))
+        pieces.append(OutputSpec(strip, told, (label,) * columns, all_of_them, _save_sheet(columns)))
     notes = ("this model's latents are uniform: the way is straight, not on a sphere",)
-    return settled(pieces, destination, options, notes if model.prior == "uniform" else ())
+    return build_sample_plan(pieces, destination, options, notes if model.prior == "uniform" else ())
 
 
 def plan_manifold(
@@ -124,20 +133,22 @@ def plan_manifold(
     if axes[0] == axes[1] or max(axes) >= model.latent:
         raise UserError(f"--axes {axes[0]},{axes[1]}: expected two different numbers from 0 to {model.latent - 1}")
     pieces = [
-        Piece(
-            place(destination, folder_of(model.domains, label) / "manifold.png"),
+        OutputSpec(
+            output_job(destination, domain_folder(model.domains, label) / "manifold.png"),
             f"class {label}, axes {axes}, {steps} steps",
             (label,) * steps**2,
-            lambda: plane(model, axes, steps),
+            lambda: latent_grid(model, axes, steps),
             _save_sheet(steps, gap=0),
         )
         for label in loaded.labels(options.classes)
     ]
-    return settled(pieces, destination, options)
+    return build_sample_plan(pieces, destination, options)
 
 
 def _save_sheet(columns: int, titles: Sequence[str] = (), gap: int = 2) -> Save:
-    return lambda made, path: write(Picture(tiled([as_pixels(image, 8) for image in made], columns, titles, gap)), path)
+    return lambda made, path: write_picture(
+        Picture(tile_images([to_pixels(image, 8) for image in made], columns, titles, gap)), path
+    )
 
 
 def _plan_points(
@@ -151,15 +162,17 @@ def _plan_points(
 
     def latents() -> Tensor:
         return torch.stack(
-            [drawn(model, seed, label, index, options.truncation) for label in labels for index in range(count)]
+            [sample_latent(model, seed, label, index, options.truncation) for label in labels for index in range(count)]
         )
 
     asked = tuple(label for label in labels for _ in range(count))
     names = [model.domains[label] for label in asked] if model.domains else []
     origin = f"seed {seed}, {count} of classes {labels}, truncation {options.truncation}"
     savers: dict[str, Save] = {"points.csv": functools.partial(_save_table, names), "points.png": _save_scatter}
-    pieces = [Piece(place(destination, Path(name)), origin, asked, latents, save) for name, save in savers.items()]
-    return settled(pieces, destination, options)
+    pieces = [
+        OutputSpec(output_job(destination, Path(name)), origin, asked, latents, save) for name, save in savers.items()
+    ]
+    return build_sample_plan(pieces, destination, options)
 
 
 def _save_table(names: Sequence[str], made: Tensor, path: Path) -> tuple[str, ...]:
@@ -169,10 +182,10 @@ def _save_table(names: Sequence[str], made: Tensor, path: Path) -> tuple[str, ..
     table.writerow(["x", "y", "class"] if names else ["x", "y"])
     for index, point in enumerate(made.flatten(1).numpy()):
         table.writerow([*map(str, point), *names[index : index + 1]])  # the shortest digits that give the same float32
-    with replacing(path, durable=False) as partial:
+    with replace_file(path, durable=False) as partial:
         partial.write_text(text.getvalue(), encoding="utf-8")
     return ()
 
 
 def _save_scatter(made: Tensor, path: Path) -> tuple[str, ...]:
-    return write(Picture(np.asarray(as_pixels(scatter(made)[0], 8))), path)
+    return write_picture(Picture(np.asarray(to_pixels(scatter(made)[0], 8))), path)

@@ -14,7 +14,7 @@ import torch
 
 from datasets.contract import seed_of, stack
 from datasets.errors import UserError
-from translate.experiment import Experiment, parse_experiment, put
+from translate.experiment import Experiment, apply_override, parse_experiment
 from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
 from translate.training.processes import World
 from translate.training.trainer import Trainer
@@ -76,7 +76,7 @@ def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device:
     # A process of its own: what one trial took would otherwise be counted in the next, and might not be freed.
     tree = experiment.model_dump(mode="json")
     if experiment.data.size_key is not None:
-        put(tree, f"{experiment.data.size_key}={crop}")
+        apply_override(tree, f"{experiment.data.size_key}={crop}")
     smaller = parse_experiment(tree, f"with squares of {crop} pixels")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         try:

@@ -56,7 +56,7 @@ def _shuffled(count: int, seed: int, rollbacks: int, epoch: int) -> list[int]:
     return order
 
 
-def feed(
+def load_batches(
     samples: Samples[B], order: Order, start: int, workers: int, *, pin: bool = False
 ) -> Generator[list[B], None, None]:
     """The micro-batches of step `start` and of every step after it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from models.contract import Ailment, Shown
+from models.contract import FailureMode, Preview
 
 RIGHT = 0.999  # share of its judgements that a discriminator has right when nothing is left to learn from it
 ROUNDS = 10  # lines of metrics in a row over which it must
@@ -22,10 +22,10 @@ SAME = 0.05  # difference between outputs, as a share of that between truths or 
 class Health:
     """Watches one training; each ailment is told once, when it begins."""
 
-    remedies: dict[Ailment, str]
+    remedies: dict[FailureMode, str]
     _right: deque[float] = field(default_factory=lambda: deque(maxlen=ROUNDS))
-    _suspected: set[Ailment] = field(default_factory=set)
-    _told: set[Ailment] = field(default_factory=set)
+    _suspected: set[FailureMode] = field(default_factory=set)
+    _told: set[FailureMode] = field(default_factory=set)
 
     def after_losses(self, losses: dict[str, float]) -> list[str]:
         """Sentences about a line of metrics."""
@@ -36,9 +36,9 @@ class Health:
         won = len(self._right) == ROUNDS and min(self._right) >= RIGHT
         return self._tell({"discriminator won": won})
 
-    def after_validation(self, shown: Sequence[Shown]) -> list[str]:
+    def after_validation(self, shown: Sequence[Preview]) -> list[str]:
         """Sentences about pictures held out: each entry is one way of translating."""
-        found: dict[Ailment, bool] = {}
+        found: dict[FailureMode, bool] = {}
         for one in shown:
             for ailment, present in examine(one).items():
                 found[ailment] = found.get(ailment, False) or present
@@ -47,16 +47,16 @@ class Health:
         self._suspected = {ailment for ailment, present in found.items() if present}
         return self._tell(confirmed)
 
-    def _tell(self, found: dict[Ailment, bool]) -> list[str]:
+    def _tell(self, found: dict[FailureMode, bool]) -> list[str]:
         begun = [ailment for ailment, present in found.items() if present and ailment not in self._told]
         for ailment, present in found.items():
             (self._told.add if present else self._told.discard)(ailment)
         return [f"{ailment}: {self.remedies[ailment]}" for ailment in begun]
 
 
-def examine(shown: Shown) -> dict[Ailment, bool]:
+def examine(shown: Preview) -> dict[FailureMode, bool]:
     """What is wrong with pictures that a model made; only what they can tell is answered."""
-    found: dict[Ailment, bool] = {}
+    found: dict[FailureMode, bool] = {}
     made, like = shown.made.float(), shown.source if shown.truth is None else shown.truth
     if shown.source is not None and shown.source.shape == made.shape:
         wanted = WANTED if shown.truth is None else _difference(shown.source, shown.truth)

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.codecs.images import SUFFIXES, Picture, write
+from datasets.codecs.images import SUFFIXES, Picture, write_picture
 from datasets.contract import Attributed, Masked, Pictures, Samples, Unpaired
 from datasets.errors import UserError
-from datasets.pixels import Pixels, as_pixels
+from datasets.pixels import Pixels, to_pixels
 from models.core.points import is_points, scatter
 from translate.experiment import Experiment
-from translate.sheet import captioned, contact_sheet, tiled
-from translate.training.batches import Order, feed
+from translate.sheet import add_caption, contact_sheet, tile_images
+from translate.training.batches import Order, load_batches
 
 SAMPLES, MOST = 16, 100  # pictures or pairs on a sheet
 POINTS = 2000  # points in a plot
@@ -42,7 +42,7 @@ def preview(experiment: Experiment, data: Path, out: Path, count: int | None = N
     except OSError as error:
         raise UserError(f"{out.parent}: cannot be made a folder: {error.strerror}") from None
     if isinstance(batch, Pictures | Attributed):
-        write(Picture(_sheet(batch, opened.domains)), out)
+        write_picture(Picture(_sheet(batch, opened.domains)), out)
     else:
         fields = _holed(batch) if isinstance(batch, Masked) else batch._asdict()
         fields = {name: field for name, field in fields.items() if field.ndim == 4}
@@ -59,7 +59,7 @@ def first_samples(experiment: Experiment, samples: Samples[Any], count: int | No
     """
     training = experiment.training
     order = Order(len(samples), training.seed, 0, training.batch_size, training.accumulate, 0, 1)
-    steps = feed(samples, order, 0, training.workers)
+    steps = load_batches(samples, order, 0, training.workers)
     batches: list[Any] = []
     wanted = 1
     try:
@@ -88,8 +88,8 @@ def _sheet(batch: Pictures | Attributed, domains: Sequence[str]) -> Pixels:
         labels = [_said(label, domains) for label in batch.label]
         lines = max(map(len, labels))
         padded = [[*label, *[""] * (lines - len(label))] for label in labels]
-        pictures = [captioned(picture, label) for picture, label in zip(pictures, padded, strict=True)]
-    return tiled(pictures, math.ceil(math.sqrt(len(pictures))))
+        pictures = [add_caption(picture, label) for picture, label in zip(pictures, padded, strict=True)]
+    return tile_images(pictures, math.ceil(math.sqrt(len(pictures))))
 
 
 def _said(label: Tensor, domains: Sequence[str]) -> list[str]:
@@ -100,4 +100,4 @@ def _said(label: Tensor, domains: Sequence[str]) -> list[str]:
 
 
 def _pixels(images: Tensor) -> list[Pixels]:
-    return [as_pixels(image, 8) for image in images]
+    return [to_pixels(image, 8) for image in images]

@@ -8,23 +8,23 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from datasets.contract import Opened, seed_of
+from datasets.contract import OpenedData, seed_of
 from datasets.errors import DataError, UserError
 from models.contract import due
 from translate import __version__
 from translate.experiment import Experiment
-from translate.files import digest_of
+from translate.files import file_digest
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
 from translate.inference.model import Card, model_path, read_card, save_model
 from translate.run_folder import ResumeError, RunFolder, same_run
-from translate.training.batches import Order, feed
+from translate.training.batches import Order, load_batches
 from translate.training.health import Health
 from translate.training.processes import World, join_world, share_batch_norm
 from translate.training.progress import Interval, Progress
 from translate.training.record import Record
 from translate.training.trainer import Trainer
-from translate.training.validation import show, validate
-from translate.training.warm_start import start_from
+from translate.training.validation import validate, write_previews
+from translate.training.warm_start import warm_start
 
 PREVIEWS = 4  # strips in a sample picture
 PANEL = 8  # held-out samples by which health is judged
@@ -62,7 +62,7 @@ class Training:
                 f"{out}: holds a trained model, but no state.pt to go on from; choose another --out, and --init-from "
                 f"{self.folder.last} to start from what was learned"
             )
-        self.data: Opened = experiment.data.open(data)
+        self.data: OpenedData = experiment.data.open(data)
         experiment = experiment.on(self.data)
         self.facts = self._facts(init_from)
         if self.resumed:
@@ -147,7 +147,7 @@ class Training:
         torch.manual_seed(seed_of(self.experiment.training.seed))
         recipe = self.experiment.model.recipe()
         if init_from is not None and not self.resumed:
-            self.notes.append(start_from(recipe, init_from))
+            self.notes.append(warm_start(recipe, init_from))
         share_batch_norm(recipe, self.world)
         return Trainer(recipe, self.experiment.training, self.numerics, self.world)
 
@@ -202,7 +202,7 @@ class Training:
             self.world.size,
         )
         pin = self.world.device.type == "cuda"
-        return feed(self.data.training, order, self.trainer.step, config.workers, pin=pin)
+        return load_batches(self.data.training, order, self.trainer.step, config.workers, pin=pin)
 
     def _report(self, interval: Interval, images: int) -> Progress:
         """Write down whatever is due after this step."""
@@ -244,11 +244,11 @@ class Training:
             self.best = {"figure": figure, "step": self.trainer.step, "stage": stage}
             if self.world.leads:
                 save_model(self.folder.best, model, self._card())
-        return self.figures, self.health.after_validation(show(recipe, model, samples, PANEL, self.world))
+        return self.figures, self.health.after_validation(write_previews(recipe, model, samples, PANEL, self.world))
 
     def _sample(self) -> None:
         samples = self.data.validation if len(self.data.validation) else self.data.training
-        shown = show(self.trainer.recipe, self.trainer.shipped, samples, PREVIEWS, self.world)
+        shown = write_previews(self.trainer.recipe, self.trainer.shipped, samples, PREVIEWS, self.world)
         strips = [one.strips() for one in shown]
         widest = max(strip.shape[-1] for strip in strips)  # what has no source or truth is narrower
         padded = [F.pad(strip, (0, widest - strip.shape[-1]), value=1.0) for strip in strips]
@@ -272,7 +272,7 @@ class Training:
             "training_samples": len(self.data.training),
             "validation_samples": len(self.data.validation),
             "processes": self.world.size,
-            "init_from": None if init_from is None else digest_of(model_path(init_from)),
+            "init_from": None if init_from is None else file_digest(model_path(init_from)),
             "translate": __version__,
             **describe_machine(self.world.device),
         }
@@ -299,6 +299,6 @@ def _resolved(experiment: Experiment, world: World) -> tuple[Experiment, Numeric
     return experiment.model_copy(update={"training": asked.model_copy(update=decided)}), numerics
 
 
-def opened_summary(opened: Opened) -> str:
+def opened_summary(opened: OpenedData) -> str:
     """What was found, in words."""
     return f"{len(opened.training)} to learn from, {len(opened.validation)} held out"

@@ -72,7 +72,7 @@ class Trainer(Generic[B]):
             # Where a recipe keeps a number of its own beside the weights, each process made it from its own batch.
             self.world.average([buffer for buffer in self.recipe.buffers() if buffer.is_floating_point()])
         if self.average is not None and self.config.ema_decay is not None:
-            follow(self.average, self.recipe.model, self.config.ema_decay)
+            update_ema(self.average, self.recipe.model, self.config.ema_decay)
         self.failing = self.failing + 1 if self.skipped > skipped else 0
         self.step += 1
         return report
@@ -162,7 +162,7 @@ def _telling(gradients: list[Tensor]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, leader: nn.Module, decay: float) -> None:
+def update_ema(average: nn.Module, leader: nn.Module, decay: float) -> None:
     """Move `average` a little toward `leader`: a moving average of parameters, a copy of buffers."""
     torch._foreach_lerp_([*average.parameters()], [*leader.parameters()], 1 - decay)
     for kept, current in zip(average.buffers(), leader.buffers(), strict=True):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from datasets.contract import Gathers, Samples, seed_of, stack, to_device
-from models.contract import Recipe, Shown
+from models.contract import Preview, Recipe
 from translate.training.processes import World
 
 
@@ -23,17 +23,19 @@ def validate(recipe: Recipe[Any, Any], model: Any, samples: Samples[Any], limit:
     sums: dict[str, Tensor] = {}
     with same_draws(world.rank):
         for first in range(0, len(mine), recipe.validation_batch):
-            batch = held(samples, mine[first : first + recipe.validation_batch], world)
+            batch = gather_validation(samples, mine[first : first + recipe.validation_batch], world)
             for name, values in recipe.validate(model, batch).items():
                 sums[name] = sums.get(name, torch.zeros((), device=world.device)) + values.float().sum()
     totals = world.total(weight * torch.stack([*sums.values()])) / count
     return {name: round(value, 6) for name, value in zip(sums, totals.tolist(), strict=True)}
 
 
-def show(recipe: Recipe[Any, Any], model: Any, samples: Samples[Any], count: int, world: World) -> list[Shown]:
+def write_previews(
+    recipe: Recipe[Any, Any], model: Any, samples: Samples[Any], count: int, world: World
+) -> list[Preview]:
     """What the model makes of the first `count` samples."""
     with same_draws():
-        return recipe.show(model, held(samples, range(min(count, len(samples))), world))
+        return recipe.show(model, gather_validation(samples, range(min(count, len(samples))), world))
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def same_draws(rank: int = 0) -> Iterator[None]:
         yield
 
 
-def held(samples: Samples[Any], indices: Sequence[int], world: World) -> Any:
+def gather_validation(samples: Samples[Any], indices: Sequence[int], world: World) -> Any:
     """A batch of samples, drawn the same way every time."""
     if isinstance(samples, Gathers):
         return to_device(samples.gather(indices), world.device)

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from models.contract import Recipe, Trunk
-from translate.inference.model import ModelError, model_path, rebuild
+from translate.inference.model import ModelError, load_network, model_path
 from translate.run_folder import RunFolder
 
 LEAST = 0.01  # share of weights that must fit for a start to be worth its name
 
 
-def start_from(recipe: Recipe[Any, Any], given: str) -> str:
+def warm_start(recipe: Recipe[Any, Any], given: str) -> str:
     """Take over weights from a model file or run folder; say how many.
 
     From a model of the same kind: every tensor whose name and shape agree. From one of another kind: the layers of
@@ -25,7 +25,7 @@ def start_from(recipe: Recipe[Any, Any], given: str) -> str:
         ModelError: It cannot be read, or next to nothing fits.
     """
     path = model_path(given)
-    network, card = rebuild(path)
+    network, card = load_network(path)
     if type(network) is type(recipe.model):
         return _same_kind(recipe.model, network, path)
     folder, experiment = Path(given), card.experiment

@@ -78,9 +78,9 @@ def icc(space, gamma=1.0):
 
 def roundtrip(path, options=None, change=lambda picture: picture):
     """Read, change, write beside; the new path and all notes."""
-    picture = images.read(path)
-    target = path.with_name("target" + images.output_suffix(path, options or SaveOptions()))
-    notes = images.write(change(picture), target, options or SaveOptions())
+    picture = images.read_picture(path)
+    target = path.with_name("target" + images.choose_suffix(path, options or SaveOptions()))
+    notes = images.write_picture(change(picture), target, options or SaveOptions())
     return target, picture.origin.notes + notes
 
 
@@ -119,15 +119,17 @@ def test_jpeg_quality_is_as_asked_or_95(tmp_path):
     assert tables(roundtrip(path, SaveOptions(quality=70))[0]) == expected[70]
     target, _ = roundtrip(save(tmp_path / "c.png", smooth(40, 56, 3)), SaveOptions(format="jpeg"))
     assert tables(target) == expected[95]
-    images.write(Picture(smooth(40, 56, 1)[:, :, None]), tmp_path / "born.jpg")
+    images.write_picture(Picture(smooth(40, 56, 1)[:, :, None]), tmp_path / "born.jpg")
     assert tables(tmp_path / "born.jpg")[0] == expected[95][0]
 
 
 def test_progressive_jpeg_of_noise_is_written_all_the_same(tmp_path, capfd):
     path = save(tmp_path / "a.jpg", noise(300, 300, 3) // 128 * 255, quality=95, subsampling=0)
-    picture = images.read(path)
-    notes = images.write(replace(picture, origin=replace(picture.origin, jpeg_progressive=True)), tmp_path / "b.jpg")
-    assert images.read(tmp_path / "b.jpg").width == 300
+    picture = images.read_picture(path)
+    notes = images.write_picture(
+        replace(picture, origin=replace(picture.origin, jpeg_progressive=True)), tmp_path / "b.jpg"
+    )
+    assert images.read_picture(tmp_path / "b.jpg").width == 300
     assert notes == ("progressive JPEG became baseline",)
     assert capfd.readouterr() == ("", "")
 
@@ -153,7 +155,7 @@ def test_webp_stays_lossless_or_lossy_of_about_the_same_quality(tmp_path, alpha)
     lossless = save(tmp_path / "a.webp", array, lossless=True, exact=True, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0")
     target, _ = roundtrip(lossless)
     assert webp_coding(target) == "lossless"
-    assert np.array_equal(images.read(target).pixels, array[:, :, :3])  # also under full transparency
+    assert np.array_equal(images.read_picture(target).pixels, array[:, :, :3])  # also under full transparency
     target, _ = roundtrip(lossless, SaveOptions(quality=60))
     assert webp_coding(target) == "lossy"
     for quality in (25, 60, 92):
@@ -161,9 +163,9 @@ def test_webp_stays_lossless_or_lossy_of_about_the_same_quality(tmp_path, alpha)
         target, _ = roundtrip(path)
         assert webp_coding(target) == "lossy"
         assert abs(target.stat().st_size / path.stat().st_size - 1) < 0.25
-        picture = images.read(path)
+        picture = images.read_picture(path)
         assert abs(picture.origin.webp_quality - quality) <= 4
-        assert np.abs(images.read(target).pixels.astype(int) - picture.pixels).mean() < 6
+        assert np.abs(images.read_picture(target).pixels.astype(int) - picture.pixels).mean() < 6
 
 
 def tiff_compression(path):
@@ -182,12 +184,12 @@ def test_tiff_keeps_its_compression(tmp_path, dtype, channels, code, name):
     data = cv2.imencode(".tif", array[:, :, [2, 1, 0, 3][:channels] if channels > 1 else [0]], [259, code])[1]
     path = tmp_path / "a.tif"
     path.write_bytes(data.tobytes())
-    picture = images.read(path)
+    picture = images.read_picture(path)
     assert np.array_equal(picture.pixels, array[:, :, :3])
     assert picture.pixels.flags.writeable
     target, notes = roundtrip(path)
     assert tiff_compression(target) == name
-    again = images.read(target)
+    again = images.read_picture(target)
     assert np.array_equal(again.pixels, array[:, :, :3])
     assert again.pixels.dtype == dtype
     if channels == 4:
@@ -223,19 +225,19 @@ def test_16_bit_tiff_is_read_however_it_lies(tmp_path, options, turn):
     tags = [(274, "H", 1, turn, True)]
     tifffile.imwrite(tmp_path / "a.tif", held, photometric="rgb", metadata=None, extratags=tags, **options)
     expected = array if turn == 1 else np.rot90(array, -1)
-    assert np.array_equal(images.read(tmp_path / "a.tif").pixels, expected)
+    assert np.array_equal(images.read_picture(tmp_path / "a.tif").pixels, expected)
 
 
 def test_16_bit_tiff_where_white_is_zero_and_where_alpha_is_multiplied_in(tmp_path):
     gray = noise(30, 40, dtype=np.uint16)
     tifffile.imwrite(tmp_path / "white.tif", gray, photometric="miniswhite", metadata=None)
-    assert np.array_equal(images.read(tmp_path / "white.tif").pixels[:, :, 0], 65535 - gray)
+    assert np.array_equal(images.read_picture(tmp_path / "white.tif").pixels[:, :, 0], 65535 - gray)
 
     straight, alpha = noise(30, 40, 3, dtype=np.uint16), noise(30, 40, 1, dtype=np.uint16, seed=1) | 0x8000
     held = np.rint(straight * (alpha / 65535)).astype(np.uint16)
     together = np.dstack([held, alpha])
     tifffile.imwrite(tmp_path / "a.tif", together, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
-    picture = images.read(tmp_path / "a.tif")
+    picture = images.read_picture(tmp_path / "a.tif")
     assert np.abs(picture.pixels.astype(int) - straight).max() <= 1
     assert np.array_equal(picture.alpha, alpha[:, :, 0])
 
@@ -247,7 +249,7 @@ def test_16_bit_png_is_read_interlaced(tmp_path):
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in parts for row in part)
     data = chunk(b"IHDR", struct.pack(">IIBBBBB", 11, 13, 16, 2, 0, 0, 1)) + chunk(b"IDAT", zlib.compress(rows))
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b""))
-    assert np.array_equal(images.read(tmp_path / "a.png").pixels, array)
+    assert np.array_equal(images.read_picture(tmp_path / "a.png").pixels, array)
 
 
 def test_16_bit_png_is_read_with_chunks_that_others_stumble_over(tmp_path, capfd):
@@ -255,7 +257,7 @@ def test_16_bit_png_is_read_with_chunks_that_others_stumble_over(tmp_path, capfd
     data = cv2.imencode(".png", array[:, :, ::-1])[1].tobytes()
     bad = chunk(b"iCCP", b"x\0\0" + zlib.compress(b"not a profile"))
     (tmp_path / "a.png").write_bytes(data[:33] + bad + data[33:])
-    assert np.array_equal(images.read(tmp_path / "a.png").pixels, array)
+    assert np.array_equal(images.read_picture(tmp_path / "a.png").pixels, array)
     assert capfd.readouterr() == ("", "")
 
 
@@ -266,7 +268,7 @@ def test_png_of_few_bits_finds_its_transparent_gray(tmp_path, bits, step):
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 2, bits, 0, 0, 0, 0))
     data += chunk(b"tRNS", struct.pack(">H", 1)) + chunk(b"IDAT", zlib.compress(b"\0" + held[0] + b"\0" + held[1]))
     (tmp_path / "a.png").write_bytes(data + chunk(b"IEND", b""))
-    picture = images.read(tmp_path / "a.png")
+    picture = images.read_picture(tmp_path / "a.png")
     assert np.array_equal(picture.pixels[:, :, 0], values * step)
     assert np.array_equal(picture.alpha, np.where(values == 1, 0, 255))
 
@@ -278,7 +280,7 @@ def test_palette_of_grays_becomes_gray(tmp_path):
     image.save(tmp_path / "a.png")
     target, notes = roundtrip(tmp_path / "a.png")
     assert images.read_header(tmp_path / "a.png").channels == images.read_header(target).channels == 1
-    assert np.array_equal(images.read(target).pixels[:, :, 0], np.asarray(image.convert("L")))
+    assert np.array_equal(images.read_picture(target).pixels[:, :, 0], np.asarray(image.convert("L")))
     assert notes == ("the palette became gray",)
 
 
@@ -428,7 +430,7 @@ def test_strip_drops_what_tells_of_people_and_keeps_colours(tmp_path):
 def test_jpeg_with_a_preview_behind_it_is_read_and_said(tmp_path):
     first, second = Image.fromarray(smooth(20, 30, 3)), Image.fromarray(smooth(10, 15, 3))
     first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second], quality=95)
-    picture = images.read(tmp_path / "a.jpg")
+    picture = images.read_picture(tmp_path / "a.jpg")
     assert (picture.width, picture.origin.format) == (30, "JPEG")
     assert "dropped" in picture.origin.notes[0]
 
@@ -461,9 +463,9 @@ def test_colours_are_converted_to_srgb(tmp_path, space):
     with Image.open(target) as image:
         assert "icc_profile" not in image.info
         assert np.abs(np.asarray(image) - expected).max() < 2
-    deep = replace(images.read(path), pixels=images.read(path).pixels.astype(np.uint16))
+    deep = replace(images.read_picture(path), pixels=images.read_picture(path).pixels.astype(np.uint16))
     with pytest.raises(PictureError, match="16"):
-        images.write(deep, tmp_path / "deep.png", SaveOptions(color="srgb"))
+        images.write_picture(deep, tmp_path / "deep.png", SaveOptions(color="srgb"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
@@ -472,7 +474,7 @@ def test_cmyk_goes_through_its_profile(tmp_path, suffix):
     inks[:, :16, 0] = 255  # cyan, which this press does not print
     inks[:, 16:, 3] = 255
     Image.fromarray(inks, "CMYK").save(tmp_path / f"a{suffix}", icc_profile=icc(b"CMYK"))
-    picture = images.read(tmp_path / f"a{suffix}")
+    picture = images.read_picture(tmp_path / f"a{suffix}")
     assert picture.pixels[:, :14].min() > 250
     assert picture.pixels[:, 18:].max() < 5
     assert picture.origin.notes == ("CMYK was converted to sRGB through its profile",)
@@ -488,7 +490,7 @@ def test_16_bits_become_8_where_a_format_has_no_more_and_it_is_said(tmp_path, na
     assert target.suffix == held
     assert len(notes) == 1
     assert notes[0].startswith("16 bits became 8")
-    assert np.abs(images.read(target).pixels[:, :, 0] - ramp / 257).max() < (0.51 if name == "bmp" else 4)
+    assert np.abs(images.read_picture(target).pixels[:, :, 0] - ramp / 257).max() < (0.51 if name == "bmp" else 4)
 
 
 def test_every_8_bit_value_survives_16_bits():
@@ -504,7 +506,7 @@ def test_alpha_where_a_format_has_none(tmp_path):
     with pytest.raises(PictureError, match=r"alpha.*background"):
         roundtrip(path, SaveOptions(format="jpeg"))
     target, _ = roundtrip(path, SaveOptions(format="jpeg", background="#0000ff", quality=100))
-    found = images.read(target).pixels.astype(int)
+    found = images.read_picture(target).pixels.astype(int)
     assert np.abs(found[0, 0] - (200, 100, 0)).max() <= 3
     assert np.abs(found[0, 7] - (51, 0, 204)).max() <= 3
     array[:, :, 3] = 255
@@ -524,8 +526,8 @@ def test_alpha_where_a_format_has_none(tmp_path):
 def test_pictures_born_in_memory_are_written_to_every_format(tmp_path, format, channels, dtype, alpha):
     picture = Picture(noise(9, 12, channels, dtype=dtype), noise(9, 12, dtype=dtype, seed=1) if alpha else None)
     path = tmp_path / f"a.{format}"
-    images.write(picture, path)
-    found = images.read(path)
+    images.write_picture(picture, path)
+    found = images.read_picture(path)
     assert (found.alpha is not None) == alpha
     assert found.depth == (picture.depth if format in {"png", "tiff"} else 8)
     if format == "webp":
@@ -545,10 +547,10 @@ def test_background_and_quality_are_checked():
 
 def test_suffixes():
     keep, tiff, jpeg = SaveOptions(), SaveOptions(format="tiff"), SaveOptions(format="jpeg")
-    assert images.output_suffix(Path("a.JPEG"), keep) == ".JPEG"
-    assert images.output_suffix(Path("a.JPEG"), jpeg) == ".JPEG"
-    assert images.output_suffix(Path("a.png"), jpeg) == ".jpg"
-    assert images.output_suffix(Path("a.png"), tiff) == ".tif"
+    assert images.choose_suffix(Path("a.JPEG"), keep) == ".JPEG"
+    assert images.choose_suffix(Path("a.JPEG"), jpeg) == ".JPEG"
+    assert images.choose_suffix(Path("a.png"), jpeg) == ".jpg"
+    assert images.choose_suffix(Path("a.png"), tiff) == ".tif"
     assert not images.SUFFIXES & images.UNSUPPORTED.keys()
 
 
@@ -559,9 +561,9 @@ def test_content_and_name_agree_once_written(tmp_path):
     assert images.read_header(target).format == "JPEG"
     assert "content is PNG" in notes[0]
     with pytest.raises(PictureError, match="agree"):
-        images.write(images.read(target), tmp_path / "b.png", SaveOptions(format="jpeg"))
+        images.write_picture(images.read_picture(target), tmp_path / "b.png", SaveOptions(format="jpeg"))
     with pytest.raises(PictureError, match="suffix"):
-        images.write(images.read(target), tmp_path / "b.txt")
+        images.write_picture(images.read_picture(target), tmp_path / "b.txt")
 
 
 # -- how files appear ------------------------------------------------------------------------------
@@ -570,8 +572,8 @@ def test_content_and_name_agree_once_written(tmp_path):
 @pytest.mark.parametrize("suffix", sorted(images.SUFFIXES - {".jfif", ".jpe", ".dib"}))
 def test_same_picture_same_bytes(tmp_path, suffix):
     picture = Picture(smooth(20, 30, 3))
-    images.write(picture, tmp_path / f"a{suffix}")
-    images.write(picture, tmp_path / f"b{suffix}")
+    images.write_picture(picture, tmp_path / f"a{suffix}")
+    images.write_picture(picture, tmp_path / f"b{suffix}")
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
@@ -583,7 +585,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     path.write_bytes(b"before")
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(PictureError, match=r"a\.png: No space left"):
-        images.write(Picture(smooth(20, 30, 3)), path)
+        images.write_picture(Picture(smooth(20, 30, 3)), path)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -593,8 +595,8 @@ def test_many_threads_at_once(tmp_path):
 
     def work(number):
         path = tmp_path / f"{number}{('.png', '.tif')[number % 3 == 0]}"
-        images.write(Picture(arrays[number]), path)
-        return hashlib.sha256(images.read(path).pixels.tobytes()).digest()
+        images.write_picture(Picture(arrays[number]), path)
+        return hashlib.sha256(images.read_picture(path).pixels.tobytes()).digest()
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(work, range(len(arrays))))

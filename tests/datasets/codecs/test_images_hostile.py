@@ -83,7 +83,7 @@ def test_hostile_files_are_refused_in_a_sentence(tmp_path, name, capfd):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(PictureError) as caught:
-        images.read(path)
+        images.read_picture(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert reason in message.removeprefix(f"{path}: ")
@@ -101,25 +101,25 @@ def test_compressed_tiff_whose_directory_survives_is_refused(tmp_path, dtype, co
     path = tmp_path / "a.tif"
     array = np.random.default_rng(0).integers(0, 255, (300, 70, 3)).astype(dtype)
     path.write_bytes(cv2.imencode(".tif", array, [cv2.IMWRITE_TIFF_COMPRESSION, code])[1].tobytes())
-    images.write(images.read(path), path)  # ours begins with its directory
+    images.write_picture(images.read_picture(path), path)  # ours begins with its directory
     data, middle = path.read_bytes(), path.stat().st_size // 2
     ends = {"cut": data[:middle], "short": data[:-30], "overwritten": data[:middle] + bytes(99) + data[middle + 99 :]}
     path.write_bytes(ends[damage])
     with pytest.raises(PictureError, match=r"a\.tif: is a damaged"):
-        images.read(path)
+        images.read_picture(path)
     assert capfd.readouterr() == ("", "")
 
 
 def test_missing_folder_pipe_and_forbidden(tmp_path, monkeypatch):
     with pytest.raises(PictureError, match=r"gone\.png: there is no such file"):
-        images.read(tmp_path / "gone.png")
+        images.read_picture(tmp_path / "gone.png")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(PictureError, match=r"folder\.png: is a folder"):
-        images.read(tmp_path / "folder.png")
+        images.read_picture(tmp_path / "folder.png")
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.png")
         with pytest.raises(PictureError, match="pipe"):
-            images.read(tmp_path / "pipe.png")
+            images.read_picture(tmp_path / "pipe.png")
     (tmp_path / "a.png").write_bytes(GOOD["a.png"])
 
     def forbidden(*_):
@@ -127,7 +127,7 @@ def test_missing_folder_pipe_and_forbidden(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", forbidden)
     with pytest.raises(PictureError, match=r"a\.png: access is denied"):
-        images.read(tmp_path / "a.png")
+        images.read_picture(tmp_path / "a.png")
 
 
 def test_header_needs_the_head_alone(tmp_path):
@@ -145,7 +145,7 @@ def test_pixel_limit_holds_before_anything_is_decoded(tmp_path, format):
         path, format
     )  # above Pillow's own warning and its own error
     with pytest.raises(PictureError, match=r"20000 × 10000 pixels, and the limit is 100,000,000"):
-        images.read(path, limit=100_000_000)
+        images.read_picture(path, limit=100_000_000)
     assert images.read_header(path).width == 20000
 
 
@@ -153,8 +153,8 @@ def test_pixel_limit_holds_before_anything_is_decoded(tmp_path, format):
 def test_too_large_for_the_format(tmp_path, suffix, side, capfd):
     path = tmp_path / f"wide{suffix}"
     with pytest.raises(PictureError, match=f"{side} × 1 pixels are more than"):
-        images.write(Picture(np.zeros((1, side, 3), np.uint8)), path)
-    images.write(Picture(np.zeros((1, side - 1, 3), np.uint8)), path)
+        images.write_picture(Picture(np.zeros((1, side, 3), np.uint8)), path)
+    images.write_picture(Picture(np.zeros((1, side - 1, 3), np.uint8)), path)
     assert images.read_header(path).width == side - 1
     assert capfd.readouterr() == ("", "")
 
@@ -162,12 +162,12 @@ def test_too_large_for_the_format(tmp_path, suffix, side, capfd):
 def test_too_many_bytes_for_the_format(tmp_path):
     vast = Picture(np.broadcast_to(np.uint16(0), (30_000, 30_000, 3)))  # a view: it takes no memory
     with pytest.raises(PictureError, match="more than the 4 GB that TIFF holds"):
-        images.write(vast, tmp_path / "a.tif")
+        images.write_picture(vast, tmp_path / "a.tif")
 
 
 def test_no_folder_to_write_to(tmp_path):
     with pytest.raises(PictureError, match=r"a\.png: there is no such file or folder"):
-        images.write(Picture(np.zeros((2, 2, 3), np.uint8)), tmp_path / "none" / "a.png")
+        images.write_picture(Picture(np.zeros((2, 2, 3), np.uint8)), tmp_path / "none" / "a.png")
 
 
 @pytest.mark.filterwarnings("ignore:::PIL")  # as the module itself asks, which the tests' own filters override
@@ -179,9 +179,9 @@ def test_damaged_exif_does_no_harm(tmp_path, exif):
     for suffix in (".jpg", ".png", ".webp"):
         path = tmp_path / f"a{suffix}"
         Image.new("RGB", (8, 4)).save(path, exif=exif)
-        picture = images.read(path)
+        picture = images.read_picture(path)
         for target in (".jpg", ".png", ".webp", ".tif"):
-            images.write(picture, tmp_path / f"out{target}")
+            images.write_picture(picture, tmp_path / f"out{target}")
             assert images.read_header(tmp_path / f"out{target}").width == 8
 
 
@@ -192,7 +192,7 @@ def test_a_program_hears_nothing_from_the_libraries(tmp_path):
     program = (
         "import sys\nfrom pathlib import Path\nfrom datasets import images\n"
         "for path in sorted(Path(sys.argv[1]).iterdir()):\n"
-        "    try: images.read(path)\n"
+        "    try: images.read_picture(path)\n"
         "    except images.PictureError as error: print(path.name)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)

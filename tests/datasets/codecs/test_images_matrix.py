@@ -180,14 +180,14 @@ def test_a_file_comes_back_as_it_went_in(tmp_path: Path, cell, turn):
     header = images.read_header(source)
     expected = (WIDTH, HEIGHT, cell.channels, 16 if cell.deep else 8, cell.alpha, cell.format)
     assert (header.width, header.height, header.channels, header.depth, header.alpha, header.format) == expected
-    picture = images.read(source)
+    picture = images.read_picture(source)
     assert (picture.width, picture.height, picture.channels, picture.depth) == expected[:4]
     assert same(picture.pixels, pixels, cell)
     assert same(picture.alpha, alpha, cell)
     assert bool(picture.origin.notes) == (cell.mode in {"1", "P", "P-index", "P-bytes", "CMYK"})
 
-    written = images.write(picture, target)
-    again = images.read(target)
+    written = images.write_picture(picture, target)
+    again = images.read_picture(target)
     assert same(again.pixels, picture.pixels, cell)
     assert same(again.alpha, alpha, cell)
     assert cell.format == "JPEG" or np.array_equal(again.pixels, picture.pixels)

@@ -10,9 +10,9 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.codecs.images import Header, Picture, read, write
+from datasets.codecs.images import Header, Picture, read_picture, write_picture
 from datasets.errors import DataError
-from datasets.masks.reading import grown, holes_in, read_mask, scaled, transparent
+from datasets.masks.reading import dilate, holes_in, read_mask, resize_mask, transparency_mask
 
 HEIGHT, WIDTH = 30, 44
 ORIENTATION = 0x0112
@@ -55,14 +55,14 @@ def save_palette(path: Path) -> Path:
 
 
 def save_deep(path: Path, white: int) -> Path:
-    write(Picture(np.where(hole(), white, 0).astype(np.uint16)[:, :, np.newaxis]), path)
+    write_picture(Picture(np.where(hole(), white, 0).astype(np.uint16)[:, :, np.newaxis]), path)
     return path
 
 
 def save_strokes(path: Path, colour: int) -> Path:
     """All of it in the alpha."""
     alpha = hole().astype(np.uint8) * 255
-    write(Picture(np.full((HEIGHT, WIDTH, 3), colour, np.uint8), alpha), path)
+    write_picture(Picture(np.full((HEIGHT, WIDTH, 3), colour, np.uint8), alpha), path)
     return path
 
 
@@ -71,7 +71,7 @@ def save_white_on_nothing(path: Path) -> Path:
     pixels = np.where(hole(), 255, 0).astype(np.uint8)[:, :, np.newaxis].repeat(3, 2)
     pixels[20:22] = 255
     alpha = hole().astype(np.uint8) * 255
-    write(Picture(pixels, alpha), path)
+    write_picture(Picture(pixels, alpha), path)
     return path
 
 
@@ -154,7 +154,7 @@ def test_a_mask_of_the_picture_as_it_lies_is_turned_with_it(tmp_path: Path, orie
     lying.save(tmp_path / "upright.png", exif=exif)  # what is seen of the same pixels with the picture's EXIF
     mask, notes = read_mask(tmp_path / "mask.png", head(HEIGHT, WIDTH, orientation))
     assert notes == ("the mask was turned as the picture is",)
-    assert (mask == (read(tmp_path / "upright.png").pixels[:, :, 0] > 0)).all()
+    assert (mask == (read_picture(tmp_path / "upright.png").pixels[:, :, 0] > 0)).all()
 
 
 @pytest.mark.parametrize("factor", [2, 3, 0.5])
@@ -173,7 +173,7 @@ def test_a_pixel_is_hole_when_half_of_it_is() -> None:
     fine = np.zeros((2, 8), bool)
     fine[:, 0] = True  # a half of the first of 1 x 4 pixels
     fine[0, 2] = True  # a quarter of the second
-    assert scaled(fine, 4, 1).tolist() == [[True, False, False, False]]
+    assert resize_mask(fine, 4, 1).tolist() == [[True, False, False, False]]
 
 
 @pytest.mark.parametrize("size", [(44, 31), (22, 15), (45, 30)])
@@ -192,16 +192,16 @@ def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int
 @pytest.mark.parametrize("pixels", [0, 1, 3, 8])
 def test_holes_grow_by_as_many_pixels_all_around(pixels: int) -> None:
     expected = scipy.ndimage.distance_transform_edt(~hole()) <= pixels
-    assert (grown(hole(), pixels) == expected).all()
-    assert not grown(np.zeros((5, 5), bool), pixels).any()
+    assert (dilate(hole(), pixels) == expected).all()
+    assert not dilate(np.zeros((5, 5), bool), pixels).any()
 
 
 def test_half_transparent_pixels_are_seen_through() -> None:
     pixels = np.zeros((1, 4, 1), np.uint16)
-    see_through = transparent(Picture(pixels, np.array([[0, 32767, 32768, 65535]], np.uint16)))
+    see_through = transparency_mask(Picture(pixels, np.array([[0, 32767, 32768, 65535]], np.uint16)))
     assert see_through is not None
     assert see_through.tolist() == [[True, True, False, False]]
-    assert transparent(Picture(pixels)) is None
+    assert transparency_mask(Picture(pixels)) is None
 
 
 def test_16_bit_masks_of_other_programs_are_read(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import DataError
-from datasets.storage.listing import find
+from datasets.storage.listing import find_pictures
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -17,43 +17,43 @@ def touch(root: Path, *names: str) -> Path:
 
 def test_numbers_in_names_count_as_numbers(tmp_path: Path) -> None:
     touch(tmp_path, "10.png", "9.png", "page2b.png", "page10a.png", "a/3.png", "b.png")
-    names = [path.as_posix() for path in find(tmp_path).pictures]
+    names = [path.as_posix() for path in find_pictures(tmp_path).pictures]
     assert names == ["9.png", "10.png", "a/3.png", "b.png", "page2b.png", "page10a.png"]
 
 
 def test_suffixes_decide_in_any_case(tmp_path: Path) -> None:
-    found = find(touch(tmp_path, "a.PNG", "b.JpEg", "c.tiff", "d.webp", "e.bmp", "f.txt", "g", "png"))
+    found = find_pictures(touch(tmp_path, "a.PNG", "b.JpEg", "c.tiff", "d.webp", "e.bmp", "f.txt", "g", "png"))
     assert [path.name for path in found.pictures] == ["a.PNG", "b.JpEg", "c.tiff", "d.webp", "e.bmp"]
     assert found.others == 3
 
 
 def test_pictures_that_cannot_be_read_are_named_with_their_kind(tmp_path: Path) -> None:
-    found = find(touch(tmp_path, "a.heic", "sub/b.GIF", "c.png"))
+    found = find_pictures(touch(tmp_path, "a.heic", "sub/b.GIF", "c.png"))
     assert found.unsupported == ((Path("a.heic"), "HEIC"), (Path("sub/b.GIF"), "GIF"))
     assert found.pictures == (Path("c.png"),)
 
 
 def test_hidden_files_and_system_junk_are_not_even_counted(tmp_path: Path) -> None:
     junk = (".DS_Store", "._a.png", ".hidden/b.png", "__MACOSX/c.png", "Thumbs.db", "desktop.ini", "manifest.jsonl")
-    found = find(touch(tmp_path, "a.png", *junk))
+    found = find_pictures(touch(tmp_path, "a.png", *junk))
     assert found.pictures == (Path("a.png"),)
     assert (found.unsupported, found.others) == ((), 0)
 
 
 def test_subfolders_are_left_alone_when_asked(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "sub/b.png")
-    assert find(tmp_path).pictures == (Path("a.png"), Path("sub/b.png"))
-    assert find(tmp_path, recurse=False).pictures == (Path("a.png"),)
+    assert find_pictures(tmp_path).pictures == (Path("a.png"), Path("sub/b.png"))
+    assert find_pictures(tmp_path, recurse=False).pictures == (Path("a.png"),)
 
 
 def test_a_link_back_to_the_folder_forms_no_loop(tmp_path: Path) -> None:
     touch(tmp_path, "sub/a.png")
     (tmp_path / "sub" / "again").symlink_to(tmp_path, target_is_directory=True)
-    assert find(tmp_path).pictures == (Path("sub/a.png"),)
+    assert find_pictures(tmp_path).pictures == (Path("sub/a.png"),)
 
 
 @pytest.mark.parametrize(("name", "seen"), [("missing", "found nothing"), ("a.png", "found a file")])
 def test_what_is_no_folder_is_refused_by_name(tmp_path: Path, name: str, seen: str) -> None:
     touch(tmp_path, "a.png")
     with pytest.raises(DataError, match=f"{name}: expected a folder, {seen}"):
-        find(tmp_path / name)
+        find_pictures(tmp_path / name)

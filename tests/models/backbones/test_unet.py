@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, Upsampling, initialise, normalise_spectrally
+from models.backbones.blocks import Norm, Upsampling, initialize_weights, normalise_spectrally
 from models.backbones.unet import UNet
 
 
@@ -160,7 +160,7 @@ def test_a_normalised_weight_is_not_initialised_in_vain() -> None:
     network = nn.Sequential(nn.Conv2d(1, 1, 1))
     normalise_spectrally(network)
     with pytest.raises(ValueError, match="before"):
-        initialise(network)
+        initialize_weights(network)
 
 
 def test_depth_below_two_is_refused() -> None:

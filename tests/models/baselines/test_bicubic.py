@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.apply import translate_batch
-from models.baselines.bicubic import Bicubic
+from models.baselines.bicubic import BicubicUpscaler
 
 
 def written_out(length: int, scale: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def written_out(length: int, scale: int) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), [(7, 11), (1, 5), (2, 1)])
 def test_it_is_matlabs_to_the_border(scale: int, height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width) * 1.6 - 0.8
-    made = Bicubic(scale)(image)
+    made = BicubicUpscaler(scale)(image)
     expected = np.einsum("ih,bchw,jw->bcij", written_out(height, scale), image.numpy(), written_out(width, scale))
     np.testing.assert_allclose(made.numpy(), expected, atol=2e-6)
 
@@ -35,13 +35,13 @@ def test_it_is_matlabs_to_the_border(scale: int, height: int, width: int) -> Non
 def test_overshoot_is_cut_where_pictures_are_made() -> None:
     image = torch.full((1, 3, 8, 8), -1.0)
     image[..., 4:] = 1.0
-    assert Bicubic(4)(image).max() > 1
-    assert translate_batch(Bicubic(4), image).abs().max() == 1
+    assert BicubicUpscaler(4)(image).max() > 1
+    assert translate_batch(BicubicUpscaler(4), image).abs().max() == 1
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_margin_is_how_far_a_pixel_reaches(scale: int) -> None:
     image = torch.zeros(1, 3, 15, 15)
     image[..., 7, 7] = 1
-    seen = Bicubic(scale)(image)[0, 0].any(dim=0).nonzero() // scale
-    assert (seen - 7).abs().max() == Bicubic(scale).margin
+    seen = BicubicUpscaler(scale)(image)[0, 0].any(dim=0).nonzero() // scale
+    assert (seen - 7).abs().max() == BicubicUpscaler(scale).margin

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from datasets.contract import Pictures
-from models.apply import as_shipped
+from models.apply import evaluating
 from models.contract import Encoder
 from models.core.vae import VAE, VAEConfig, importance_bound, kl_to_prior
 from models.losses.likelihood import Gaussian
@@ -155,7 +155,7 @@ def test_a_code_is_learned_that_tells_pictures_apart():
             optimizer.zero_grad()
             sum(update.losses.values()).backward()
             optimizer.step()
-    with as_shipped(recipe.model):
+    with evaluating(recipe.model):
         assert (recipe.model(halves) - halves).abs().max() < 0.3
         assert recipe.validate(recipe.model, batch)["kl"].mean() > 0.5
 

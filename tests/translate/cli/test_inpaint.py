@@ -10,23 +10,23 @@ from PIL import Image
 
 from datasets.codecs.images import Picture
 from datasets.masks.drawing import draw_mask
-from datasets.pixels import as_floats, as_tensor
-from models.metrics import filling
+from datasets.pixels import to_floats, to_tensor
+from models.metrics import hole_metrics
 from translate.inpainting.fill import inpaint
-from translate.inpainting.inpainters import load_filler
+from translate.inpainting.inpainters import load_inpainter
 
 
 @pytest.mark.parametrize("kind", ["thin", "thick"])
 def test_it_is_better_than_opencv_in_the_hole(kind) -> None:
-    fillers = [load_filler(name, device="cpu", precision="fp32") for name in ("inpaint", "telea", "navier-stokes")]
+    fillers = [load_inpainter(name, device="cpu", precision="fp32") for name in ("inpaint", "telea", "navier-stokes")]
     figures = []
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
         square, hole = picture[40:296, 40:296], draw_mask(kind, 256, 256, seed)
-        truth, mask = as_tensor(as_floats(square))[None], torch.from_numpy(hole).float()[None, None]
+        truth, mask = to_tensor(to_floats(square))[None], torch.from_numpy(hole).float()[None, None]
         made = [inpaint(filler, Picture(square), hole).pixels for filler in fillers]
         for pixels in made:
             assert (pixels[~hole] == square[~hole]).all()
-        found = [filling(as_tensor(as_floats(pixels))[None], truth, mask) for pixels in made]
+        found = [hole_metrics(to_tensor(to_floats(pixels))[None], truth, mask) for pixels in made]
         figures.append([[f["psnr_hole"].item(), f["ssim_hole"].item()] for f in found])
     ours, telea, navier_stokes = np.mean(figures, axis=0)
     judged = slice(2 if kind == "thin" else 1)  # three large holes are too few to tell similarities apart

@@ -8,12 +8,12 @@ import skimage.data
 import torch
 from PIL import Image
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
-from datasets.pixels import as_floats, as_tensor
-from models.baselines.bicubic import Bicubic
-from models.metrics import enlargement
+from datasets.pixels import to_floats, to_tensor
+from models.baselines.bicubic import BicubicUpscaler
+from models.metrics import upscaling_metrics
 from translate.inference.model import load_model
 from translate.inference.shipped import builtin_models
 
@@ -35,7 +35,7 @@ def test_pictures_come_back_larger_and_else_as_they_were(command, tmp_path: Path
     ended = command("upscale", tmp_path / "in", tmp_path / "out", "--scale", scale)
     assert ended.code == 0, ended.err
     for path in (tmp_path / "in").rglob("*.*"):
-        before, after = read(path), read(tmp_path / "out" / path.relative_to(tmp_path / "in"))
+        before, after = read_picture(path), read_picture(tmp_path / "out" / path.relative_to(tmp_path / "in"))
         assert (after.width, after.height) == (scale * before.width, scale * before.height)
         assert (after.depth, after.channels) == (before.depth, before.channels)
         assert (after.alpha is None) == (before.alpha is None)
@@ -54,10 +54,10 @@ def test_what_ships_is_better_than_bicubic_on_photographs(name: str) -> None:
     scale = model.translator.scale
     gains = []
     for picture in (skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut()):
-        large = as_floats(picture[96 : 96 + 192, 96 : 96 + 192])
-        small, truth = as_tensor(shrink(large, scale).clip(0, 1))[None], as_tensor(large)[None]
-        made, plain = model.run(small), Bicubic(scale)(small)
-        before, after = (enlargement(p, truth, scale)["psnr_y"] for p in (plain, made))
+        large = to_floats(picture[96 : 96 + 192, 96 : 96 + 192])
+        small, truth = to_tensor(shrink(large, scale).clip(0, 1))[None], to_tensor(large)[None]
+        made, plain = model.run(small), BicubicUpscaler(scale)(small)
+        before, after = (upscaling_metrics(p, truth, scale)["psnr_y"] for p in (plain, made))
         gains.append(float(after - before))
         shift = (torch.nn.functional.avg_pool2d(made - truth, 32)).abs().mean()
         assert shift < 0.01  # no colour shift
@@ -69,9 +69,11 @@ def test_what_is_made_for_compressed_pictures_mends_them() -> None:
     model = load_model("upscale-x4-compressed", device="cpu", precision="fp32", threads=1)
     gains = []
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
-        large = as_floats(picture[96 : 96 + 192, 96 : 96 + 192])
-        given, truth = as_tensor(degrade_twice(large, 4, seed))[None], as_tensor(large)[None]
-        before, after = (enlargement(p, truth, 4)["psnr_y"] for p in (Bicubic(4)(given), model.run(given)))
+        large = to_floats(picture[96 : 96 + 192, 96 : 96 + 192])
+        given, truth = to_tensor(degrade_twice(large, 4, seed))[None], to_tensor(large)[None]
+        before, after = (
+            upscaling_metrics(p, truth, 4)["psnr_y"] for p in (BicubicUpscaler(4)(given), model.run(given))
+        )
         gains.append(float(after - before))
     assert np.mean(gains) > 0.5
     assert min(gains) > 0

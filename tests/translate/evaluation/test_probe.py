@@ -12,7 +12,7 @@ import scipy.optimize
 import scipy.special
 import torch
 
-from datasets.contract import Opened, Pictures
+from datasets.contract import OpenedData, Pictures
 from datasets.errors import DataError, UserError
 from translate.evaluation.probe import _fit, _labelled, logistic_regression, probe
 from translate.experiment import load_experiment
@@ -40,8 +40,8 @@ class Squares:
         return str(index)
 
 
-def opened(counts: tuple[int, ...], domains: tuple[str, ...] = ("a", "b", "c")) -> Opened:
-    return Opened(Squares(counts), Squares(counts, seed=1), "", (), domains)
+def opened(counts: tuple[int, ...], domains: tuple[str, ...] = ("a", "b", "c")) -> OpenedData:
+    return OpenedData(Squares(counts), Squares(counts, seed=1), "", (), domains)
 
 
 def test_logistic_regression_finds_what_scipy_finds():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.codecs.images import Picture, read, write
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName
 from datasets.errors import DataError
 from translate.folders.degraded_folder import degrade_folder
@@ -20,12 +20,12 @@ def many(tmp_path: Path) -> Path:
     folder, draws = tmp_path / "many", np.random.default_rng(0)
     (folder / "sub").mkdir(parents=True)
     alpha = draws.integers(0, 256, (11, 13), np.uint8)
-    write(Picture(draws.integers(0, 256, (11, 13, 3), np.uint8), alpha), folder / "alpha.png")
-    write(Picture(draws.integers(0, 256, (11, 13, 1), np.uint8)), folder / "gray.png")
-    write(Picture(draws.integers(0, 65536, (11, 13, 3), np.uint16)), folder / "sub" / "deep.tif")
-    write(Picture(draws.integers(0, 65536, (11, 13, 1), np.uint16)), folder / "sub" / "deep gray.png")
-    write(Picture(draws.integers(0, 256, (1, 1, 3), np.uint8)), folder / "pixel.bmp")
-    write(Picture(draws.integers(0, 256, (40, 30, 3), np.uint8)), folder / "photo.jpg")
+    write_picture(Picture(draws.integers(0, 256, (11, 13, 3), np.uint8), alpha), folder / "alpha.png")
+    write_picture(Picture(draws.integers(0, 256, (11, 13, 1), np.uint8)), folder / "gray.png")
+    write_picture(Picture(draws.integers(0, 65536, (11, 13, 3), np.uint16)), folder / "sub" / "deep.tif")
+    write_picture(Picture(draws.integers(0, 65536, (11, 13, 1), np.uint16)), folder / "sub" / "deep gray.png")
+    write_picture(Picture(draws.integers(0, 256, (1, 1, 3), np.uint8)), folder / "pixel.bmp")
+    write_picture(Picture(draws.integers(0, 256, (40, 30, 3), np.uint8)), folder / "photo.jpg")
     return folder
 
 
@@ -41,7 +41,7 @@ def degraded(source: Path, destination: Path, name: DegradationName, **options: 
 def test_size_depth_and_alpha_are_kept(many: Path, tmp_path: Path, name: DegradationName) -> None:
     degraded(many, tmp_path / "out", name)
     for path in many.rglob("*.*"):
-        before, after = read(path), read(tmp_path / "out" / path.relative_to(many))
+        before, after = read_picture(path), read_picture(tmp_path / "out" / path.relative_to(many))
         assert (after.width, after.height, after.depth) == (before.width, before.height, before.depth)
         assert after.channels == (DEGRADATIONS[name].channels or before.channels)
         assert (after.alpha is None) == (before.alpha is None)
@@ -52,7 +52,7 @@ def test_size_depth_and_alpha_are_kept(many: Path, tmp_path: Path, name: Degrada
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_every_degradation_degrades(photos: Path, tmp_path: Path, name: DegradationName) -> None:
     degraded(photos, tmp_path / "out", name)
-    before, after = read(photos / "a.png"), read(tmp_path / "out" / "a.png")
+    before, after = read_picture(photos / "a.png"), read_picture(tmp_path / "out" / "a.png")
     assert np.abs(before.pixels.astype(int) - after.pixels).max() > 2
 
 
@@ -84,8 +84,8 @@ def test_a_stronger_degradation_changes_more(photos: Path, tmp_path: Path) -> No
     changes = []
     for strength in (5.0, 20.0, 80.0):
         degraded(photos, tmp_path / str(strength), "noise", strength=strength)
-        after = read(tmp_path / str(strength) / "a.png").pixels.astype(float)
-        changes.append(np.abs(after - read(photos / "a.png").pixels).mean())
+        after = read_picture(tmp_path / str(strength) / "a.png").pixels.astype(float)
+        changes.append(np.abs(after - read_picture(photos / "a.png").pixels).mean())
     assert changes[0] < changes[1] < changes[2]
     assert 3 < changes[0] < 5  # a Gaussian's mean deviation is 0.8 of its standard deviation
 
@@ -127,6 +127,6 @@ def test_what_lies_under_full_transparency_does_not_bleed_into_the_visible(tmp_p
         pixels[:, :8] = hidden
         folder = tmp_path / str(hidden)
         folder.mkdir()
-        write(Picture(pixels, alpha), folder / "a.png")
+        write_picture(Picture(pixels, alpha), folder / "a.png")
         made.append(degraded(folder, tmp_path / f"{hidden} blurred", "blur")["a.png"])
     assert made[0] == made[1]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.codecs.images import read, read_header
+from datasets.codecs.images import read_header, read_picture
 from datasets.masks.drawing import MASKS
 from datasets.masks.reading import read_mask
 
@@ -22,7 +22,7 @@ def test_masks_are_black_and_white_and_as_many_and_large_as_asked_for(kind: str,
     assert ended.code == 0
     paths = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in paths] == [f"{number:05d}.png" for number in range(1, 7)]
-    masks = [read(path).pixels for path in paths]
+    masks = [read_picture(path).pixels for path in paths]
     assert {mask.shape for mask in masks} == {(64, 64, 1)}
     assert set(np.unique(masks).tolist()) == {0, 255}
     assert len({mask.tobytes() for mask in masks}) > 1

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from datasets.codecs.images import Picture, read, write
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.errors import UserError
 from translate.folders.plan import make_plan
 from translate.folders.translated_folder import Outcome, RunOptions, run_plan, translate_folder
@@ -78,14 +78,14 @@ def test_every_picture_comes_back_at_its_path_and_size(photos: Path, loaded: Loa
 def test_any_size_from_one_pixel_up(loaded: LoadedModel, tmp_path: Path, size: tuple[int, int]) -> None:
     folder = noise(tmp_path / "in", "a.png", size=size)
     assert statuses(run(loaded, folder, tmp_path / "out")) == {"a.png": "ok"}
-    assert read(tmp_path / "out" / "a.png").pixels.shape == (*size, 3)
+    assert read_picture(tmp_path / "out" / "a.png").pixels.shape == (*size, 3)
 
 
 def test_pixels_that_a_model_leaves_alone_come_back_exactly(unchanged: Models, tmp_path: Path) -> None:
     folder = noise(tmp_path / "in", "a.png", "b.bmp", "c.tif", "d.png")
     run(unchanged(), folder, tmp_path / "out", batch=3)
     for name in files_in(folder):
-        np.testing.assert_array_equal(read(tmp_path / "out" / name).pixels, read(folder / name).pixels)
+        np.testing.assert_array_equal(read_picture(tmp_path / "out" / name).pixels, read_picture(folder / name).pixels)
 
 
 def test_a_batch_changes_nothing(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -94,16 +94,16 @@ def test_a_batch_changes_nothing(loaded: LoadedModel, tmp_path: Path) -> None:
     for batch in (1, 4):
         assert set(statuses(run(loaded, folder, tmp_path / str(batch), batch=batch)).values()) == {"ok"}
     for name in files_in(folder):
-        alone, together = (read(tmp_path / batch / name).pixels.astype(int) for batch in "14")
+        alone, together = (read_picture(tmp_path / batch / name).pixels.astype(int) for batch in "14")
         assert alone.shape == together.shape
         assert np.abs(alone - together).max() <= 1
 
 
 def test_gray_stays_gray_where_a_model_takes_colours(unchanged: Models, loaded: LoadedModel, tmp_path: Path) -> None:
     pixels = drawn(9, 11, 1)
-    write(Picture(pixels), tmp_path / "gray.png")
+    write_picture(Picture(pixels), tmp_path / "gray.png")
     run(unchanged(), tmp_path / "gray.png", tmp_path / "same.png")
-    np.testing.assert_array_equal(read(tmp_path / "same.png").pixels, pixels)
+    np.testing.assert_array_equal(read_picture(tmp_path / "same.png").pixels, pixels)
     run(loaded, tmp_path / "gray.png", tmp_path / "made.png")
     with Image.open(tmp_path / "made.png") as made:
         assert made.mode == "L"
@@ -114,9 +114,9 @@ def test_gray_becomes_colour_where_a_model_makes_colours_from_gray(
 ) -> None:
     colours = ("model.channels_in=1", "data.source_channels=1")
     model = load_model(make_model(tmp_path / "colours.safetensors", *colours), device="cpu")
-    write(Picture(drawn(9, 11, 1)), tmp_path / "gray.png")
+    write_picture(Picture(drawn(9, 11, 1)), tmp_path / "gray.png")
     run(model, tmp_path / "gray.png", tmp_path / "out.png")
-    pixels = read(tmp_path / "out.png").pixels
+    pixels = read_picture(tmp_path / "out.png").pixels
     assert pixels.shape == (9, 11, 3)
     assert (pixels != pixels[:, :, :1]).any()
 
@@ -124,8 +124,8 @@ def test_gray_becomes_colour_where_a_model_makes_colours_from_gray(
 def test_a_model_of_grays_sees_the_gray_of_colours(unchanged: Models, tmp_path: Path) -> None:
     folder = noise(tmp_path / "in", "a.png")
     run(unchanged(1, 1), folder, tmp_path / "out")
-    expected = read(folder / "a.png").pixels @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(read(tmp_path / "out" / "a.png").pixels[:, :, 0] - expected).max() <= 0.51
+    expected = read_picture(folder / "a.png").pixels @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(read_picture(tmp_path / "out" / "a.png").pixels[:, :, 0] - expected).max() <= 0.51
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -134,9 +134,9 @@ def test_alpha_comes_back_bit_for_bit(loaded: LoadedModel, tmp_path: Path, dtype
     alpha[2:5, 3:8] = 0
     for channels in (1, 3):
         source, destination = tmp_path / f"{channels}.png", tmp_path / "out" / f"{channels}.png"
-        write(Picture(drawn(10, 12, channels, dtype=dtype), alpha), source)
+        write_picture(Picture(drawn(10, 12, channels, dtype=dtype), alpha), source)
         run(loaded, source, destination)
-        made = read(destination)
+        made = read_picture(destination)
         assert made.pixels.shape == (10, 12, channels)
         assert made.alpha is not None
         np.testing.assert_array_equal(made.alpha, alpha)
@@ -149,9 +149,9 @@ def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(loade
     made = []
     for name, hidden in (("black.png", 0), ("white.png", 255)):
         pixels[visible == 0] = hidden
-        write(Picture(pixels, visible), tmp_path / name)
+        write_picture(Picture(pixels, visible), tmp_path / name)
         run(loaded, tmp_path / name, tmp_path / "out")
-        made.append(read(tmp_path / "out" / name).pixels)
+        made.append(read_picture(tmp_path / "out" / name).pixels)
     np.testing.assert_array_equal(*made)
 
 
@@ -160,9 +160,9 @@ def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(loade
 def test_sixteen_bits_stay_sixteen_bits(unchanged: Models, tmp_path: Path, name: str, channels: int) -> None:
     pixels = drawn(9, 11, channels, dtype=np.uint16)
     assert (pixels % 257 != 0).any()  # more than eight bits could say
-    write(Picture(pixels), tmp_path / name)
+    write_picture(Picture(pixels), tmp_path / name)
     run(unchanged(), tmp_path / name, tmp_path / "out")
-    made = read(tmp_path / "out" / name).pixels
+    made = read_picture(tmp_path / "out" / name).pixels
     if channels == 3:
         np.testing.assert_array_equal(made, pixels)
     else:  # through colours and back
@@ -178,7 +178,7 @@ def test_a_turned_picture_comes_back_upright(unchanged: Models, tmp_path: Path, 
     exif[0x0112] = orientation
     for name in ("a.png", "b.tif"):
         Image.fromarray(drawn(6, 9, 3)).save(folder / name, exif=exif)
-    upright = read(folder / "a.png").pixels
+    upright = read_picture(folder / "a.png").pixels
     assert upright.shape == ((9, 6, 3) if orientation > 4 else (6, 9, 3))
     assert set(statuses(run(unchanged(), folder, tmp_path / "out")).values()) == {"ok"}
     for name in ("a.png", "b.tif"):
@@ -190,9 +190,9 @@ def test_a_turned_picture_comes_back_upright(unchanged: Models, tmp_path: Path, 
 def test_a_larger_translation_enlarges_alpha_alike(unchanged: Models, tmp_path: Path) -> None:
     alpha = np.zeros((6, 8), np.uint8)
     alpha[:, 4:] = 255
-    write(Picture(drawn(6, 8, 3), alpha), tmp_path / "a.png")
+    write_picture(Picture(drawn(6, 8, 3), alpha), tmp_path / "a.png")
     run(unchanged(scale=4), tmp_path / "a.png", tmp_path / "out")
-    made = read(tmp_path / "out" / "a.png")
+    made = read_picture(tmp_path / "out" / "a.png")
     assert made.alpha is not None
     assert (made.pixels.shape, made.alpha.shape) == ((24, 32, 3), (24, 32))
     assert made.alpha[:, :12].max() == 0
@@ -211,14 +211,14 @@ def test_a_work_size_is_for_the_model_only(
     assert set(statuses(run(model, folder, tmp_path / "out", work_size=work_size)).values()) == {"ok"}
     assert {min(shape) for shape in seen} == {work_size}
     for name in files_in(folder):
-        assert read(tmp_path / "out" / name).pixels.shape == read(folder / name).pixels.shape
+        assert read_picture(tmp_path / "out" / name).pixels.shape == read_picture(folder / name).pixels.shape
 
 
 def test_a_work_size_keeps_the_depth(unchanged: Models, tmp_path: Path) -> None:
     gradient = np.linspace(0, 65535, 32 * 32 * 3).astype(np.uint16).reshape(32, 32, 3)
-    write(Picture(gradient), tmp_path / "a.png")
+    write_picture(Picture(gradient), tmp_path / "a.png")
     run(unchanged(), tmp_path / "a.png", tmp_path / "out", work_size=16)
-    made = read(tmp_path / "out" / "a.png").pixels
+    made = read_picture(tmp_path / "out" / "a.png").pixels
     assert made.dtype == np.uint16
     assert (made % 257 != 0).mean() > 0.9
 
@@ -244,9 +244,9 @@ def test_a_domain_is_what_the_model_aims_for(unchanged: Models, tmp_path: Path) 
     folder = noise(tmp_path / "in", "a.png")
     model = unchanged(domains=("positive", "negative"))
     run(model, folder, tmp_path / "out", to="negative")
-    negative = read(tmp_path / "out" / "a.png").pixels
-    np.testing.assert_array_equal(negative, 255 - read(folder / "a.png").pixels)
-    given = read(folder / "a.png").pixels
+    negative = read_picture(tmp_path / "out" / "a.png").pixels
+    np.testing.assert_array_equal(negative, 255 - read_picture(folder / "a.png").pixels)
+    given = read_picture(folder / "a.png").pixels
     np.testing.assert_array_equal(model(given, "negative"), negative)
     with pytest.raises(UserError, match="--to neutral: this model aims for positive, negative"):
         model(given, "neutral")
@@ -260,9 +260,9 @@ def test_every_domain_gets_its_own_pictures_and_keeps_them_when_others_come(unch
     made = run(model, folder, tmp_path / "both", to="all")
     assert len(statuses(made)) == 4
     for name in ("a.png", "b/c.png"):
-        given = read(folder / name).pixels
-        np.testing.assert_array_equal(read(tmp_path / "both" / "positive" / name).pixels, given)
-        np.testing.assert_array_equal(read(tmp_path / "both" / "negative" / name).pixels, 255 - given)
+        given = read_picture(folder / name).pixels
+        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "positive" / name).pixels, given)
+        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "negative" / name).pixels, 255 - given)
     (tmp_path / "both" / "negative" / "a.png").unlink()
     again = statuses(run(model, folder, tmp_path / "both", to=["negative", "positive"], on_exists="skip"))
     assert again == {
@@ -344,7 +344,7 @@ def test_a_file_that_is_replaced_before_its_turn_is_translated_as_it_is_then(unc
     plan = make_plan(model.translator, 16, folder, out, RunOptions())
     Image.fromarray(drawn(30, 20, 3, seed=9)).save(folder / "b.png")
     assert [outcome.status for outcome in run_plan(model, plan, RunOptions())] == ["ok", "ok"]
-    np.testing.assert_array_equal(read(out / "b.png").pixels, read(folder / "b.png").pixels)
+    np.testing.assert_array_equal(read_picture(out / "b.png").pixels, read_picture(folder / "b.png").pixels)
     assert statuses(run(model, folder, out, on_exists="skip")) == {"a.png": "skipped", "b.png": "skipped"}
 
 
@@ -418,7 +418,7 @@ def test_names_that_are_no_unicode_are_names_like_others(
 
 def test_the_manifest_tells_each_picture_on_one_line(unchanged: Models, tmp_path: Path) -> None:
     folder = noise(tmp_path / "in", "a.png", "naïve/b.png")
-    write(Picture(drawn(5, 7, 1, dtype=np.uint16), drawn(5, 7, dtype=np.uint16)), folder / "deep.png")
+    write_picture(Picture(drawn(5, 7, 1, dtype=np.uint16), drawn(5, 7, dtype=np.uint16)), folder / "deep.png")
     (folder / "bad.png").write_text("no picture")
     run(unchanged(), folder, tmp_path / "out")
     ended = [line for line in lines_of(tmp_path / "out" / "manifest.jsonl") if line["status"] != "writing"]
@@ -506,20 +506,20 @@ def test_overwrite_replaces_and_error_refuses(unchanged: Models, tmp_path: Path)
     assert files_in(out) == {"b.png"}
     assert (out / "b.png").read_bytes() == b"mine"
     assert set(statuses(run(unchanged(), folder, out, on_exists="overwrite")).values()) == {"ok"}
-    np.testing.assert_array_equal(read(out / "b.png").pixels, read(folder / "b.png").pixels)
+    np.testing.assert_array_equal(read_picture(out / "b.png").pixels, read_picture(folder / "b.png").pixels)
 
 
 def test_alpha_that_the_format_cannot_hold_is_a_failure_unless_a_background_is_named(
     unchanged: Models, tmp_path: Path
 ) -> None:
     alpha = np.zeros((4, 4), np.uint8)
-    write(Picture(drawn(4, 4, 3), alpha), tmp_path / "a.png")
+    write_picture(Picture(drawn(4, 4, 3), alpha), tmp_path / "a.png")
     refused = run(unchanged(), tmp_path / "a.png", tmp_path / "a.jpg", save={"format": "jpeg"})
     assert statuses(refused) == {"a.png": "failed"}
     assert not (tmp_path / "a.jpg").exists()
     save = {"format": "jpeg", "background": "white"}
     assert statuses(run(unchanged(), tmp_path / "a.png", tmp_path / "a.jpg", save=save)) == {"a.png": "ok"}
-    assert read(tmp_path / "a.jpg").pixels.min() >= 250
+    assert read_picture(tmp_path / "a.jpg").pixels.min() >= 250
 
 
 def test_a_model_that_draws_gives_one_picture_one_file(make_model: Callable[..., Path], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.errors import UserError
 from translate.cli import main
 from translate.inference.model import METADATA_KEY, load_model, model_path, read_card, save_model
@@ -53,7 +53,7 @@ def test_the_model_alone_is_shipped_and_it_evaluates(trained):
 
 
 def test_a_loaded_model_translates_a_picture(trained, photos):
-    picture = read(photos / "b.png")
+    picture = read_picture(photos / "b.png")
     result = load_model(trained, device="cpu")(picture)
     assert (result.width, result.height, result.channels, result.depth) == (31, 53, 3, 8)
 

@@ -18,7 +18,7 @@ from translate.inference.precision import (
     BATCHES,
     TRIES,
     BatchChoice,
-    bears_bfloat16,
+    bf16_agreement,
     choose_inference,
     is_flat,
     layout_speeds,
@@ -55,7 +55,7 @@ def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> N
     holes: list[Tensor] = []
     model = Filling(40)
     model.register_forward_hook(lambda module, inputs, output: holes.append(inputs[0][:, 3].float()))
-    told = bears_bfloat16(model, NUMERICS, CPU)
+    told = bf16_agreement(model, NUMERICS, CPU)
     assert all(hole.unique().tolist() == [0, 1] for hole in holes)
     inside = holes[0][0] > 0
     picture = torch.cat([probes(4)["photograph"][:, :3], holes[0][None]], 1)
@@ -88,7 +88,7 @@ def test_a_model_of_one_size_is_measured_at_that_size(monkeypatch: pytest.Monkey
 
 
 def test_a_model_that_bfloat16_harms_is_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    gentle, harsh = bears_bfloat16(Wave(0.5), NUMERICS, CPU), bears_bfloat16(Wave(50.0), NUMERICS, CPU)
+    gentle, harsh = bf16_agreement(Wave(0.5), NUMERICS, CPU), bf16_agreement(Wave(50.0), NUMERICS, CPU)
     assert min(gentle.values()) >= AGREEMENT > min(harsh.values())
     monkeypatch.setattr(
         "translate.inference.precision.native_bfloat16", lambda device: True

@@ -20,7 +20,7 @@ from models.backbones.resnet import ResNetGenerator
 from models.backbones.stargan_networks import StarGenerator
 from models.backbones.unet import UNet
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
-from models.baselines.bicubic import Bicubic
+from models.baselines.bicubic import BicubicUpscaler
 from models.contract import Translator
 from translate.folders.plan import RunOptions
 from translate.folders.translated_folder import translate_folder
@@ -71,7 +71,7 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "compact-2": lambda: Wrapped(CompactChain(2, depth=2, width=4)),
     "compact-3": lambda: Wrapped(CompactChain(3, depth=1, width=4)),
     "compact-4": lambda: Wrapped(CompactChain(4, depth=4, width=4)),
-    "bicubic-3": lambda: Bicubic(3),
+    "bicubic-3": lambda: BicubicUpscaler(3),
     "unet": lambda: Wrapped(UNet(3, 3, depth=3, width=4, norm="none")),
     "unet-batch-resize": lambda: Wrapped(UNet(3, 3, depth=2, width=4, norm="batch", upsampling="resize")),
     "resnet": lambda: Wrapped(ResNetGenerator(blocks=1, width=4, norm="none")),
@@ -142,7 +142,7 @@ def test_memory_that_never_suffices_is_an_error_and_no_endless_loop() -> None:
         raise torch.OutOfMemoryError("injected")
 
     with pytest.raises(torch.OutOfMemoryError):
-        translate_tiled(never, Bicubic(2), torch.zeros(3, 500, 300), 256)
+        translate_tiled(never, BicubicUpscaler(2), torch.zeros(3, 500, 300), 256)
     assert sides == sorted(sides, reverse=True)
     assert sides[-1] <= SMALLEST + 4
 
@@ -152,7 +152,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        translate_tiled(broken, Bicubic(2), torch.zeros(3, 64, 64), 32)
+        translate_tiled(broken, BicubicUpscaler(2), torch.zeros(3, 64, 64), 32)
 
 
 def test_no_tile_is_larger_than_asked_for_with_its_surroundings(translator) -> None:
@@ -170,15 +170,15 @@ def test_no_tile_is_larger_than_asked_for_with_its_surroundings(translator) -> N
 
 def test_a_huge_result_lies_in_a_file(monkeypatch) -> None:
     image = torch.rand(3, 70, 90) * 2 - 1
-    expected = translate_tiled(whole(Bicubic(2)), Bicubic(2), image, 32)
+    expected = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
     monkeypatch.setattr(tiling, "IN_MEMORY", 1000)
-    made = translate_tiled(whole(Bicubic(2)), Bicubic(2), image, 32)
+    made = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
     assert isinstance(made.numpy().base, object)
     assert torch.equal(made, expected)
 
 
 def test_what_cannot_be_tiled_says_why() -> None:
-    unbounded, drawing, single = Bicubic(2), Bicubic(2), Bicubic(2)
+    unbounded, drawing, single = BicubicUpscaler(2), BicubicUpscaler(2), BicubicUpscaler(2)
     unbounded.margin, drawing.draws, single.only_size = None, True, 64
     for network, why in ((unbounded, "whole picture"), (drawing, "random"), (single, "64x64")):
         assert why in (tile_problem(network) or "")
@@ -186,7 +186,7 @@ def test_what_cannot_be_tiled_says_why() -> None:
         check_tile(network, "auto")
         with pytest.raises(UserError, match=r"--tile 64: .*leave it at auto"):
             check_tile(network, 64)
-    check_tile(Bicubic(2), 64)
+    check_tile(BicubicUpscaler(2), 64)
 
 
 def test_norms_of_the_whole_picture_are_tiled_where_asked_or_needed_alone() -> None:
@@ -197,7 +197,7 @@ def test_norms_of_the_whole_picture_are_tiled_where_asked_or_needed_alone() -> N
     assert tile_side(network, 10**5, 10**5, norms="reduced") is not None
     check_tile(network, "auto", "reduced")
     with pytest.raises(UserError, match="--norms reduced: this model has no norms over the whole picture"):
-        check_tile(Bicubic(2), "auto", "reduced")
+        check_tile(BicubicUpscaler(2), "auto", "reduced")
 
 
 @pytest.mark.parametrize("name", ["unet-instance", "resnet-instance", "stargan"])
@@ -272,7 +272,7 @@ def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
 @pytest.fixture
 def enlarger(tiny: Callable[..., Any]) -> LoadedModel:
     card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
-    return LoadedModel(Bicubic(2), card, "bicubic", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
+    return LoadedModel(BicubicUpscaler(2), card, "bicubic", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
 
 
 def test_a_folder_in_tiles_is_the_folder_in_one_piece(enlarger, photos: Path, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_folder_in_tiles_is_the_folder_in_one_piece(enlarger, photos: Path, tm
         assert abs(one - other).max() <= 1
 
 
-class Narrow(Bicubic):
+class Narrow(BicubicUpscaler):
     """Memory for 40 pixels on a side."""
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:

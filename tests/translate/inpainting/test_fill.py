@@ -14,7 +14,7 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
-from translate.inpainting.fill import Filler, inpaint, share_told
+from translate.inpainting.fill import Inpainter, describe_hole, inpaint
 from translate.inpainting.inpainters import classical
 
 Mask = NDArray[np.bool_]
@@ -49,9 +49,9 @@ class Told:
         return torch.where(hole > 0, torch.full_like(image, self.level), image)
 
 
-def painter(size: int = 64, **options: Any) -> tuple[Filler, Told]:
+def painter(size: int = 64, **options: Any) -> tuple[Inpainter, Told]:
     told = Told()
-    return Filler(told, "told", size, **options), told
+    return Inpainter(told, "told", size, **options), told
 
 
 HOLES: dict[str, Callable[[], Mask]] = {
@@ -227,12 +227,12 @@ def test_a_known_corner_is_known_however_small_it_is_seen() -> None:
 
 
 def test_the_share_is_told_and_so_is_what_looks_like_a_mistake() -> None:
-    assert share_told(boxes(100, 100, (0, 0, 10, 32))) == "3.20% is hole"
+    assert describe_hole(boxes(100, 100, (0, 0, 10, 32))) == "3.20% is hole"
     assert (
-        share_told(boxes(200, 200, (0, 0, 1, 3)))
+        describe_hole(boxes(200, 200, (0, 0, 1, 3)))
         == "3 pixels are hole, which is next to nothing: is it the right mask?"
     )
-    assert "61.00% is hole, which is much; if black is the hole" in share_told(boxes(100, 100, (0, 0, 61, 100)))
+    assert "61.00% is hole, which is much; if black is the hole" in describe_hole(boxes(100, 100, (0, 0, 61, 100)))
 
 
 def test_a_small_hole_in_a_large_photograph_costs_no_more_than_its_crop() -> None:

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from datasets.codecs.images import Picture, read
+from datasets.codecs.images import Picture, read_picture
 from datasets.errors import UserError
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from models.contract import Sampler
 from models.core.gan import GANRecipe
 from translate.experiment import Experiment, load_experiment
@@ -22,9 +22,9 @@ from translate.hardware import Numerics
 from translate.inference.model import Card, ModelError, save_model
 from translate.inpainting import gan_search as semantic
 from translate.inpainting.fill import inpaint
-from translate.inpainting.inpainters import load_filler
+from translate.inpainting.inpainters import load_inpainter
 from translate.run_folder import RunFolder
-from translate.sampling.latents import drawn
+from translate.sampling.latents import sample_latent
 from translate.sampling.sampler import LoadedSampler, load_sampler
 
 GAN = [
@@ -84,9 +84,9 @@ def test_the_context_loss_is_a_weighted_sum_of_differences() -> None:
 
 def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
     model = Waves()
-    truth = model.generate(drawn(model, 5, 0, 0)[None], torch.zeros(1))[0]
+    truth = model.generate(sample_latent(model, 5, 0, 0)[None], torch.zeros(1))[0]
     holed = torch.where(box() > 0, torch.ones(1), truth)
-    starts = torch.stack([drawn(model, 0, 0, index) for index in range(4)])
+    starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
     made = semantic.nearest(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
     assert float((made - truth)[box() > 0].abs().max()) < 0.03
     before = model.generate(starts, torch.zeros(4))
@@ -97,7 +97,7 @@ def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
 def test_the_prior_weighs_in() -> None:
     model = Waves()
     image = torch.linspace(-1, 1, 16).expand(1, 16, 16)  # which it can only make of latents that are unlikely
-    starts = torch.stack([drawn(model, 0, 0, index) for index in range(4)])
+    starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
     labels = torch.zeros(4, dtype=torch.long)
 
     def length(prior: semantic.Prior) -> float:
@@ -151,8 +151,8 @@ def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatc
     size = model.size
     hole = torch.zeros(1, size, size)
     hole[:, size // 4 : size // 2, size // 4 : size // 2] = 1
-    image = model.generate(drawn(model, 9, 0, 0)[None], torch.zeros(1, dtype=torch.long))[0].detach()
-    starts = torch.stack([drawn(model, 0, 0, index) for index in range(2)])
+    image = model.generate(sample_latent(model, 9, 0, 0)[None], torch.zeros(1, dtype=torch.long))[0].detach()
+    starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(2)])
     labels = torch.zeros(2, dtype=torch.long)
     values: list[tuple[float, float]] = []
     weight = semantic.context_weight(hole)
@@ -185,10 +185,10 @@ def waves(tiny: Callable[..., Experiment]) -> Callable[..., LoadedSampler]:
 
 def test_a_model_with_classes_tries_them_all(waves: Callable[..., LoadedSampler]) -> None:
     loaded = waves(("dark", "bright"))
-    latent = 0.3 * drawn(loaded.sampler, 5, 0, 0)[None]
+    latent = 0.3 * sample_latent(loaded.sampler, 5, 0, 0)[None]
     for label in (0, 1):
         truth = loaded.sampler.generate(latent, torch.tensor([label]))[0]
-        picture = Picture(as_pixels(truth.clamp(-1, 1), 16))
+        picture = Picture(to_pixels(truth.clamp(-1, 1), 16))
         made = inpaint(semantic.semantic(loaded, "waves"), picture, box()[0].numpy() > 0)
         assert np.abs(made.pixels.astype(int) - picture.pixels)[box()[0].numpy() > 0].max() < 0.03 * 65535
 
@@ -212,10 +212,10 @@ def test_the_command_takes_a_run_of_a_gan(gan_run: tuple[Path, GANRecipe], tmp_p
     path, _ = gan_run
     ended = command("inpaint", tmp_path / "a.png", tmp_path / "b.png", "--mask", tmp_path / "m.png", "--model", path)
     assert ended.code == 0, ended.err
-    changed = (read(tmp_path / "a.png").pixels != read(tmp_path / "b.png").pixels).any(2)
+    changed = (read_picture(tmp_path / "a.png").pixels != read_picture(tmp_path / "b.png").pixels).any(2)
     assert not changed[hole == 0].any()
     assert changed[hole > 0].mean() > 0.8
-    assert load_filler(path, device="cpu").digest != load_filler(path / "last.safetensors", device="cpu").digest
+    assert load_inpainter(path, device="cpu").digest != load_inpainter(path / "last.safetensors", device="cpu").digest
 
 
 def test_a_model_of_points_is_refused(waves: Callable[..., LoadedSampler]) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from datasets.codecs.images import Picture, read, write
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.errors import UserError
 from models.contract import Translator
 from translate.experiment import Experiment, load_experiment
@@ -105,7 +105,7 @@ def test_every_picture_finds_its_mask(folder: Path, masks: Path, tmp_path: Path)
     assert {outcome.status for outcome in outcomes.values()} == {"ok"}
     expected = {"a.png": hole(), "b.png": hole()[::-1], "deep/c.png": hole()[:, ::-1]}
     for name, mask in expected.items():
-        changed = (read(folder / name).pixels != read(tmp_path / "out" / name).pixels).any(2)
+        changed = (read_picture(folder / name).pixels != read_picture(tmp_path / "out" / name).pixels).any(2)
         assert (changed[mask]).mean() > 0.95
         assert not changed[~mask].any()
         assert outcomes[name].record["hole"] == pytest.approx(mask.mean())
@@ -117,7 +117,7 @@ def test_one_mask_serves_for_all_at_their_sizes(folder: Path, tmp_path: Path) ->
     outcomes = run(folder, tmp_path / "out", save_mask(tmp_path / "m.png", hole()))
     assert "the mask was scaled from 48x36" in outcomes["large.png"].notes
     for name in ("a.png", "large.png"):
-        changed = (read(folder / name).pixels != read(tmp_path / "out" / name).pixels).any(2)
+        changed = (read_picture(folder / name).pixels != read_picture(tmp_path / "out" / name).pixels).any(2)
         mask = hole() if name == "a.png" else hole().repeat(2, 0).repeat(2, 1)
         assert not changed[~mask].any()
         assert changed[mask].mean() > 0.9
@@ -136,7 +136,7 @@ def test_in_the_file_nothing_changes_outside_of_the_hole(
     dtype = np.uint8 if depth == 8 else np.uint16
     alpha = pixels(1, dtype, seed=1)[:, :, 0] if with_alpha else None
     before = tmp_path / f"a{suffix}"
-    write(Picture(pixels(channels, dtype), alpha), before)
+    write_picture(Picture(pixels(channels, dtype), alpha), before)
     if suffix == ".webp":
         Image.open(before).save(before, lossless=True, exact=True)
     mask = save_mask(tmp_path / "m.png", hole())
@@ -145,7 +145,7 @@ def test_in_the_file_nothing_changes_outside_of_the_hole(
         options = MaskOptions(feather=feather)
         (outcome,) = inpaint_folder("telea" if filler is None else filler, before, after, mask, options)
         assert outcome.status == "ok", outcome.reason
-        given, made = read(before), read(after)
+        given, made = read_picture(before), read_picture(after)
         assert made.pixels.dtype == given.pixels.dtype
         assert np.array_equal(made.pixels[~hole()], given.pixels[~hole()])
         assert not np.array_equal(made.pixels[hole()], given.pixels[hole()])
@@ -156,13 +156,13 @@ def test_in_the_file_nothing_changes_outside_of_the_hole(
 
 def test_what_is_transparent_is_filled_and_the_result_is_opaque(folder: Path, tmp_path: Path) -> None:
     alpha = np.where(hole(), 0, 255).astype(np.uint8)
-    write(Picture(pixels(seed=7), alpha), folder / "cut.png")
+    write_picture(Picture(pixels(seed=7), alpha), folder / "cut.png")
     outcomes = run(folder, tmp_path / "out", "alpha", missing_mask="skip")
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
         **dict.fromkeys(("a.png", "b.png", "deep/c.png"), "skipped"),
         "cut.png": "ok",
     }
-    given, made = read(folder / "cut.png"), read(tmp_path / "out" / "cut.png")
+    given, made = read_picture(folder / "cut.png"), read_picture(tmp_path / "out" / "cut.png")
     assert made.alpha is not None
     assert (made.alpha == 255).all()
     assert np.array_equal(made.pixels[~hole()], given.pixels[~hole()])
@@ -203,14 +203,14 @@ def test_without_a_hole_a_file_is_copied_byte_for_byte_and_counted(folder: Path,
 def test_a_copy_that_is_asked_to_be_another_format_is_written_as_that(folder: Path, tmp_path: Path) -> None:
     mask = save_mask(tmp_path / "m.png", np.zeros((HEIGHT, WIDTH), bool))
     run(folder, tmp_path / "out", mask, save={"format": "tiff"})
-    assert np.array_equal(read(tmp_path / "out" / "a.tif").pixels, read(folder / "a.png").pixels)
+    assert np.array_equal(read_picture(tmp_path / "out" / "a.tif").pixels, read_picture(folder / "a.png").pixels)
     info = PngInfo()
     info.add_text("Author", "somebody")
     Image.fromarray(pixels()).save(folder / "a.png", pnginfo=info)
     run(folder, tmp_path / "bare", mask, save={"metadata": "strip"})
     with Image.open(tmp_path / "bare" / "a.png") as bare:
         assert "Author" not in bare.info
-    assert np.array_equal(read(tmp_path / "bare" / "a.png").pixels, pixels())
+    assert np.array_equal(read_picture(tmp_path / "bare" / "a.png").pixels, pixels())
 
 
 def test_a_bad_mask_fails_its_picture_and_no_other(folder: Path, masks: Path, tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_holes_grow_and_fade_in(folder: Path, tmp_path: Path, mean: LoadedModel)
     list(inpaint_folder(learned(mean), folder / "a.png", tmp_path / "hard.png", mask))
     list(inpaint_folder(learned(mean), folder / "a.png", tmp_path / "soft.png", mask, MaskOptions(feather=3)))
     before, hard, soft = (
-        read(path).pixels.astype(float)[10, 15:27]
+        read_picture(path).pixels.astype(float)[10, 15:27]
         for path in (folder / "a.png", tmp_path / "hard.png", tmp_path / "soft.png")
     )
     assert np.allclose(soft, before + 0.25 * (hard - before), atol=0.6)  # at the first pixel of the hole
@@ -293,11 +293,11 @@ def test_a_turned_photograph_is_filled_where_its_mask_says(tmp_path: Path, as_sh
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.fromarray(pixels()).save(tmp_path / "phone.png", exif=exif)
-    given = read(tmp_path / "phone.png").pixels
+    given = read_picture(tmp_path / "phone.png").pixels
     upright = np.rot90(hole(), -1)
     save_mask(tmp_path / "m.png", upright if as_shown else hole())
     run(tmp_path / "phone.png", tmp_path / "out.png", tmp_path / "m.png")
-    changed = (read(tmp_path / "out.png").pixels != given).any(2)
+    changed = (read_picture(tmp_path / "out.png").pixels != given).any(2)
     assert changed[upright].mean() > 0.95
     assert not changed[~upright].any()
 
@@ -323,7 +323,7 @@ def test_jpeg_is_said_to_change_what_is_known_and_png_does_not(tmp_path: Path, c
         "inpaint", tmp_path / "a.jpg", tmp_path / "p", "--mask", mask, "--model", "telea", "--format", "png"
     )
     assert "coded anew" not in ended.err
-    given, made = read(tmp_path / "a.jpg").pixels, read(tmp_path / "p" / "a.png").pixels
+    given, made = read_picture(tmp_path / "a.jpg").pixels, read_picture(tmp_path / "p" / "a.png").pixels
     assert ((given != made).any(2).mean()) < 0.12
 
 
@@ -377,7 +377,7 @@ def test_the_inpainter_that_ships_fills_holes_and_is_no_translator(
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks)
     assert ended.code == 0, ended.err
     for name, mask in (("a.png", hole()), ("b.png", hole()[::-1]), ("deep/c.png", hole()[:, ::-1])):
-        changed = (read(folder / name).pixels != read(tmp_path / "out" / name).pixels).any(2)
+        changed = (read_picture(folder / name).pixels != read_picture(tmp_path / "out" / name).pixels).any(2)
         assert not changed[~mask].any()
         assert changed[mask].mean() > 0.9
     ended = command("run", path, folder, tmp_path / "not")

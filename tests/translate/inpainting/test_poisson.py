@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from translate.inpainting.poisson import blended
+from translate.inpainting.poisson import blend
 
 
 def picture(seed: int, channels: int = 3, height: int = 14, width: int = 17) -> Tensor:
@@ -32,12 +32,12 @@ def test_the_right_gradients_give_the_right_picture_whatever_their_level(hole: T
     truth = picture(0)
     offset = torch.tensor([0.3, -0.8, 0.05])[:, None, None]
     known = torch.where(hole > 0, torch.full_like(truth, 9.0), truth)  # what the hole held does not count
-    assert torch.allclose(blended(known, truth + offset, hole), truth, atol=1e-4)
+    assert torch.allclose(blend(known, truth + offset, hole), truth, atol=1e-4)
 
 
 def test_without_gradients_a_slope_is_led_on_as_a_slope() -> None:
     slope = torch.linspace(-1, 1, 17).expand(1, 14, 17) + torch.linspace(0, 0.5, 14)[None, :, None]
-    assert torch.allclose(blended(slope, torch.zeros(1, 14, 17), HOLES["inside"]), slope, atol=1e-4)
+    assert torch.allclose(blend(slope, torch.zeros(1, 14, 17), HOLES["inside"]), slope, atol=1e-4)
 
 
 @pytest.mark.parametrize("hole", HOLES.values(), ids=HOLES)
@@ -57,11 +57,11 @@ def test_it_is_the_solution_of_the_equations_of_the_paper(hole: Tensor) -> None:
             else:
                 right[row] += float(known[0][other])
     expected = np.linalg.solve(matrix, right)
-    assert np.allclose(blended(known, made, hole)[0].numpy()[inside], expected, atol=1e-4)
+    assert np.allclose(blend(known, made, hole)[0].numpy()[inside], expected, atol=1e-4)
 
 
 def test_outside_nothing_changes_and_with_nothing_known_nothing_is_blended() -> None:
     known, made, hole = picture(1), picture(2), HOLES["two"]
-    assert torch.equal(blended(known, made, hole)[:, hole[0] == 0], known[:, hole[0] == 0])
-    assert torch.equal(blended(known, made, torch.ones(1, 14, 17)), made)
-    assert torch.equal(blended(known, made, torch.zeros(1, 14, 17)), known)
+    assert torch.equal(blend(known, made, hole)[:, hole[0] == 0], known[:, hole[0] == 0])
+    assert torch.equal(blend(known, made, torch.ones(1, 14, 17)), made)
+    assert torch.equal(blend(known, made, torch.zeros(1, 14, 17)), known)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from translate.training.batches import Order, feed
+from translate.training.batches import Order, load_batches
 
 
 class Seen(NamedTuple):
@@ -36,7 +36,7 @@ def order(**changes: int) -> Order:
 
 def steps(count: int, start: int = 0, workers: int = 2, **changes: int) -> list[list[list[tuple[int, int]]]]:
     """(index, seed) of every sample of every micro-batch of some steps."""
-    batches = feed(Numbers(), order(**changes), start, workers)
+    batches = load_batches(Numbers(), order(**changes), start, workers)
     taken = [
         [list(zip(batch.index.tolist(), batch.seed.tolist(), strict=True)) for batch in step]
         for step in itertools.islice(batches, count)
@@ -94,7 +94,7 @@ def test_a_batch_may_be_larger_than_the_data():
 def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos):
     samples = tiny("data.crop.jitter=0.3").data.open(photos).training
     settings = {"samples": len(samples), "accumulate": 2}
-    few, many = (feed(samples, order(**settings), 2, workers) for workers in (1, 4))
+    few, many = (load_batches(samples, order(**settings), 2, workers) for workers in (1, 4))
     for one, other in itertools.islice(zip(few, many, strict=True), 5):
         for mine, theirs in zip(one, other, strict=True):
             assert mine.source.shape == (2, 3, 16, 16)
@@ -105,7 +105,7 @@ def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos):
 
 def test_closing_ends_the_threads():
     before = threading.active_count()
-    batches = feed(Numbers(), order(), 0, 4)
+    batches = load_batches(Numbers(), order(), 0, 4)
     next(batches)
     assert threading.active_count() > before
     batches.close()

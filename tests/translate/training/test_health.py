@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datasets.contract import Settings
-from models.contract import Ailment, Shown
+from models.contract import FailureMode, Preview
 from models.pix2pix import Pix2PixRecipe
 from translate.experiment import Experiment, load_experiment
 from translate.recipes import recipe_names
@@ -19,7 +19,7 @@ from translate.training.session import Training
 
 TRUTH = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 SOURCE = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
-REMEDIES: dict[Ailment, str] = {ailment: f"remedy of {ailment}" for ailment in get_args(Ailment)}
+REMEDIES: dict[FailureMode, str] = {ailment: f"remedy of {ailment}" for ailment in get_args(FailureMode)}
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,11 @@ REMEDIES: dict[Ailment, str] = {ailment: f"remedy of {ailment}" for ailment in g
         ("diversity lost", TRUTH[:1].expand_as(TRUTH)),
     ],
 )
-def test_pictures_that_tell_an_ailment_tell_it_once_and_again_when_it_returns(ailment: Ailment, made: Tensor) -> None:
+def test_pictures_that_tell_an_ailment_tell_it_once_and_again_when_it_returns(
+    ailment: FailureMode, made: Tensor
+) -> None:
     health = Health(REMEDIES)
-    sick, well = [Shown(SOURCE, made, TRUTH)], [Shown(SOURCE, TRUTH + 0.1, TRUTH)]
+    sick, well = [Preview(SOURCE, made, TRUTH)], [Preview(SOURCE, TRUTH + 0.1, TRUTH)]
     told = [health.after_validation(shown) for shown in (sick, sick, sick, well, sick, sick)]
     sentence = [f"{ailment}: remedy of {ailment}"]
     assert told == [[], sentence, [], [], [], sentence]
@@ -40,7 +42,7 @@ def test_pictures_that_tell_an_ailment_tell_it_once_and_again_when_it_returns(ai
 
 def test_a_good_translation_of_pictures_that_are_all_alike_has_no_ailment() -> None:
     health = Health(REMEDIES)
-    alike = [Shown(TRUTH[:1].expand_as(TRUTH), TRUTH[:1].expand_as(TRUTH), TRUTH[:1].expand_as(TRUTH))]
+    alike = [Preview(TRUTH[:1].expand_as(TRUTH), TRUTH[:1].expand_as(TRUTH), TRUTH[:1].expand_as(TRUTH))]
     assert health.after_validation(alike) == health.after_validation(alike) == []
 
 
@@ -57,7 +59,7 @@ def test_a_discriminator_has_won_when_it_is_right_all_the_time() -> None:
 def test_every_remedy_names_keys_that_exist(recipe: str) -> None:
     experiment = load_experiment(recipe)
     remedies = get_type_hints(type(experiment.model).recipe)["return"].remedies
-    assert set(remedies) <= set(get_args(Ailment))
+    assert set(remedies) <= set(get_args(FailureMode))
     for remedy in remedies.values():
         named = [
             word.rstrip(",.").partition("=")[0]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.codecs.images import read
+from datasets.codecs.images import read_picture
 from datasets.mixtures import MIXTURES
-from datasets.pixels import as_pixels
+from datasets.pixels import to_pixels
 from datasets.points import write_points
 from models.core.points import scatter
 from translate.experiment import Experiment, load_experiment
@@ -55,12 +55,12 @@ def test_what_is_shown_is_what_a_training_gets(
 def test_a_pair_is_a_row_of_its_two_pictures(tiny: Callable[..., Experiment], pairs: Path, tmp_path: Path) -> None:
     experiment = tiny("data.crop.size=256", recipe="pix2pix")  # as high as a row: nothing is scaled
     assert preview(experiment, pairs, tmp_path / "new" / "sheet.png", 2) == 2
-    sheet = read(tmp_path / "new" / "sheet.png").pixels
+    sheet = read_picture(tmp_path / "new" / "sheet.png").pixels
     shown = first_samples(experiment, experiment.data.open(pairs).training, 2)
     for row in range(2):
         top = TITLE + row * 262
-        assert np.array_equal(sheet[top : top + 256, :256], as_pixels(shown.source[row], 8))
-        assert np.array_equal(sheet[top : top + 256, -256:], as_pixels(shown.target[row], 8))
+        assert np.array_equal(sheet[top : top + 256, :256], to_pixels(shown.source[row], 8))
+        assert np.array_equal(sheet[top : top + 256, -256:], to_pixels(shown.target[row], 8))
     assert (sheet[:TITLE, :256] < 128).any()
     assert (sheet[:TITLE, -256:] < 128).any()
 
@@ -68,11 +68,11 @@ def test_a_pair_is_a_row_of_its_two_pictures(tiny: Callable[..., Experiment], pa
 def test_a_picture_is_shown_beside_itself_with_its_hole_in_white(photos: Path, tmp_path: Path) -> None:
     experiment = load_experiment("inpaint", ["data.crop.load=null", "data.crop.size=256", "data.masks.thin=5"])
     assert preview(experiment, photos, tmp_path / "sheet.png", 2) == 2
-    sheet = read(tmp_path / "sheet.png").pixels
+    sheet = read_picture(tmp_path / "sheet.png").pixels
     shown = first_samples(experiment, experiment.data.open(photos).training, 2)
     for row in range(2):
         top = TITLE + row * 262
-        picture, holed = as_pixels(shown.image[row], 8), sheet[top : top + 256, -256:]
+        picture, holed = to_pixels(shown.image[row], 8), sheet[top : top + 256, -256:]
         hole = shown.mask[row, 0].numpy() > 0
         assert np.array_equal(sheet[top : top + 256, :256], picture)
         assert (holed[hole] == 255).all()
@@ -86,7 +86,7 @@ def test_unpaired_pictures_stand_under_the_names_of_their_folders(pairs: Path, t
             (pairs / "B").rename(pairs / name)
         experiment = load_experiment("cyclegan", ["data.crop.load=null", "data.crop.size=256", f"data.b={name}"])
         assert preview(experiment, pairs, tmp_path / "sheet.png", 2) == 2
-        sheets.append(read(tmp_path / "sheet.png").pixels)
+        sheets.append(read_picture(tmp_path / "sheet.png").pixels)
     assert np.array_equal(sheets[0][TITLE:], sheets[1][TITLE:])
     assert np.array_equal(sheets[0][:TITLE, :256], sheets[1][:TITLE, :256])
     assert not np.array_equal(sheets[0][:TITLE, 256:], sheets[1][:TITLE, 256:])
@@ -100,13 +100,13 @@ def test_labelled_pictures_stand_under_their_labels_and_others_alone(tmp_path: P
     labelled = sampler("data.validation_share=0", "data.labels.kind=folders", "model.conditional=true")
     for experiment, bar in ((plain, 0), (labelled, TITLE)):
         assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
-        sheet = read(tmp_path / "sheet.png").pixels
+        sheet = read_picture(tmp_path / "sheet.png").pixels
         shown = first_samples(experiment, experiment.data.open(tmp_path / "data").training, 4)
         assert sheet.shape == (2 * (64 + bar) + 2, 130, 3)
         for place in range(4):
             top, left = place // 2 * (66 + bar), place % 2 * 66
             cell = sheet[top : top + bar + 64, left : left + 64]
-            assert np.array_equal(cell[bar:], as_pixels(shown.image[place], 8))
+            assert np.array_equal(cell[bar:], to_pixels(shown.image[place], 8))
             if bar:
                 assert (cell[:bar] < 128).any()
     # The bars differ as the labels do.
@@ -125,7 +125,7 @@ def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, ph
     still = ["data.crop.load=64", "data.crop.size=64", "data.crop.flip=false", "data.validation_share=0"]
     experiment = load_experiment("stargan", ["data.labels.kind=csv", *still])
     assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
-    sheet = read(tmp_path / "sheet.png").pixels
+    sheet = read_picture(tmp_path / "sheet.png").pixels
     bar = 2 * TITLE  # a line for each label that one of them has
     assert sheet.shape == (2 * (64 + bar) + 2, 130, 3)
     bars = [sheet[top : top + bar, left : left + 64] for top in (0, 66 + bar) for left in (0, 66)]
@@ -137,7 +137,7 @@ def test_gray_pictures_of_few_pixels_are_enlarged(write_idx: Callable[..., Any],
     write_idx(tmp_path / "idx", "train", 12, size=16)
     gray = load_experiment("gan", ["data.kind=idx", "data.size=16", "model.channels=1", "model.size=16"])
     assert preview(gray, tmp_path / "idx", tmp_path / "sheet.png") == 16  # the 12 and, in a second epoch, 4 again
-    picture = read(tmp_path / "sheet.png").pixels
+    picture = read_picture(tmp_path / "sheet.png").pixels
     assert picture.shape == (4 * (64 + TITLE) + 3 * 2, 4 * 66 - 2, 1)
 
 
@@ -149,8 +149,8 @@ def test_points_are_plotted(tmp_path: Path) -> None:
     (tmp_path / "points.csv").rename(data / "points.csv")
     assert preview(experiment, data, tmp_path / "sheet.png") == 2000
     shown = first_samples(experiment, experiment.data.open(data).training, 2000)
-    expected = as_pixels(scatter(shown.image)[0], 8)
-    assert np.array_equal(read(tmp_path / "sheet.png").pixels, expected)
+    expected = to_pixels(scatter(shown.image)[0], 8)
+    assert np.array_equal(read_picture(tmp_path / "sheet.png").pixels, expected)
     assert (expected < 128).sum() > 25
 
 

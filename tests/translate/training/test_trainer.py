@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from datasets.contract import Paired
-from models.contract import Recipe, Shown, Translator, Update
+from models.contract import Preview, Recipe, Translator, Update
 from models.pix2pix import Pix2PixConfig
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
@@ -49,7 +49,7 @@ class Descent(Recipe[Paired, Point]):
         yield Update("rival", {"pull": -self.rival.sum()}, {"drawn": torch.rand(())})
         yield Update("model", {"slope": self.model(batch.target).sum(), "extra": self.extra(self.model.weight).sum()})
 
-    def show(self, model: Point, batch: Paired) -> list[Shown]:
+    def show(self, model: Point, batch: Paired) -> list[Preview]:
         return []
 
     def validate(self, model: Point, batch: Paired) -> dict[str, Tensor]:

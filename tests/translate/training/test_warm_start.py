@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from translate.experiment import load_experiment
 from translate.inference.model import ModelError
 from translate.training.session import Training
-from translate.training.warm_start import start_from
+from translate.training.warm_start import warm_start
 
 SMALL_GAN = (
     "model.generator.width=4",
@@ -41,11 +41,11 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_a_model_of_the_same_kind_gives_what_fits_and_says_how_much(trained: Path, tiny: Callable[..., Any]) -> None:
     path = trained / "last.safetensors"
     recipe = tiny().model.recipe()
-    assert start_from(recipe, str(path)) == "100% of the weights start from last.safetensors"
+    assert warm_start(recipe, str(path)) == "100% of the weights start from last.safetensors"
     assert same(recipe.model.state_dict(), load_file(path))
     gray = tiny("model.channels_out=1", "data.target_channels=1", "data.source_channels=3", "model.residual=false")
     other = gray.model.recipe()
-    sentence = start_from(other, str(trained))
+    sentence = warm_start(other, str(trained))
     fitting = [t for name, t in other.model.state_dict().items() if t.shape == load_file(path)[name].shape]
     share = sum(t.numel() for t in fitting) / sum(t.numel() for t in other.model.state_dict().values())
     assert sentence.startswith(f"{share:.0%} of the weights start from last.safetensors; drawn anew: ")
@@ -57,13 +57,13 @@ def test_a_model_of_the_same_kind_of_which_nothing_fits_is_refused(trained: Path
                  "model.residual=false")  # fmt: skip
     tensors = len(load_file(trained / "last.safetensors"))
     with pytest.raises(ModelError, match=rf"none of its {tensors} tensors fits this experiment's model"):
-        start_from(wider.model.recipe(), str(trained))
+        warm_start(wider.model.recipe(), str(trained))
 
 
 def test_a_gans_discriminator_becomes_a_discriminator_of_patches(gan: Path, tiny: Callable[..., Any]) -> None:
     recipe = tiny("data.crop.size=32", "model.discriminator.layers=3", "model.discriminator.norm=batch").model.recipe()
     before = [p.detach().clone() for p in recipe.discriminator.parameters()]
-    sentence = start_from(recipe, str(gan))
+    sentence = warm_start(recipe, str(gan))
     assert sentence.endswith("of the discriminator starts from the gan last.safetensors")
     learned = torch.load(gan / "state.pt", weights_only=True)["recipe"]
     convolutions = [layer for layer in recipe.discriminator.layers if isinstance(layer, torch.nn.Conv2d)]
@@ -80,7 +80,7 @@ def test_a_vaes_encoder_becomes_a_generators_way_down(photos: Path, tmp_path: Pa
     list(training.run())
     recipe = tiny("data.crop.size=32").model.recipe()
     # The file alone will do: what encodes is shipped.
-    sentence = start_from(recipe, str(tmp_path / "vae" / "last.safetensors"))
+    sentence = warm_start(recipe, str(tmp_path / "vae" / "last.safetensors"))
     assert sentence.endswith("of the encoder starts from the vae last.safetensors")
     learned = load_file(tmp_path / "vae" / "last.safetensors")
     convolutions = [layer for layer in recipe.model.generator.encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
@@ -92,10 +92,10 @@ def test_a_vaes_encoder_becomes_a_generators_way_down(photos: Path, tmp_path: Pa
 def test_what_was_not_kept_or_does_not_fit_is_said(gan: Path, tiny: Callable[..., Any]) -> None:
     recipe = tiny("data.crop.size=32", "model.discriminator.layers=3").model.recipe()
     with pytest.raises(ModelError, match="a gan with no part to lend, of which next to nothing fits"):
-        start_from(recipe, str(gan / "last.safetensors"))  # the file alone holds no discriminator
+        warm_start(recipe, str(gan / "last.safetensors"))  # the file alone holds no discriminator
     other = tiny("data.crop.size=32", "model.discriminator.layers=3", "model.discriminator.width=6").model.recipe()
     with pytest.raises(ModelError, match="a gan with discriminator Sequential, of which next to nothing fits"):
-        start_from(other, str(gan))
+        warm_start(other, str(gan))
 
 
 def test_a_run_whose_modules_keep_more_than_weights_is_read_too(
@@ -103,7 +103,7 @@ def test_a_run_whose_modules_keep_more_than_weights_is_read_too(
 ) -> None:
     list(Training(tiny(recipe="cyclegan"), pairs, tmp_path / "both", device="cpu").run())
     with pytest.raises(ModelError, match="a cyclegan with no part to lend"):
-        start_from(tiny().model.recipe(), str(tmp_path / "both"))
+        warm_start(tiny().model.recipe(), str(tmp_path / "both"))
 
 
 def test_cut_starts_from_both_networks_of_a_pix2pix(tiny: Callable[..., Any], pairs: Path, tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_cut_starts_from_both_networks_of_a_pix2pix(tiny: Callable[..., Any], pa
     cut = load_experiment(
         "cut", [*resnet, "model.discriminator.layers=1", "model.discriminator.width=4"]
     ).model.recipe()
-    told = start_from(cut, str(tmp_path / "paired"))
+    told = warm_start(cut, str(tmp_path / "paired"))
     # The discriminator of pairs has another first layer.
     assert re.fullmatch(r"100% of the encoder, \d\d% of the discriminator start from the pix2pix .*", told)
