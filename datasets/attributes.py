@@ -129,7 +129,7 @@ class AttributesConfig(Settings):
     second: SecondSet | None = None  # learned from as often as the first, however many pictures either has
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig(load=128, size=128)
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures of each set, chosen by a hash of their names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures of each set, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     # Leave out pictures that cannot be used, instead of refusing the folder; each is then decoded once to see.
     skip_bad: bool = False
@@ -177,7 +177,7 @@ class AttributesConfig(Settings):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise DataError(f"{root}: both sets have a label {twice}; give it another name in one of them")
-        splits = [part.split(self.validation_share) for part in parts]
+        splits = [part.split(self.validation_fraction) for part in parts]
         return OpenedData(
             AttributedPictures(self, parts, [learned for learned, _ in splits], training=True),
             AttributedPictures(self, parts, [held for _, held in splits], training=False),

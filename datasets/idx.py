@@ -43,7 +43,7 @@ class IdxConfig(Settings):
     fit: Literal["pad", "resize"] = "pad"  # how others become so large: by a frame around them, or scaled
     padding: int = Field(0, ge=0, le=255)  # the frame's gray; 0 is black, as the published files' background
     domains: tuple[str, ...] = ()  # names of the labels, from the smallest on; empty: the numbers themselves
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, where there are no t10k files
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, where there are no t10k files
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -85,7 +85,7 @@ class IdxConfig(Settings):
                 f"{root}: the label {strange[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones"
             )
         if not published:
-            learned, held = split_rows(len(training.labels), self.validation_share)
+            learned, held = split_rows(len(training.labels), self.validation_fraction)
             training, validation = training.some(learned), training.some(held)
         return OpenedData(self._samples(training, numbers), self._samples(validation, numbers), fingerprint, (), names)
 

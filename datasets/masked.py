@@ -65,7 +65,7 @@ class MaskedConfig(Settings):
     kind: Literal["inpainting"] = "inpainting"
     masks: MaskConfig = MaskConfig()
     crop: CropConfig = CropConfig()
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     # Leave out what cannot be used, instead of refusing the folder; each picture is then decoded once to see.
     skip_bad: bool = False
@@ -102,7 +102,7 @@ class MaskedConfig(Settings):
             raise DataError(describe_problems(root, problems))
         if self.masks.files and not masks:
             raise DataError(f"{root / self.masks.folder}: found no mask; put pictures there, white where the hole is")
-        training, validation = split_held_out(files, self.validation_share)
+        training, validation = split_held_out(files, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
         groups = {"pictures": files, "masks": masks} if masks else {"pictures": files}

@@ -142,7 +142,7 @@ class PairedConfig(Settings):
     source_channels: Channels | None = None  # null: as the target, or what the degradation makes
     target_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     # Leave out pairs that cannot be used, instead of refusing the folder; each is then decoded once to see.
     skip_bad: bool = False
@@ -174,7 +174,7 @@ class PairedConfig(Settings):
         problems += more
         if problems and not self.skip_bad:
             raise DataError(describe_problems(root, problems))
-        training, validation = split_held_out(good, self.validation_share)
+        training, validation = split_held_out(good, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
         return OpenedData(

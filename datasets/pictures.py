@@ -101,7 +101,7 @@ class PicturesConfig(Settings):
     labels: LabelsConfig = NoLabels()
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     # Leave out what cannot be used, instead of refusing the folder; each picture is then decoded once to see.
     skip_bad: bool = False
@@ -158,7 +158,7 @@ class PicturesConfig(Settings):
 
     def _split(self, classes: Sequence[Sequence[ImageFile]]) -> tuple[list[ImageFile], list[ImageFile]]:
         """Pictures to learn from, and pictures held out; no class is held out as a whole."""
-        training, validation = split_held_out(itertools.chain(*classes), self.validation_share)
+        training, validation = split_held_out(itertools.chain(*classes), self.validation_fraction)
         learned = set(training)
         needed = {files[0] for files in classes if learned.isdisjoint(files)}
         return training + [f for f in validation if f in needed], [f for f in validation if f not in needed]

@@ -29,7 +29,7 @@ class PointsConfig(Settings):
     batch_type: ClassVar[type[Pictures]] = Pictures
     size_key: ClassVar[str | None] = None
     kind: Literal["points"] = "points"
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the points, drawn by their places in the table
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the points, drawn by their places in the table
 
     @property
     def channels(self) -> tuple[int]:
@@ -53,7 +53,7 @@ class PointsConfig(Settings):
             DataError: It is missing, or holds something else than points.
         """
         points = read_points(root / TABLE)
-        parts = split_rows(len(points), self.validation_share)
+        parts = split_rows(len(points), self.validation_fraction)
         training, validation = (
             InMemory(
                 torch.from_numpy(points[rows])[:, :, None, None],

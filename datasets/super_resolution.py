@@ -74,7 +74,7 @@ class SuperResolutionConfig(Settings):
     scale: Scale = 4
     small: SmallConfig = BicubicReduction()
     crop: SquareConfig = SquareConfig()
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     # Of decoded pixels that are kept in memory. Where whole pictures do not fit, a window of each is kept instead, at a
     # place that its name decides, so that no picture is ever decoded for the sake of one square.
     cache_gib: float = Field(2.0, gt=0)
@@ -119,7 +119,7 @@ class SuperResolutionConfig(Settings):
         problems += more
         if problems and not self.skip_bad:
             raise DataError(describe_problems(root, problems))
-        training, validation = split_held_out(good, self.validation_share)
+        training, validation = split_held_out(good, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
         return OpenedData(
@@ -143,7 +143,7 @@ class SuperResolutionConfig(Settings):
         )
 
     def _problem(self, pair: Pair) -> str | None:
-        needed = max(self.size, self.held_size if self.validation_share else 0)
+        needed = max(self.size, self.held_size if self.validation_fraction else 0)
         large = read_header(pair.target)
         if min(large.width, large.height) < needed:
             return f"{pair.name}: {large.width}x{large.height} pixels, smaller than the squares of {needed}"

@@ -36,7 +36,7 @@ class UnpairedConfig(Settings):
     truth: bool = False  # pictures of one stem in both folders are pairs: those held out are judged by each other
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_share: float = Field(0.1, ge=0, lt=1)  # of each folder, chosen by a hash of the names
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of each folder, chosen by a hash of the names
     cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
     # Leave out pictures that cannot be used, instead of refusing the folders; each is then decoded once to see.
     skip_bad: bool = False
@@ -112,7 +112,7 @@ class UnpairedConfig(Settings):
     ) -> tuple[list[list[ImageFile]], list[list[ImageFile]]]:
         """Both domains' pictures to learn from, and those held out, in pairs where there is a truth."""
         if not self.truth:
-            parts = [split_held_out(side, self.validation_share) for side in (a, b)]
+            parts = [split_held_out(side, self.validation_fraction) for side in (a, b)]
             return [learned for learned, _ in parts], [held for _, held in parts]
         stems = [{file.stem: file for file in side} for side in (a, b)]
         common = [file for file in a if file.stem in stems[1]]
@@ -122,7 +122,7 @@ class UnpairedConfig(Settings):
                 "in both; set data.truth=false"
             )
         # A share of the folders, and not of the pairs: of pictures that are never shown in pairs few may be common.
-        share = self.validation_share * min(len(a), len(b)) / len(common)
+        share = self.validation_fraction * min(len(a), len(b)) / len(common)
         enough = share >= 1 and len(common) < min(len(a), len(b))  # the others are left to learn from
         held = {file.stem for file in (common if enough else split_held_out(common, min(share, 1.0))[1])}
         learned = [[file for file in side if file.stem not in held] for side in (a, b)]

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/inpainting.py MODEL FOLDER [SHEET]
 
-MODEL was trained on FOLDER, which `photographs.py` fills, with `data.validation_share` 0.12: what it has not seen there
+MODEL was trained on FOLDER, which `photographs.py` fills, with `data.validation_fraction` 0.12: what it has not seen there
 is cut into squares of 256 pixels, at a shorter side of 512 at most, and so are scikit-image's colour photographs. Each
 square gets a thin, a medium and a thick mask of LaMa's, by the square's number. SHEET shows some of them. Time is that
 of one thread's work, so that others on the machine do not count.

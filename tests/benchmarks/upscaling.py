@@ -45,7 +45,7 @@ def main(pool: Path, out: Path, models: list[str]) -> None:
         model = load_model(name)
         data = model.card.experiment.data
         assert isinstance(data, SuperResolutionConfig)
-        opened = data.model_copy(update={"validation_share": HELD_OUT}).open(pool).validation
+        opened = data.model_copy(update={"validation_fraction": HELD_OUT}).open(pool).validation
         pairs = (Paired(*opened.sample(index, 0)) for index in range(len(opened)))
         cells = [f"{sum(p.numel() for p in model.translator.parameters()):,}"]
         cells += [f"{size_of(name) / 1e6:.2f}", judged(model, pairs), judged(model, photographs(data))]

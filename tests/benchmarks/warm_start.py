@@ -18,12 +18,12 @@ from translate.training.session import Training
 STEPS, CORE_STEPS, SEEDS = 600, 1500, 3
 SIZE = ("data.crop.load=72", "data.crop.size=64", "training.threads=1")
 VAE = (
-    "data.kind=pictures", "data.validation_share=0", "model.channels=3", "model.size=64", "model.latent=64",
+    "data.kind=pictures", "data.validation_fraction=0", "model.channels=3", "model.size=64", "model.latent=64",
     "model.body.name=dcgan", "model.body.width=32", "model.body.depth=6", "model.body.norm=instance",
     "model.likelihood.name=gaussian", "training.batch_size=16", "training.decay_from=0.5",
 )  # fmt: skip
 GAN = (
-    "data.validation_share=0", "model.generator.width=32", "model.discriminator.width=32",
+    "data.validation_fraction=0", "model.generator.width=32", "model.discriminator.width=32",
     "model.discriminator.norm=instance", "training.batch_size=16",
 )  # fmt: skip
 PIX2PIX = (

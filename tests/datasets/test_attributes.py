@@ -24,7 +24,7 @@ TABLE = {
 
 
 def config(**settings) -> AttributesConfig:
-    return AttributesConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
+    return AttributesConfig.model_validate({"crop": CROP, "validation_fraction": 0, **settings})
 
 
 def save(path: Path, value: int = 0) -> None:
@@ -182,7 +182,7 @@ def test_two_sets_take_turns_and_know_nothing_of_each_others_labels(joint, faces
 
 
 def test_held_out_pictures_of_two_sets_are_seen_once(joint, faces):
-    opened = joint.model_copy(update={"validation_share": 0.5}).open(faces.parent)
+    opened = joint.model_copy(update={"validation_fraction": 0.5}).open(faces.parent)
     names = [opened.validation.name(index) for index in range(len(opened.validation))]
     assert len(names) == len(set(names)) == 6
     learned = {opened.training.name(index) for index in range(len(opened.training))}
@@ -191,7 +191,7 @@ def test_held_out_pictures_of_two_sets_are_seen_once(joint, faces):
 
 @pytest.mark.parametrize("share", [0.1, 0.9])
 def test_no_class_is_held_out_as_a_whole_and_none_is_left_unjudged(moods, share):
-    opened = config(validation_share=share).open(moods)
+    opened = config(validation_fraction=share).open(moods)
     for samples in (opened.training, opened.validation):
         assert sum(samples.sample(index, 0).label for index in range(len(samples))).min() >= 1
 

@@ -73,14 +73,14 @@ def test_gathering_is_stacking(folder):
 
 
 def test_changing_a_batch_changes_no_data(train):
-    samples = config(validation_share=0).open(train).training
+    samples = config(validation_fraction=0).open(train).training
     before = samples.gather([0]).image
     samples.gather(range(12)).image.zero_()
     assert torch.equal(samples.gather([0]).image, before)
 
 
 def test_an_epoch_of_batches_holds_every_picture_once(train):
-    samples = config(validation_share=0).open(train).training
+    samples = config(validation_fraction=0).open(train).training
     batches = itertools.islice(load_batches(samples, Order(12, 0, 0, 4, 1, 0, 1), 0, 2), 3)
     seen = torch.cat([batch.image for (batch,) in batches]).flatten(1)
     every = samples.gather(range(12)).image.flatten(1)
@@ -109,7 +109,7 @@ def test_pictures_can_be_scaled_instead(folder, size):
 
 
 def test_without_a_published_split_a_share_is_held_out(train):
-    opened = config(validation_share=0.25, domains=("a", "b", "c")).open(train)
+    opened = config(validation_fraction=0.25, domains=("a", "b", "c")).open(train)
     assert (len(opened.training), len(opened.validation), opened.domains) == (9, 3, ("a", "b", "c"))
     parts = (opened.training, opened.validation)
     names = [part.name(index) for part in parts for index in range(len(part))]
@@ -117,13 +117,13 @@ def test_without_a_published_split_a_share_is_held_out(train):
     for part in parts:  # a name leads to its own picture
         for index in range(len(part)):
             assert int(part.sample(index, 0).label) == int(part.name(index).removeprefix("train/")) % 3
-    assert len(config(validation_share=0).open(train).validation) == 0
+    assert len(config(validation_fraction=0).open(train).validation) == 0
 
 
 def test_labels_are_places_among_the_numbers_that_occur(train):
     (train / TRAIN_LABELS).unlink()
     put(train / "train-labels-idx1-ubyte", 12, content=bytes([26, 3, 7] * 4))
-    opened = config(validation_share=0).open(train)
+    opened = config(validation_fraction=0).open(train)
     assert opened.domains == ("3", "7", "26")
     assert opened.training.gather(range(3)).label.tolist() == [2, 0, 1]
 
@@ -143,7 +143,7 @@ def test_names_that_unpacking_programs_give_are_found(train):
     (train / "train-images.idx3-ubyte").write_bytes(gzip.decompress((train / TRAIN_IMAGES).read_bytes()))
     (train / TRAIN_IMAGES).unlink()
     (train / TRAIN_LABELS).write_bytes(gzip.decompress((train / TRAIN_LABELS).read_bytes()))  # unpacked by a browser
-    assert len(config(validation_share=0).open(train).training) == 12
+    assert len(config(validation_fraction=0).open(train).training) == 12
 
 
 def zipped(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:

@@ -19,7 +19,7 @@ CROP = {"load": None, "size": 16, "flip": False}
 
 
 def config(**settings) -> MaskedConfig:
-    return MaskedConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
+    return MaskedConfig.model_validate({"crop": CROP, "validation_fraction": 0, **settings})
 
 
 def noise(path: Path, width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -61,11 +61,11 @@ def test_a_sample_is_a_square_of_the_picture_and_a_hole_of_zeros_and_ones(tmp_pa
 def test_the_hole_of_a_held_out_picture_is_its_names(tmp_path):
     for number in range(8):
         noise(tmp_path / f"{number}.png", 16, 16, number)
-    samples = config(validation_share=0.5).open(tmp_path).validation
+    samples = config(validation_fraction=0.5).open(tmp_path).validation
     masks = {samples.name(index): samples.sample(index, 0).mask for index in range(len(samples))}
     assert len({mask.numpy().tobytes() for mask in masks.values()}) > 2
     (tmp_path / "0.png").rename(tmp_path / "00.png")
-    fewer = config(validation_share=0.3).open(tmp_path).validation
+    fewer = config(validation_fraction=0.3).open(tmp_path).validation
     for index in range(len(fewer)):
         if fewer.name(index) in masks:
             assert torch.equal(fewer.sample(index, 9).mask, masks[fewer.name(index)])
@@ -89,7 +89,7 @@ def test_masks_of_a_folder_are_turned_in_training_and_left_in_validation(tmp_pat
     noise(tmp_path / "b.png", 16, 16)
     mask_file(tmp_path / "masks" / "1.png", corner(32, 64))
     masks = {"free_form": 0, "files": 1}
-    opened = config(masks=masks, validation_share=0.5).open(tmp_path)
+    opened = config(masks=masks, validation_fraction=0.5).open(tmp_path)
     names = {part.name(index) for part in (opened.training, opened.validation) for index in range(len(part))}
     assert names == {"a.png", "b.png"}
     seen = {opened.training.sample(0, seed).mask.numpy().tobytes() for seed in range(100)}

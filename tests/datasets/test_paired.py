@@ -105,7 +105,7 @@ def test_halves_of_one_file_are_a_pair(tmp_path):
     both.paste((0, 0, 255), (20, 0, 40, 20))
     both.save(tmp_path / "a.png")
     for side, red, blue in (("left", 0, 1), ("right", 1, 0)):
-        opened = config(pairs={"kind": "side-by-side", "source": side}, validation_share=0).open(tmp_path)
+        opened = config(pairs={"kind": "side-by-side", "source": side}, validation_fraction=0).open(tmp_path)
         sample = opened.training.sample(0, 5)
         assert sample[red].mean(dim=(1, 2)).tolist() == [1, -1, -1]
         assert sample[blue].mean(dim=(1, 2)).tolist() == [-1, -1, 1]
@@ -168,7 +168,7 @@ def test_samples_are_functions_of_index_and_seed(photos):
 def test_sixteen_bit_and_transparent_pictures_can_be_learned_from(tmp_path):
     Image.fromarray(np.full((20, 20), 65_535, np.uint16)).save(tmp_path / "deep.png")
     Image.new("RGBA", (20, 20), (255, 255, 255, 0)).save(tmp_path / "clear.png")
-    opened = config(pairs={"kind": "derived"}, validation_share=0).open(tmp_path)
+    opened = config(pairs={"kind": "derived"}, validation_fraction=0).open(tmp_path)
     for index in range(2):
         assert (opened.training.sample(index, 0).target == 1).all()
 

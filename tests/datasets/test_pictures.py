@@ -16,7 +16,7 @@ CLASSES = ("cats/1.png", "cats/more/2.png", "cats/3.png", "dogs/1.png", "dogs/2.
 
 
 def config(**settings: Any) -> PicturesConfig:
-    return PicturesConfig.model_validate({"crop": {"load": None, "size": 8}, "validation_share": 0.3, **settings})
+    return PicturesConfig.model_validate({"crop": {"load": None, "size": 8}, "validation_fraction": 0.3, **settings})
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_no_class_is_held_out_as_a_whole(classes: Path, share: float, photo: Cal
     for seed in range(6):
         (classes / f"alone {seed}").mkdir()
         photo(12, 10, seed).save(classes / f"alone {seed}" / "1.png")
-    opened = config(labels={"kind": "folders"}, validation_share=share).open(classes)
+    opened = config(labels={"kind": "folders"}, validation_fraction=share).open(classes)
     assert set(all_of(opened.training).values()) == set(range(9))
     assert len(opened.validation)
     assert not set(all_of(opened.training)) & set(all_of(opened.validation))
@@ -194,7 +194,7 @@ def test_colours_move_and_halves_are_mirrored_as_the_crop_says(tmp_path: Path, p
     photo(12, 12, 0).save(tmp_path / "1.png")
 
     def looks(**crop: Any) -> set[bytes]:
-        settings = {"crop": {"load": None, "size": 12, "flip": False, **crop}, "validation_share": 0}
+        settings = {"crop": {"load": None, "size": 12, "flip": False, **crop}, "validation_fraction": 0}
         training = config(**settings).open(tmp_path).training
         return {training.sample(0, seed).image.numpy().tobytes() for seed in range(20)}
 

@@ -32,7 +32,7 @@ def test_a_point_is_a_picture_of_two_channels_and_one_pixel_as_it_is(tmp_path):
 
 def test_gathering_is_stacking(tmp_path):
     write_points(some(9), tmp_path / "points.csv")
-    samples = PointsConfig(validation_share=0).open(tmp_path).training
+    samples = PointsConfig(validation_fraction=0).open(tmp_path).training
     assert isinstance(samples, Gathers)
     gathered, stacked = samples.gather([3, 0, 7, 3]), stack([samples.sample(index, 0) for index in (3, 0, 7, 3)])
     assert gathered.image.shape == (4, 2, 1, 1)
@@ -43,7 +43,7 @@ def test_a_point_stays_on_its_side_when_others_come(tmp_path):
     held = []
     for count in (200, 210):
         write_points(some(count), tmp_path / "points.csv")
-        validation = PointsConfig(validation_share=0.2).open(tmp_path).validation
+        validation = PointsConfig(validation_fraction=0.2).open(tmp_path).validation
         held.append({validation.name(index) for index in range(len(validation))})
     assert len(held[0]) == 40
     assert len(held[0] - held[1]) <= 3

@@ -16,7 +16,7 @@ from datasets.super_resolution import SuperResolutionConfig
 
 def config(**settings) -> SuperResolutionConfig:
     crop = {"size": 16, **settings.pop("crop", {})}
-    return SuperResolutionConfig.model_validate({"scale": 4, "crop": crop, "validation_share": 0, **settings})
+    return SuperResolutionConfig.model_validate({"scale": 4, "crop": crop, "validation_fraction": 0, **settings})
 
 
 def noise(path: Path, width: int, height: int, seed: int = 0, mode: str = "RGB") -> np.ndarray:
@@ -33,7 +33,7 @@ def as_picture(tensor: torch.Tensor) -> np.ndarray:
 def test_a_held_out_square_is_the_middle_and_its_small_version_that_of_the_whole_picture(tmp_path):
     for number in range(2):
         noise(tmp_path / f"{number}.png", 64, 48, number)
-    samples = config(validation_share=0.5).open(tmp_path).validation
+    samples = config(validation_fraction=0.5).open(tmp_path).validation
     whole = np.asarray(Image.open(tmp_path / samples.name(0)), np.float32) / 255
     small, large = samples.sample(0, 7)
     np.testing.assert_allclose(as_picture(large), whole[16:32, 24:40], atol=1e-6)

@@ -15,7 +15,7 @@ CROP = {"load": None, "size": 8, "flip": False}
 
 
 def config(**settings) -> UnpairedConfig:
-    return UnpairedConfig.model_validate({"crop": CROP, "validation_share": 0, **settings})
+    return UnpairedConfig.model_validate({"crop": CROP, "validation_fraction": 0, **settings})
 
 
 def pile(folder: Path, values: range, side: int = 8) -> None:
@@ -125,23 +125,23 @@ def test_bad_pictures_are_named_and_can_be_left_out(piles):
 
 def test_a_share_of_each_pile_is_held_out_and_stays_so(piles):
     pile(piles / "A", range(50, 80))
-    opened = config(validation_share=0.2).open(piles)
+    opened = config(validation_fraction=0.2).open(piles)
     learned_a, held_a, learned_b, held_b = names(opened)
     assert (len(held_a), len(held_b), len(learned_a), len(learned_b)) == (7, 2, 28, 7)
     assert not learned_a & held_a
     assert not learned_b & held_b
     assert len(opened.validation) == 7
     (piles / "A" / "1.png").rename(piles / "A" / "new.png")
-    assert len(held_a ^ names(config(validation_share=0.2).open(piles))[1]) <= 2
+    assert len(held_a ^ names(config(validation_fraction=0.2).open(piles))[1]) <= 2
 
 
 def test_held_out_pictures_meet_in_order_whatever_the_seed(piles):
-    samples = config(validation_share=0.5).open(piles).validation
+    samples = config(validation_fraction=0.5).open(piles).validation
     assert seen(samples, len(samples)) == [values(samples.sample(index, 99)) for index in range(len(samples))]
 
 
 def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_from(piles):
-    opened = config(truth=True, validation_share=0.2).open(piles)
+    opened = config(truth=True, validation_fraction=0.2).open(piles)
     learned_a, held_a, learned_b, held_b = names(opened)
     assert held_a == held_b
     assert len(held_a) == 1
@@ -154,7 +154,7 @@ def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_f
 
 
 def test_of_piles_with_few_pictures_in_common_all_of_those_are_held_out(piles):
-    held = names(config(truth=True, validation_share=0.6).open(piles))[1]
+    held = names(config(truth=True, validation_fraction=0.6).open(piles))[1]
     assert held == {"3.png", "4.png", "5.png"}
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_kind_is_answered_with_those_there_are(path, value, words):
         ("training.threads", "some", ["training.threads", "'auto'", "(it is 'some')"]),
         ("model.generator.depth", 1, ["model.generator.depth", "(it is 1)"]),
         ("model.generator", "unet", ["model.generator: expected a section with keys of its own (it is 'unet')"]),
-        ("data.validation_share", 1.5, ["data.validation_share", "less than 1"]),
+        ("data.validation_fraction", 1.5, ["data.validation_fraction", "less than 1"]),
         ("model.channels_in", 1, ["model.channels_in is 1, and the data's pictures have 3; set model.channels_in=3"]),
         ("data.target_channels", 1, ["model.channels_in is 3", "set model.channels_in=1"]),
         ("model.adversarial", "wasserstein", ["model: adversarial wasserstein needs a gradient_penalty_weight"]),

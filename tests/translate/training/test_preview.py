@@ -96,8 +96,8 @@ def test_labelled_pictures_stand_under_their_labels_and_others_alone(tmp_path: P
     for seed in range(4):
         (tmp_path / "data" / f"class {seed}").mkdir(parents=True)
         photo(70, 64, seed).save(tmp_path / "data" / f"class {seed}" / "1.png")
-    plain = sampler("data.validation_share=0")
-    labelled = sampler("data.validation_share=0", "data.labels.kind=folders", "model.conditional=true")
+    plain = sampler("data.validation_fraction=0")
+    labelled = sampler("data.validation_fraction=0", "data.labels.kind=folders", "model.conditional=true")
     for experiment, bar in ((plain, 0), (labelled, TITLE)):
         assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
         sheet = read_picture(tmp_path / "sheet.png").pixels
@@ -122,7 +122,7 @@ def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, ph
         photo(64, 64, 0).save(tmp_path / "data" / name)  # the same picture, so that only labels differ
     table = "\n".join(["file,young,blond", *(f"{name},{row}" for name, row in rows.items())])
     (tmp_path / "data" / "labels.csv").write_text(table)
-    still = ["data.crop.load=64", "data.crop.size=64", "data.crop.flip=false", "data.validation_share=0"]
+    still = ["data.crop.load=64", "data.crop.size=64", "data.crop.flip=false", "data.validation_fraction=0"]
     experiment = load_experiment("stargan", ["data.labels.kind=csv", *still])
     assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
     sheet = read_picture(tmp_path / "sheet.png").pixels

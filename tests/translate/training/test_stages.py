@@ -22,7 +22,7 @@ TREE = {
         "adversarial_weight": 1e6,
         "generator_adam": {"lr": 0.05},
     },
-    "data": {"kind": "super-resolution", "crop": {"size": 32}, "validation_share": 0.3},
+    "data": {"kind": "super-resolution", "crop": {"size": 32}, "validation_fraction": 0.3},
     "training": {"steps": 4, "batch_size": 2, "precision": "fp32", "threads": 1, "validate_every": 1},
 }
 
