@@ -57,7 +57,7 @@ class Translator(nn.Module, ABC):
         """Whether it is an inpainter, which must be told what to fill."""
         return self.channels_in == 4
 
-    def aim(self, to: str | None) -> Domain:
+    def resolve_domain(self, to: str | None) -> Domain:
         """What `forward` is to be told for what a person calls `to`; None where nothing was said.
 
         Raises:
@@ -194,7 +194,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         return 0
 
     @abstractmethod
-    def show(self, model: M, batch: B) -> list[Preview]:
+    def preview(self, model: M, batch: B) -> list[Preview]:
         """What `model` makes of a batch as it would be shipped; one entry for each way it translates."""
 
     @abstractmethod
@@ -205,10 +205,10 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         """Parts that take pictures apart, by role: they can start from such a part of another kind of model."""
         return {}
 
-    remedies: ClassVar[dict[FailureMode, str]]  # what to change in the configuration, naming its keys
-    figure: ClassVar[str]  # the validation figure by which the best model is kept
-    figure_rises: ClassVar[bool]  # whether more of it is better
-    signed: ClassVar[bool] = True  # its trunks are given pictures in [-1, 1]; False: in [0, 1]
+    hints: ClassVar[dict[FailureMode, str]]  # what to change in the configuration, naming its keys
+    best_metric: ClassVar[str]  # the validation figure by which the best model is kept
+    higher_is_better: ClassVar[bool]  # whether more of it is better
+    signed_input: ClassVar[bool] = True  # its trunks are given pictures in [-1, 1]; False: in [0, 1]
     validation_batch: ClassVar[int] = 1  # samples judged at once; many where a figure compares whole sets
 
 

@@ -105,14 +105,14 @@ class CUT(Translator):
 class CUTRecipe(Recipe[Unpaired, CUT]):
     """How CUT learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "lower model.nce_weight, or raise model.adversarial_weight",
         "colours inverted": "set model.identity to true, or raise model.nce_weight",
         "diversity lost": "raise model.nce_weight, or lower model.discriminator_adam.lr",
     }
-    figure = "error"
-    figure_rises = False
+    best_metric = "error"
+    higher_is_better = False
 
     def __init__(self, config: CUTConfig) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
             keys = self.heads(looks, places)
         return patch_nce(self.heads(looks_again, places), keys, self.config.temperature)
 
-    def show(self, model: CUT, batch: Unpaired) -> list[Preview]:
+    def preview(self, model: CUT, batch: Unpaired) -> list[Preview]:
         """Pictures of the first domain as the second's."""
         return [make_preview(model, batch.a, batch.b, batch.truth, 0)]
 

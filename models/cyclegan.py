@@ -97,14 +97,14 @@ class CycleGAN(Translator):
 class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
     """How CycleGAN learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pool_size",
         "generator copies its input": "lower model.identity_weight, then model.cycle_weight",
         "colours inverted": "raise model.identity_weight, or lower model.generator_adam.lr",
         "diversity lost": "raise model.cycle_weight, or lower model.discriminator_adam.lr",
     }
-    figure = "error"
-    figure_rises = False
+    best_metric = "error"
+    higher_is_better = False
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         right = torch.maximum(fraction_right(*scores_a), fraction_right(*scores_b))  # lost is what one of them has won
         yield Update("discriminators", losses, {"right": right})
 
-    def show(self, model: CycleGAN, batch: Unpaired) -> list[Preview]:
+    def preview(self, model: CycleGAN, batch: Unpaired) -> list[Preview]:
         """Pictures of each domain as the other's."""
         return [
             make_preview(model, batch.a, batch.b, batch.truth, 1),

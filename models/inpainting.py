@@ -105,14 +105,14 @@ class Inpainting(Translator):
 class InpaintingRecipe(Recipe[Masked, Inpainting]):
     """How filling holes is learned."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "raise model.hole_weight, or training.steps",
         "colours inverted": "raise model.hole_weight, or lower model.generator_adam.lr",
         "diversity lost": "raise model.hole_weight, or lower model.adversarial_weight",
     }
-    figure = "psnr_hole"
-    figure_rises = True
+    best_metric = "psnr_hole"
+    higher_is_better = True
 
     def __init__(self, config: InpaintingConfig) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
             return own
         return {"discriminator": self.config.discriminator_adam.of(self.discriminator), **own}
 
-    def judge(self, picture: Tensor, mask: Tensor) -> Tensor:
+    def score(self, picture: Tensor, mask: Tensor) -> Tensor:
         """Scores of patches: does a picture with a hole there look as if it had none?"""
         assert self.discriminator is not None
         scores: Tensor = self.discriminator(torch.cat([picture, mask], dim=1))
@@ -142,7 +142,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         filled = completed(stages[-1], image, mask)
 
         if self.discriminator is not None:
-            real_scores, fake_scores = self.judge(image, mask), self.judge(filled.detach(), mask)
+            real_scores, fake_scores = self.score(image, mask), self.score(filled.detach(), mask)
             loss = 0.5 * self.adversarial.discriminator(real_scores, fake_scores)
             yield Update("discriminator", {"adversarial": loss}, {"right": fraction_right(real_scores, fake_scores)})
 
@@ -151,7 +151,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         if self.config.variation_weight:
             losses["variation"] = self.config.variation_weight * variation(filled, mask)
         if self.discriminator is not None:
-            fooled = self.adversarial.generator(self.judge(filled, mask))
+            fooled = self.adversarial.generator(self.score(filled, mask))
             losses["adversarial"] = self.config.adversarial_weight * fooled
         yield Update("generator", losses)
 
@@ -181,7 +181,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
             "style": self.config.style_weight * style,
         }
 
-    def show(self, model: Inpainting, batch: Masked) -> list[Preview]:
+    def preview(self, model: Inpainting, batch: Masked) -> list[Preview]:
         """Pictures with white holes, filled ones, and the truth."""
         image, mask = batch
         filled = translate_batch(model, torch.cat([image, mask], dim=1))

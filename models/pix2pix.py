@@ -118,14 +118,14 @@ class Pix2Pix(Translator):
 class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
     """How Pix2Pix learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
         "generator copies its input": "lower model.l1_weight, or check that data.pairs names source and target rightly",
         "colours inverted": "raise model.l1_weight, or lower model.generator_adam.lr",
         "diversity lost": "raise model.l1_weight, or lower model.discriminator_adam.lr",
     }
-    figure = "l1"
-    figure_rises = False
+    best_metric = "l1"
+    higher_is_better = False
 
     def __init__(self, config: Pix2PixConfig) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         """The generator's way down, and the discriminator but for its last layer."""
         return {"encoder": self.model.generator.encoder, "discriminator": self.discriminator.layers[:-1]}
 
-    def judge(self, source: Tensor, target: Tensor) -> Tensor:
+    def score(self, source: Tensor, target: Tensor) -> Tensor:
         """Scores of patches, (B, 1, h, w): do the two pictures belong together?"""
         scores: Tensor = self.discriminator(torch.cat([source, target], dim=1))
         return scores
@@ -155,8 +155,8 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         fake = self.model(batch.source)
 
         if self.config.adversarial_weight:
-            real_scores = self.judge(batch.source, batch.target)
-            fake_scores = self.judge(batch.source, fake.detach())
+            real_scores = self.score(batch.source, batch.target)
+            fake_scores = self.score(batch.source, fake.detach())
             losses = {"adversarial": 0.5 * self.adversarial.discriminator(real_scores, fake_scores)}
             if self.config.gradient_penalty_weight:
                 losses["penalty"] = self.config.gradient_penalty_weight * self.penalty(batch, fake.detach())
@@ -164,7 +164,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
 
         losses = {"l1": self.config.l1_weight * F.l1_loss(fake, batch.target)}
         if self.config.adversarial_weight:
-            fooled = self.adversarial.generator(self.judge(batch.source, fake))
+            fooled = self.adversarial.generator(self.score(batch.source, fake))
             losses["adversarial"] = self.config.adversarial_weight * fooled
         yield Update("generator", losses)
 
@@ -173,7 +173,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         real_pair, fake_pair = torch.cat([batch.source, batch.target], 1), torch.cat([batch.source, fake], 1)
         return gradient_penalty(self.discriminator, real_pair, fake_pair)
 
-    def show(self, model: Pix2Pix, batch: Paired) -> list[Preview]:
+    def preview(self, model: Pix2Pix, batch: Paired) -> list[Preview]:
         """Sources, their translations and the targets."""
         return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 

@@ -130,14 +130,14 @@ class SRGAN(Translator):
 class SRGANRecipe(Recipe[Paired, SRGAN]):
     """How SRGAN learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pixel_steps",
         "generator copies its input": "raise training.steps",
         "colours inverted": "lower model.generator_adam.lr",
         "diversity lost": "lower model.generator_adam.lr, or model.adversarial_weight",
     }
-    figure = "psnr_y"
-    figure_rises = True
+    best_metric = "psnr_y"
+    higher_is_better = True
 
     def __init__(self, config: SRGANConfig) -> None:
         super().__init__()
@@ -194,7 +194,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         real_scores, scores = relative(real_scores, scores)
         return 0.5 * self.adversarial.discriminator(scores, real_scores)
 
-    def show(self, model: SRGAN, batch: Paired) -> list[Preview]:
+    def preview(self, model: SRGAN, batch: Paired) -> list[Preview]:
         """Small pictures, what became of them, and the truth."""
         return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 

@@ -149,14 +149,14 @@ class StarGAN(Translator):
         output: Tensor = self.generator(image, label)
         return output
 
-    def aim(self, to: str | None) -> Domain:
+    def resolve_domain(self, to: str | None) -> Domain:
         """As any translator; several attributes that a picture may have at once are named with commas between them.
 
         Raises:
             UserError: There is nothing of a name, or two of them exclude each other.
         """
         if to is None or to in self.domains or "," not in to:
-            return super().aim(to)
+            return super().resolve_domain(to)
         chosen = [self._index(name.strip()) for name in to.split(",")]
         for number, one in enumerate(chosen):
             for other in chosen[:number]:
@@ -166,7 +166,7 @@ class StarGAN(Translator):
         return tuple(sorted(set(chosen)))
 
     def _index(self, name: str) -> int:
-        index = super().aim(name)
+        index = super().resolve_domain(name)
         assert isinstance(index, int)
         return index
 
@@ -174,14 +174,14 @@ class StarGAN(Translator):
 class StarGANRecipe(Recipe[Attributed, StarGAN]):
     """How StarGAN learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_steps, or model.discriminator_adam.lr",
         "generator copies its input": "lower model.reconstruction_weight, or raise model.classification_weight",
         "colours inverted": "raise model.reconstruction_weight, or lower model.generator_adam.lr",
         "diversity lost": "raise model.reconstruction_weight, or lower model.discriminator_adam.lr",
     }
-    figure = "error"
-    figure_rises = False
+    best_metric = "error"
+    higher_is_better = False
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
             }
             yield Update("generator", losses)
 
-    def show(self, model: StarGAN, batch: Attributed) -> list[Preview]:
+    def preview(self, model: StarGAN, batch: Attributed) -> list[Preview]:
         """Pictures as each domain, of the first few."""
         domains = range(min(len(model.domains), ROWS))
         return [Preview(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]

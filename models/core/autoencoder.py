@@ -214,15 +214,15 @@ class Autoencoder(Translator):
 class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
     """How an autoencoder learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "generator copies its input": "train for longer, or set model.corruption to what the pictures suffer from",
         "colours inverted": "lower model.adam.lr",
         "diversity lost": "raise model.latent or model.sparsity.k, or lower model.sparsity.weight or model.adam.lr",
     }
-    figure = "error"
-    figure_rises = False
+    best_metric = "error"
+    higher_is_better = False
     validation_batch = 250
-    signed = False
+    signed_input = False
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -249,7 +249,7 @@ class AutoencoderRecipe(Recipe[Pictures, Autoencoder]):
             losses["sparsity"] = sparsity.weight * code.float().abs().sum(1).mean()
         yield Update("autoencoder", losses, {} if isinstance(sparsity, Dense) else {"active": active(code).mean()})
 
-    def show(self, model: Autoencoder, batch: Pictures) -> list[Preview]:
+    def preview(self, model: Autoencoder, batch: Pictures) -> list[Preview]:
         """Reconstructions beside their originals, and before them, where there is corruption, what they are made of."""
         if isinstance(self.config.corruption, NoCorruption):
             return [Preview(None, translate_batch(model, batch.image), batch.image)]

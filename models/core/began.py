@@ -93,11 +93,11 @@ class Autoencoder(nn.Module):
 class BEGANRecipe(Recipe[Pictures, GAN]):
     """How BEGAN learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "diversity lost": "raise model.diversity, or lower model.generator_adam.lr",
     }
-    figure = "energy"
-    figure_rises = False
+    best_metric = "energy"
+    higher_is_better = False
     validation_batch = 100
 
     def __init__(self, config: BEGANConfig) -> None:
@@ -135,7 +135,7 @@ class BEGANRecipe(Recipe[Pictures, GAN]):
 
         self.balance.add_(self.config.balance_rate * equilibrium).clamp_(0, 1)
 
-    def show(self, model: GAN, batch: Pictures) -> list[Preview]:
+    def preview(self, model: GAN, batch: Pictures) -> list[Preview]:
         """Samples; of points, a scatter plot."""
         return show_samples(model, batch)
 

@@ -136,13 +136,13 @@ class GAN(Sampler):
 class GANRecipe(Recipe[Pictures, GAN]):
     """How a GAN learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or set model.spectral=norm or model.r1_weight",
         "diversity lost": "raise training.batch_size, set model.relativistic or model.r1_weight, or try another "
         "model.adversarial",
     }
-    figure = "energy"
-    figure_rises = False
+    best_metric = "energy"
+    higher_is_better = False
     validation_batch = 100
 
     def __init__(self, config: GANConfig) -> None:
@@ -170,16 +170,16 @@ class GANRecipe(Recipe[Pictures, GAN]):
         with torch.set_grad_enabled(generator_moves):
             fake = self.model.generate(latent, batch.label)
 
-        real_scores, fake_scores = self.judge(batch.image, batch.label), self.judge(fake.detach(), batch.label)
+        real_scores, fake_scores = self.score(batch.image, batch.label), self.score(fake.detach(), batch.label)
         losses = {"adversarial": self.adversarial.discriminator(*self.compared(real_scores, fake_scores))}
         losses |= self.penalties(batch, fake.detach())
         yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
         self.clip()
 
         if generator_moves:
-            fake_scores = self.judge(fake, batch.label)
+            fake_scores = self.score(fake, batch.label)
             if self.config.relativistic:
-                real_scores = self.judge(batch.image, batch.label)
+                real_scores = self.score(batch.image, batch.label)
                 real_scores, fake_scores = relativistic(real_scores, fake_scores)
                 losses = {"adversarial": self.adversarial.discriminator(fake_scores, real_scores)}
             else:
@@ -192,7 +192,7 @@ class GANRecipe(Recipe[Pictures, GAN]):
         """The discriminator but for its last layer."""
         return {"discriminator": self.discriminator.trunk}
 
-    def judge(self, image: Tensor, label: Tensor) -> Tensor:
+    def score(self, image: Tensor, label: Tensor) -> Tensor:
         """Scores, (B, 1): is the picture real, and of its label?"""
         scores: Tensor = self.discriminator(image, label)
         return scores
@@ -207,7 +207,7 @@ class GANRecipe(Recipe[Pictures, GAN]):
         terms: dict[str, Tensor] = {}
 
         def critic(image: Tensor) -> Tensor:
-            return self.judge(image, batch.label)
+            return self.score(image, batch.label)
 
         if config.gradient_penalty_weight:
             terms["penalty"] = config.gradient_penalty_weight * gradient_penalty(critic, batch.image, fake)
@@ -231,7 +231,7 @@ class GANRecipe(Recipe[Pictures, GAN]):
         made: Tensor = self.discriminator.features(fake, batch.label).float().mean(0)
         return (real - made).square().sum()
 
-    def show(self, model: GAN, batch: Pictures) -> list[Preview]:
+    def preview(self, model: GAN, batch: Pictures) -> list[Preview]:
         """Pictures of the batch's labels; of points, a scatter plot of a thousand."""
         return show_samples(model, batch)
 

@@ -139,14 +139,14 @@ class VAE(Translator, Sampler):
 class VAERecipe(Recipe[Pictures, VAE]):
     """How a VAE learns."""
 
-    remedies: ClassVar[dict[FailureMode, str]] = {
+    hints: ClassVar[dict[FailureMode, str]] = {
         "colours inverted": "lower model.adam.lr",
         "diversity lost": "lower model.beta, raise model.latent, or lower model.adam.lr",
     }
-    figure = "nll_bound"
-    figure_rises = False
+    best_metric = "nll_bound"
+    higher_is_better = False
     validation_batch = 250
-    signed = False
+    signed_input = False
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class VAERecipe(Recipe[Pictures, VAE]):
         losses = {"reconstruction": reconstruction, "kl": self.config.beta * kl}
         yield Update("vae", losses, {"nll_bound": reconstruction + kl})
 
-    def show(self, model: VAE, batch: Pictures) -> list[Preview]:
+    def preview(self, model: VAE, batch: Pictures) -> list[Preview]:
         """Reconstructions beside their originals, and pictures from the prior."""
         made = generate_batch(model, model.draw(len(batch.image)), batch.label)
         return [

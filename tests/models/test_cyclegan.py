@@ -114,7 +114,7 @@ def test_figures_are_errors_of_round_trips_or_of_the_truth_where_there_is_one(tr
     else:
         assert torch.allclose(figures["error"], (figures["cycle"] + figures["identity"]) / 2)
         assert "psnr" not in figures
-    shown = recipe.show(model, given)
+    shown = recipe.preview(model, given)
     assert [one.truth is None for one in shown] == [not truth] * 2
     assert torch.equal(shown[0].source, given.a)
     assert torch.equal(shown[0].made, fake_b)

@@ -154,7 +154,7 @@ def white(image: Tensor, mask: Tensor) -> Tensor:
 
 def test_holes_are_shown_white_beside_what_fills_them_and_what_was_there():
     recipe, (image, mask) = config(GATED).recipe(), batch()
-    (shown,) = recipe.show(recipe.model, Masked(image, mask))
+    (shown,) = recipe.preview(recipe.model, Masked(image, mask))
     assert shown.source is not None
     assert torch.equal(shown.source, white(image, mask))
     assert torch.equal(shown.truth, image)

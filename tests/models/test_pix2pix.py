@@ -63,8 +63,8 @@ def test_the_generator_is_judged_by_the_discriminator_that_has_just_moved():
 def test_the_pair_is_judged_and_not_the_target_alone():
     recipe = config().recipe()
     source, target = batch()
-    assert not torch.allclose(recipe.judge(source, target), recipe.judge(-source, target))
-    assert not torch.allclose(recipe.judge(source, target), recipe.judge(source, -target))
+    assert not torch.allclose(recipe.score(source, target), recipe.score(-source, target))
+    assert not torch.allclose(recipe.score(source, target), recipe.score(source, -target))
 
 
 def test_without_an_adversarial_weight_it_is_plain_regression():

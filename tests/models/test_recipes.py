@@ -200,9 +200,9 @@ def test_previews_are_strips_of_colour_made_by_the_model_as_shipped(config):
     recipe = config.recipe()
     (batch,) = examples(config, 1)
     with same_draws():
-        shown = recipe.show(recipe.model, batch)
+        shown = recipe.preview(recipe.model, batch)
     with same_draws():
-        again = recipe.show(recipe.model, batch)
+        again = recipe.preview(recipe.model, batch)
     assert shown
     assert all(torch.equal(one.made, other.made) for one, other in zip(shown, again, strict=True))
     for one in shown:
@@ -217,8 +217,8 @@ def test_every_example_has_the_figure_by_which_the_best_model_is_kept(config):
     recipe = config.recipe()
     (batch,) = examples(config, 1)
     figures = recipe.validate(recipe.model, batch)
-    assert recipe.figure in figures
-    assert isinstance(recipe.figure_rises, bool)
+    assert recipe.best_metric in figures
+    assert isinstance(recipe.higher_is_better, bool)
     assert all(values.shape == (2,) and torch.isfinite(values).all() for values in figures.values())
 
 

@@ -185,7 +185,7 @@ def test_what_is_aimed_for_becomes_a_label():
             "sad": [0, 0, 0, 0, 0, 1, 0, 0, 1],
         }.items():
             expected = model.generator(image, torch.tensor([label], dtype=torch.float32).expand(4, -1))
-            assert torch.equal(translate_batch(model, image, model.aim(to)), expected), to
+            assert torch.equal(translate_batch(model, image, model.resolve_domain(to)), expected), to
 
 
 @pytest.mark.parametrize(
@@ -201,21 +201,21 @@ def test_what_is_aimed_for_becomes_a_label():
 )
 def test_what_cannot_be_had_is_said(to, sentence):
     with pytest.raises(UserError, match=sentence):
-        config(FACES, MOODS).translator().aim(to)
+        config(FACES, MOODS).translator().resolve_domain(to)
 
 
 def test_what_can_be_had_is_told_whatever_the_order_and_how_often_it_is_named():
     model = config(FACES, MOODS).translator()
-    assert model.aim("young,black") == model.aim("black, young,black") == (0, 3)
-    assert model.aim("calm") == 6
-    assert config(LabelSet(names=("a,b", "c"))).translator().aim("a,b") == 0
+    assert model.resolve_domain("young,black") == model.resolve_domain("black, young,black") == (0, 3)
+    assert model.resolve_domain("calm") == 6
+    assert config(LabelSet(names=("a,b", "c"))).translator().resolve_domain("a,b") == 0
 
 
 def test_previews_are_what_use_would_make():
     recipe, given = config(FACES, MOODS).recipe(), batch(FACES, MOODS)
-    shown = recipe.show(recipe.model, given)
+    shown = recipe.preview(recipe.model, given)
     assert len(shown) == 7
-    assert torch.equal(shown[5].made, translate_batch(recipe.model, given.image, recipe.model.aim("sad")))
+    assert torch.equal(shown[5].made, translate_batch(recipe.model, given.image, recipe.model.resolve_domain("sad")))
 
 
 def test_sizes_that_the_critic_cannot_judge_as_a_whole_are_refused():

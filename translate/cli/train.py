@@ -49,10 +49,10 @@ def train(
     with stop_on_signals() as stop:
         training = Training(experiment, data, out, device=device, init_from=init_from)
         last = _show(training, stop)
-    if training.world.leads:
+    if training.world.is_main:
         if json:
-            best = {**training.best, "name": training.trainer.recipe.figure}
-            print_json({"run": absolute(out), "step": last.step, "figures": training.figures, "best": best})
+            best = {**training.best, "name": training.trainer.recipe.best_metric}
+            print_json({"run": absolute(out), "step": last.step, "metrics": training.metrics, "best": best})
         verb = "done" if last.stopped is None else "saved"
         console().print(f"{verb} at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
     code = INTERRUPTED if last.stopped == "interrupted" else 0
@@ -92,7 +92,7 @@ def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
         TimeRemainingColumn(),
         TextColumn("{task.fields[told]}"),
     )
-    if training.world.leads:
+    if training.world.is_main:
         world = training.world
         config = training.experiment.training
         batch = config.batch_size * config.accumulate * world.size
@@ -103,14 +103,14 @@ def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
             markup=False,
         )
     speed = _Speed()
-    hidden = not screen.is_terminal or not training.world.leads
+    hidden = not screen.is_terminal or not training.world.is_main
     with Progress(*columns, console=screen, disable=hidden, speed_estimate_period=120) as bar:
         task = bar.add_task("training", total=None, told="")
         for progress in training.run(stop):
             speed.add(progress.images)
             told = f"{speed} img/s, {progress.waited:.0%} waiting"
             bar.update(task, completed=progress.step, total=progress.steps, told=told)
-            if training.world.leads:
+            if training.world.is_main:
                 for line in _lines(progress, told):
                     bar.console.print(line, markup=False)
     return progress
@@ -122,8 +122,8 @@ def _lines(progress: "Progress", told: str) -> list[str]:
     if progress.losses is not None:
         parts = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
         lines.append(f"{step}: {parts}; {told}")
-    if progress.figures is not None:
-        lines.append(f"{step}: held out " + ", ".join(f"{name} {v:.4g}" for name, v in progress.figures.items()))
+    if progress.metrics is not None:
+        lines.append(f"{step}: held out " + ", ".join(f"{name} {v:.4g}" for name, v in progress.metrics.items()))
     if progress.stopped is not None:
         lines.append(f"{step}: stopped, {progress.stopped}; the same command goes on from here")
     return lines

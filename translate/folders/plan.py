@@ -190,9 +190,9 @@ def targets(translator: Translator, to: Sequence[str]) -> list[tuple[str | None,
     if everything and not names:
         raise UserError("--to all: this model has nothing to choose from")
     if len(names) < 2 and not everything:
-        domain = translator.aim(names[0] if names else None)
+        domain = translator.resolve_domain(names[0] if names else None)
         return [(names[0] if len(translator.domains) > 1 else None, domain, Path())]
-    return [(name, translator.aim(name), domain_folder(names, index)) for index, name in enumerate(names)]
+    return [(name, translator.resolve_domain(name), domain_folder(names, index)) for index, name in enumerate(names)]
 
 
 def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOptions) -> list[Job]:

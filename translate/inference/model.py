@@ -48,7 +48,7 @@ class Card(Settings):
     step: int
     domains: tuple[str, ...] = ()
     trained_size: int  # pixels on a side of the squares it learned from
-    figures: dict[str, float] = Field({})  # validation figures at that step
+    metrics: dict[str, float] = Field({})  # validation metrics at that step
     data_fingerprint: str = ""
     data_samples: int = 0
     licence: str = ""
@@ -82,7 +82,7 @@ class LoadedModel:
             UserError: It is none of these, or the model works on another size alone.
         """
         given = to_picture(picture)
-        output = self.run(to_input(given, self.translator)[None], self.translator.aim(to))[0]
+        output = self.run(to_input(given, self.translator)[None], self.translator.resolve_domain(to))[0]
         made: P = restore_kind(to_output(output, given, self.translator), picture)
         return made
 
@@ -223,6 +223,8 @@ def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]
         raise ModelError(f"{path}: holds weights, but not what they are for; it was not written by translate")
     try:
         tree = json.loads(metadata[METADATA_KEY])
+        if "figures" in tree:  # TODO: translate.migrations
+            tree["metrics"] = tree.pop("figures")
         if tree["format"] > FORMAT:
             raise ModelError(f"{path}: was written by a newer translate, which this one cannot read; update it")
         return Card.model_validate(tree), tensors

@@ -102,7 +102,7 @@ class _Judged:
         self.objective = ADVERSARIAL[recipe.config.adversarial].generator
 
     def __call__(self, made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
-        return torch.stack([self.objective(score) for score in self.recipe.judge(made, labels)])
+        return torch.stack([self.objective(score) for score in self.recipe.score(made, labels)])
 
 
 def _far_out(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ SAME = 0.05  # difference between outputs, as a share of that between truths or 
 class Health:
     """Watches one training; each ailment is told once, when it begins."""
 
-    remedies: dict[FailureMode, str]
+    hints: dict[FailureMode, str]
     _right: deque[float] = field(default_factory=lambda: deque(maxlen=ROUNDS))
     _suspected: set[FailureMode] = field(default_factory=set)
     _told: set[FailureMode] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Health:
         begun = [ailment for ailment, present in found.items() if present and ailment not in self._told]
         for ailment, present in found.items():
             (self._told.add if present else self._told.discard)(ailment)
-        return [f"{ailment}: {self.remedies[ailment]}" for ailment in begun]
+        return [f"{ailment}: {self.hints[ailment]}" for ailment in begun]
 
 
 def examine(shown: Preview) -> dict[FailureMode, bool]:

@@ -72,10 +72,10 @@ class Training:
         self.experiment, self.numerics = _resolved(experiment, self.world)
         left_out = self.data.skipped
         self.notes = [f"{len(left_out)} pictures left out: {'; '.join(left_out[:3])}"] if left_out else []
-        self.best: dict[str, Any] = {"figure": None, "step": None, "stage": 0}
-        self.figures: dict[str, float] = {}
+        self.best: dict[str, Any] = {"metric": None, "step": None, "stage": 0}
+        self.metrics: dict[str, float] = {}
         self.trainer = self._build(init_from)
-        self.health = Health(self.trainer.recipe.remedies)
+        self.health = Health(self.trainer.recipe.hints)
         self._returned: list[int] = []  # the steps to which the training returned
         if self.resumed:
             self._restore()
@@ -98,7 +98,7 @@ class Training:
         config, trainer = self.experiment.training, self.trainer
         self._begin()
         yield Progress(
-            trainer.step, config.steps, figures=None if self.resumed else self.figures or None, notes=tuple(self.notes)
+            trainer.step, config.steps, metrics=None if self.resumed else self.metrics or None, notes=tuple(self.notes)
         )
         began = saved = time.monotonic()
         interval, batches = Interval(), self._batches()
@@ -137,9 +137,9 @@ class Training:
     def save(self) -> None:
         """Write the model and all that resuming needs; the state last, since it is what counts."""
         state = self.trainer.state_dict()  # by all, since each process has a part in it
-        if self.world.leads:
+        if self.world.is_main:
             save_model(self.folder.last, self.trainer.shipped, self._card())
-            self.folder.write_state({**state, "best": self.best, "figures": self.figures})
+            self.folder.write_state({**state, "best": self.best, "metrics": self.metrics})
             self.record.report()
         self.world.wait()
 
@@ -153,13 +153,13 @@ class Training:
 
     def _begin(self) -> None:
         """Open the record; show, judge and save where a new training starts from."""
-        if self.world.leads:
+        if self.world.is_main:
             self.folder.prepare()
             # Also of a run that was killed before its first checkpoint, which starts anew.
             self.folder.forget_after(self.trainer.step if self.resumed else -1)
             self.folder.write_config(self.experiment, self.facts)
         resumed_at = self.trainer.step if self.resumed else None
-        self.record = Record(self.folder, leads=self.world.leads, resumed_at=resumed_at)
+        self.record = Record(self.folder, is_main=self.world.is_main, resumed_at=resumed_at)
         if not self.resumed:
             self._sample()
             self._validate()
@@ -167,7 +167,7 @@ class Training:
 
     def _restore(self) -> None:
         state = self.folder.read_state(self.world.device)
-        self.best, self.figures = state.pop("best"), state.pop("figures")
+        self.best, self.metrics = state.pop("best"), state.pop("metrics")
         self.trainer.load_state_dict(state)
 
     def _roll_back(self) -> str:
@@ -175,7 +175,7 @@ class Training:
         failed, rollbacks = self.trainer.step, self.trainer.rollbacks
         self._restore()
         self.world.wait()  # until every process has read the state
-        if self.world.leads:
+        if self.world.is_main:
             self.folder.forget_after(self.trainer.step)
         self.trainer.rollbacks = rollbacks + 1
         self._returned.append(self.trainer.step)
@@ -236,15 +236,15 @@ class Training:
         recipe, model, samples = self.trainer.recipe, self.trainer.shipped, self.data.validation
         if not len(samples):
             return None, []
-        self.figures = validate(recipe, model, samples, self.experiment.training.validation_limit, self.world)
-        self.record.figures(self.trainer.step, self.figures)
-        figure, best = self.figures[recipe.figure], self.best["figure"]
+        self.metrics = validate(recipe, model, samples, self.experiment.training.validation_limit, self.world)
+        self.record.metrics(self.trainer.step, self.metrics)
+        figure, best = self.metrics[recipe.best_metric], self.best["metric"]
         stage = recipe.stage(max(self.trainer.step - 1, 0))  # the one that the last step belonged to
-        if best is None or stage != self.best["stage"] or (figure > best if recipe.figure_rises else figure < best):
-            self.best = {"figure": figure, "step": self.trainer.step, "stage": stage}
-            if self.world.leads:
+        if best is None or stage != self.best["stage"] or (figure > best if recipe.higher_is_better else figure < best):
+            self.best = {"metric": figure, "step": self.trainer.step, "stage": stage}
+            if self.world.is_main:
                 save_model(self.folder.best, model, self._card())
-        return self.figures, self.health.after_validation(write_previews(recipe, model, samples, PANEL, self.world))
+        return self.metrics, self.health.after_validation(write_previews(recipe, model, samples, PANEL, self.world))
 
     def _sample(self) -> None:
         samples = self.data.validation if len(self.data.validation) else self.data.training
@@ -260,7 +260,7 @@ class Training:
             step=self.trainer.step,
             domains=self.trainer.recipe.model.domains,
             trained_size=self.experiment.data.size,
-            figures=self.figures,
+            metrics=self.metrics,
             data_fingerprint=self.data.fingerprint,
             data_samples=len(self.data.training),
             written_by=f"translate {__version__}",

@@ -35,7 +35,7 @@ def write_previews(
 ) -> list[Preview]:
     """What the model makes of the first `count` samples."""
     with same_draws():
-        return recipe.show(model, gather_validation(samples, range(min(count, len(samples))), world))
+        return recipe.preview(model, gather_validation(samples, range(min(count, len(samples))), world))
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def _lent(source: Recipe[Any, Any], *, whole: bool) -> dict[Trunk, nn.Module]:
 
 
 def _range(recipe: Recipe[Any, Any]) -> float:
-    return 2.0 if recipe.signed else 1.0
+    return 2.0 if recipe.signed_input else 1.0
 
 
 @torch.no_grad()

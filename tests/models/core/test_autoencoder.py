@@ -139,7 +139,7 @@ def test_the_loss_compares_with_the_clean_picture(loss):
     batch = pictures(8, size=6)
     config = AutoencoderConfig(size=6, corruption=Masking(share=1.0), loss=loss)
     recipe = train(config, batch, 300)
-    (shown,) = recipe.show(recipe.model, batch)
+    (shown,) = recipe.preview(recipe.model, batch)
     assert shown.source is not None
     assert (shown.source == -1).all()
     assert shown.truth is batch.image
@@ -159,7 +159,7 @@ def test_with_a_code_as_large_as_the_picture_it_learns_to_copy(loss):
     config = AutoencoderConfig(size=4, latent=16, body=MLPBody(hidden=(64,)), loss=loss)
     recipe = train(config, batch, 600)
     assert recipe.validate(recipe.model, batch)["psnr"].mean() > 20
-    (shown,) = recipe.show(recipe.model, batch)
+    (shown,) = recipe.preview(recipe.model, batch)
     assert shown.source is None
 
 

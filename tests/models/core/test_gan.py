@@ -89,10 +89,10 @@ def test_losses_are_those_of_the_objective(name):
     image, label = batch()
     with torch.no_grad():
         fake = recipe.model.generate(drawn[0], label)
-        real_scores, fake_scores = recipe.judge(image, label), recipe.judge(fake, label)
+        real_scores, fake_scores = recipe.score(image, label), recipe.score(fake, label)
     objective = ADVERSARIAL[name]
     assert torch.allclose(discriminator.losses["adversarial"], objective.discriminator(real_scores, fake_scores))
-    assert torch.allclose(discriminator.losses["r1"], 3 * r1(lambda x: recipe.judge(x, label), image))
+    assert torch.allclose(discriminator.losses["r1"], 3 * r1(lambda x: recipe.score(x, label), image))
     assert torch.allclose(generator.losses["adversarial"], objective.generator(fake_scores))
     assert len(drawn) == 1  # one forward of the generator a step
 
@@ -104,8 +104,8 @@ def test_a_relativistic_generator_minimises_the_discriminators_loss_exchanged():
     discriminator, generator = recipe.updates(batch(), 0)
     with torch.no_grad():
         image, label = batch()
-        real = recipe.judge(image, label)
-        fake = recipe.judge(recipe.model.generate(torch.ones(4, 4), label), label)
+        real = recipe.score(image, label)
+        fake = recipe.score(recipe.model.generate(torch.ones(4, 4), label), label)
         ahead, behind = real - fake.mean(), fake - real.mean()
         bce = torch.nn.functional.binary_cross_entropy_with_logits
         ones, zeros = torch.ones_like(real), torch.zeros_like(real)

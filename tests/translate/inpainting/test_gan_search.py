@@ -139,7 +139,7 @@ def test_of_a_run_folder_the_discriminator_is_the_prior_and_of_a_file_the_latent
     labels = torch.zeros(3, dtype=torch.long)
     made = loaded.sampler.generate(latent, labels)
     judged = semantic.prior_of(loaded, path)(made, latent, labels)
-    assert torch.allclose(judged, F.softplus(-recipe.judge(made, labels))[:, 0], atol=1e-6)  # -log D
+    assert torch.allclose(judged, F.softplus(-recipe.score(made, labels))[:, 0], atol=1e-6)  # -log D
     alone = semantic.prior_of(loaded, path / "last.safetensors")(made, latent, labels)
     assert torch.allclose(alone, 0.5 * latent.square().sum(1))
 

@@ -58,12 +58,12 @@ def test_a_discriminator_has_won_when_it_is_right_all_the_time() -> None:
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_every_remedy_names_keys_that_exist(recipe: str) -> None:
     experiment = load_experiment(recipe)
-    remedies = get_type_hints(type(experiment.model).recipe)["return"].remedies
-    assert set(remedies) <= set(get_args(FailureMode))
-    for remedy in remedies.values():
+    hints = get_type_hints(type(experiment.model).recipe)["return"].hints
+    assert set(hints) <= set(get_args(FailureMode))
+    for hint in hints.values():
         named = [
             word.rstrip(",.").partition("=")[0]
-            for word in remedy.split()
+            for word in hint.split()
             if word.startswith(("model.", "data.", "training."))
         ]
         assert named
@@ -96,7 +96,7 @@ def test_a_training_whose_generator_stands_still_is_told_so(
     frozen = tiny(*FAST, "model.generator_adam.lr=1e-12", "model.discriminator_adam.lr=0.01", recipe="pix2pix")
     training = Training(frozen, pairs, tmp_path / "run", device="cpu")
     notes = [note for progress in training.run() for note in progress.notes]
-    expected = f"discriminator won: {Pix2PixRecipe.remedies['discriminator won']}"
+    expected = f"discriminator won: {Pix2PixRecipe.hints['discriminator won']}"
     assert expected in notes
     assert expected in _health_lines(tmp_path / "run")
 

@@ -49,7 +49,7 @@ class Descent(Recipe[Paired, Point]):
         yield Update("rival", {"pull": -self.rival.sum()}, {"drawn": torch.rand(())})
         yield Update("model", {"slope": self.model(batch.target).sum(), "extra": self.extra(self.model.weight).sum()})
 
-    def show(self, model: Point, batch: Paired) -> list[Preview]:
+    def preview(self, model: Point, batch: Paired) -> list[Preview]:
         return []
 
     def validate(self, model: Point, batch: Paired) -> dict[str, Tensor]:
