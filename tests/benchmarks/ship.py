@@ -10,7 +10,7 @@ it learned from is always what `photographs.py` gathers.
 import sys
 from pathlib import Path
 
-from translate.inference.model import load_network, save_model
+from translate.inference.model_file import load_network, save_model
 from translate.inference.shipped import pretrained_folder
 
 LICENCE = "CC-BY-SA-4.0"
@@ -53,7 +53,7 @@ def main(run: Path, name: str, commit: str, command: str, figures: str) -> None:
         step=card.step,
         commit=commit,
         command=command,
-        figures=figures,
+        metrics=figures,
     )
     place.with_suffix(".md").write_text(text, encoding="utf-8")
 

@@ -66,7 +66,7 @@ def main() -> None:
 
 def figure(run: Path, step: int) -> float:
     lines = map(json.loads, (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
-    return next(float(line["figures"]["l1"]) for line in lines if line["step"] == step and "figures" in line)
+    return next(float(line["metrics"]["l1"]) for line in lines if line["step"] == step and "metrics" in line)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_a_training_leaves_all_its_files(trained):
 
 def test_metrics_are_lines_of_json_with_finite_numbers(trained):
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "figures" in line] == [0, 2]
+    assert [line["step"] for line in lines if "metrics" in line] == [0, 2]
     (losses,) = [line["losses"] for line in lines if "losses" in line]
     assert {name.split("/")[0] for name in losses} == {"generator", "discriminator"}
     assert all(math.isfinite(value) for value in losses.values())

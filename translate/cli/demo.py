@@ -44,8 +44,8 @@ def demo(
         for progress in steps:
             reached = progress.step
             bar.update(task, completed=progress.step)
-            if progress.figures:
-                told = f"held out: {progress.figures['psnr']:.1f} dB"
+            if progress.metrics:
+                told = f"held out: {progress.metrics['psnr']:.1f} dB"
                 bar.update(task, told=told)
                 screen.print(f"step {progress.step}: {told}", markup=False)
     verdict = mend(out)

@@ -21,7 +21,7 @@ def list_models(
     """List the models that ship, by name, and the model files under a folder."""
     from datasets.errors import UserError
     from translate.folders.plan import NothingFoundError
-    from translate.inference.model import build_on_meta, read_card
+    from translate.inference.model_file import build_on_meta, read_card
     from translate.inference.shipped import builtin_models
 
     if not folder.is_dir():
@@ -36,7 +36,7 @@ def list_models(
             console().print(f"note: {error}", markup=False)
             continue
         kind = {"model": name, "name": card.experiment.model.name, "step": card.step}
-        rows.append({**kind, **_sampled(build_on_meta(card)), **card.figures})
+        rows.append({**kind, **_sampled(build_on_meta(card)), **card.metrics})
     if not rows:
         raise NothingFoundError(f"{folder}: holds no model file that can be read")
     if json:
@@ -56,7 +56,7 @@ def info(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
 ) -> None:
     """Tell what a model file knows about itself: kind, size, training, figures."""
-    from translate.inference.model import load_network, model_path, read_card
+    from translate.inference.model_file import load_network, model_path, read_card
 
     path = model_path(model)
     if json:
@@ -71,7 +71,7 @@ def info(
         **_translated(network),
         **_sampled(network),
         "trained": f"{card.step} steps on {card.data_samples} samples at {card.trained_size} pixels",
-        "figures": card.figures,
+        "metrics": card.metrics,
         "data_fingerprint": card.data_fingerprint,
         "licence": card.licence or "not stated",
         "written_by": card.written_by,

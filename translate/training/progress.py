@@ -25,7 +25,7 @@ class Progress:
     steps: int
     images: int = 0
     losses: dict[str, float] | None = None
-    figures: dict[str, float] | None = None
+    metrics: dict[str, float] | None = None
     waited: float = 0.0
     notes: tuple[str, ...] = ()
     stopped: str | None = None

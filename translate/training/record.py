@@ -14,10 +14,10 @@ from translate.training.report import write_report
 class Record:
     """Writes into a run folder; in a process that does not lead, all of it does nothing."""
 
-    def __init__(self, folder: RunFolder, *, leads: bool, resumed_at: int | None) -> None:
+    def __init__(self, folder: RunFolder, *, is_main: bool, resumed_at: int | None) -> None:
         self.folder = folder
         self._curves: SummaryWriter | None = None
-        if leads:
+        if is_main:
             purge = None if resumed_at is None else resumed_at + 1
             self._curves = SummaryWriter(folder.curves, purge_step=purge)
 
@@ -25,10 +25,10 @@ class Record:
         """A line of losses."""
         self._line(step, {"losses": _finite(losses), **facts}, losses)
 
-    def figures(self, step: int, figures: dict[str, float]) -> None:
+    def metrics(self, step: int, metrics: dict[str, float]) -> None:
         """A line of validation figures."""
         self._line(
-            step, {"figures": _finite(figures)}, {f"validation/{name}": value for name, value in figures.items()}
+            step, {"metrics": _finite(metrics)}, {f"validation/{name}": value for name, value in metrics.items()}
         )
 
     def sentences(self, step: int, sentences: list[str]) -> None:

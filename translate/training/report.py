@@ -29,7 +29,7 @@ def write_report(folder: RunFolder) -> None:
     experiment, facts = folder.read_config()
     lines = _metrics(folder.metrics)
     parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _figures(lines), _health(lines)]
-    parts += ["<h2>Held out</h2>", *_curves(lines, "figures"), "<h2>Losses</h2>", *_curves(lines, "losses")]
+    parts += ["<h2>Held out</h2>", *_curves(lines, "metrics"), "<h2>Losses</h2>", *_curves(lines, "losses")]
     parts += ["<h2>Pictures over time</h2>", *_previews(folder.samples)]
     settings = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
     parts += ["<h2>Configuration</h2>", f"<pre>{html.escape(settings)}</pre>"]
@@ -43,13 +43,13 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _figures(lines: Sequence[dict[str, Any]]) -> str:
-    judged = [line for line in lines if "figures" in line]
+    judged = [line for line in lines if "metrics" in line]
     if not judged:
         return "<p>No samples were held out.</p>"
     first, last = judged[0], judged[-1]
     rows = {
-        name: f"{_shown(value)} (step {first['step']}: {_shown(first['figures'].get(name))})"
-        for name, value in last["figures"].items()
+        name: f"{_shown(value)} (step {first['step']}: {_shown(first['metrics'].get(name))})"
+        for name, value in last["metrics"].items()
     }
     return f"<h2>Step {last['step']}</h2>{_table(rows)}"
 

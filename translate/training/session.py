@@ -15,7 +15,7 @@ from translate import __version__
 from translate.experiment import Experiment
 from translate.files import file_digest
 from translate.hardware import Numerics, choose_device, choose_numerics, describe_machine
-from translate.inference.model import Card, model_path, read_card, save_model
+from translate.inference.model_file import Card, model_path, read_card, save_model
 from translate.run_folder import ResumeError, RunFolder, same_run
 from translate.training.batches import Order, load_batches
 from translate.training.health import Health

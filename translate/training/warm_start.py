@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from models.contract import Recipe, Trunk
-from translate.inference.model import ModelError, load_network, model_path
+from translate.inference.model_file import ModelError, load_network, model_path
 from translate.run_folder import RunFolder
 
 LEAST = 0.01  # share of weights that must fit for a start to be worth its name

@@ -21,7 +21,7 @@ from torch import zeros
 from translate import __version__
 from translate.cli import app
 from translate.experiment import parse_experiment
-from translate.inference.model import Card, save_model
+from translate.inference.model_file import Card, save_model
 from translate.inference.shipped import builtin_models
 
 ROOT = Path(__file__).parents[3]
@@ -251,7 +251,7 @@ def test_json_is_one_document_and_alone_on_stdout(
     settings = [word for setting in shrunk for word in ("--set", setting)]
     trained = told(0, "train", "restore", "--data", photos, "--out", run, *settings, "--device", "cpu")
     assert (trained["run"], trained["step"]) == (str(run), 2)
-    assert set(trained["figures"]) >= {"l1", "psnr", "ssim"}
+    assert set(trained["metrics"]) >= {"l1", "psnr", "ssim"}
     assert told(0, "recipes", "list")["pix2pix"].startswith("Pix2Pix")
     assert told(0, "model", "info", run)["step"] == 2
     listed = {row["model"] for row in told(0, "model", "list", tmp_path)}

@@ -18,7 +18,8 @@ from torch import nn
 from datasets.codecs.images import read_picture
 from datasets.errors import UserError
 from translate.cli import main
-from translate.inference.model import METADATA_KEY, load_model, model_path, read_card, save_model
+from translate.inference.model import load_model
+from translate.inference.model_file import METADATA_KEY, model_path, read_card, save_model
 from translate.training.session import Training
 
 
@@ -62,15 +63,15 @@ def test_the_card_says_what_the_model_is(trained, tiny):
     card = read_card(trained / "last.safetensors")
     assert card.experiment == tiny("training.layout=contiguous")
     assert (card.step, card.trained_size, card.data_samples) == (2, 16, 4)
-    assert set(card.figures) == {"l1", "psnr", "ssim"}
+    assert set(card.metrics) == {"l1", "psnr", "ssim"}
     assert card.written_by.startswith("translate ")
     best = read_card(trained / "best.safetensors")
-    figures = [
-        line["figures"]["l1"]
+    metrics = [
+        line["metrics"]["l1"]
         for line in map(json.loads, (trained / "metrics.jsonl").read_text().splitlines())
-        if "figures" in line
+        if "metrics" in line
     ]
-    assert best.figures["l1"] == min(figures)
+    assert best.metrics["l1"] == min(metrics)
 
 
 def test_no_path_user_or_host_is_in_it(trained):
@@ -143,7 +144,7 @@ def bad(tmp_path, trained, request) -> Path:
         case "unknown model":
             write(tensors, {**card, "experiment": {**card["experiment"], "model": {"name": "of tomorrow"}}})
         case "unknown key":
-            write(tensors, {**card, "figure": 1})
+            write(tensors, {**card, "metric": 1})
         case "lacks a tensor":
             write({key: value for key, value in tensors.items() if key != name}, card)
         case "another shape":
@@ -167,7 +168,7 @@ REASONS = {
     "no format": "its description cannot be understood",
     "newer": "was written by a newer translate",
     "unknown model": r"its description cannot be understood: experiment\.model: .*of tomorrow",
-    "unknown key": r"its description cannot be understood: figure: unknown; did you mean figures\?",
+    "unknown key": r"its description cannot be understood: metric: unknown; did you mean metrics\?",
     "lacks a tensor": r"its weights do not fit its description: .* is missing, expected \d",
     "another shape": r"its weights do not fit its description: .* is 2x2, expected \d",
     "one too many": "its weights do not fit its description: extra is 2x2, expected missing",

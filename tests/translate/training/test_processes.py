@@ -100,12 +100,12 @@ def test_figures_are_those_of_one_process(reports, together, experiment, trained
     validation = experiment.data.open(trained.parent / "photos").validation
     alone = validate(experiment.model.recipe(), model, validation, 1, World())
     for report in reports:
-        assert report["figures"] == pytest.approx(alone, abs=2e-6)
+        assert report["metrics"] == pytest.approx(alone, abs=2e-6)
 
 
 def test_one_process_leads_and_writes(together):
     lines = (together.folder / "run" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines if "figures" in line] == [0, 8]
+    assert [json.loads(line)["step"] for line in lines if "metrics" in line] == [0, 8]
 
 
 def test_a_picture_of_no_numbers_in_one_process_makes_all_skip_and_go_on(reports):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from datasets.errors import UserError
-from translate.inference.model import ModelError
+from translate.inference.model_file import ModelError
 from translate.run_folder import ResumeError
 from translate.training.session import Progress, Training
 
@@ -47,8 +47,8 @@ def losses(run: Path) -> dict[int, dict[str, float]]:
     return {line["step"]: line["losses"] for line in metrics(run) if "losses" in line}
 
 
-def figures(run: Path) -> list[tuple[int, dict[str, float]]]:
-    return [(line["step"], line["figures"]) for line in metrics(run) if "figures" in line]
+def validations(run: Path) -> list[tuple[int, dict[str, float]]]:
+    return [(line["step"], line["metrics"]) for line in metrics(run) if "metrics" in line]
 
 
 def saved_step(run: Path) -> int:
@@ -123,7 +123,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_starts_anew(tiny, photos, 
     begun.close()
     (run / "state.pt").unlink()
     train(tiny(), photos, run)
-    assert [step for step, _ in figures(run)] == [0, 2]
+    assert [step for step, _ in validations(run)] == [0, 2]
     assert [line["step"] for line in metrics(run) if "losses" in line] == [2]
 
 
@@ -144,7 +144,7 @@ def test_a_run_does_not_lie_among_the_pictures_it_learns_from(tiny, photos):
 def test_a_training_can_start_from_a_model(tiny, photos, tmp_path, trained):
     first = train(tiny("training.steps=1"), photos, tmp_path / "run", init_from=str(trained))[0]
     assert first.notes == ("100% of the weights start from last.safetensors",)
-    assert first.figures == figures(trained)[-1][1]
+    assert first.metrics == validations(trained)[-1][1]
     again = train(tiny("training.steps=2"), photos, tmp_path / "run", init_from=str(trained))
     assert again[0].notes == ("resumed at step 1",)
     with pytest.raises(ModelError, match="there is no such model file"):

@@ -9,7 +9,8 @@ import torch
 
 from models.apply import translate_batch
 from translate.experiment import parse_experiment
-from translate.inference.model import load_model, read_card
+from translate.inference.model import load_model
+from translate.inference.model_file import read_card
 from translate.training.session import Training
 
 TREE = {
@@ -31,11 +32,11 @@ def test_the_best_model_restarts_where_the_second_stage_begins(large_photos: Pat
     training = Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "run", device="cpu")
     list(training.run())
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    figures = {line["step"]: line["figures"]["psnr_y"] for line in lines if "figures" in line}
-    assert max(figures[3], figures[4]) < max(figures.values())  # or else this shows nothing
+    metrics = {line["step"]: line["metrics"]["psnr_y"] for line in lines if "metrics" in line}
+    assert max(metrics[3], metrics[4]) < max(metrics.values())  # or else this shows nothing
     best = read_card(tmp_path / "run" / "best.safetensors")
     assert best.step in (3, 4)
-    assert best.figures["psnr_y"] == max(figures[3], figures[4])
+    assert best.metrics["psnr_y"] == max(metrics[3], metrics[4])
     assert load_model(tmp_path / "run", device="cpu").translator.first_stage is not None
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from translate.experiment import load_experiment
-from translate.inference.model import ModelError
+from translate.inference.model_file import ModelError
 from translate.training.session import Training
 from translate.training.warm_start import warm_start
 

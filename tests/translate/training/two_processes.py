@@ -124,7 +124,7 @@ def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
     run = training.run()
     report["steps"] = [progress.step for progress in itertools.islice(run, 9)]
     training.save()
-    report |= {"state": training.trainer.state_dict(), "figures": training.figures}
+    report |= {"state": training.trainer.state_dict(), "metrics": training.metrics}
     torch.save(report, out / f"{world.rank}.pt")
     return run
 
