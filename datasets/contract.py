@@ -181,7 +181,7 @@ def to_device(batch: B, device: torch.device) -> B:
     return kind(*(field.to(device, non_blocking=True) for field in batch))
 
 
-def seed_of(*numbers: int) -> int:
+def derive_seed(*numbers: int) -> int:
     """One 63-bit seed from several non-negative numbers; near numbers give unrelated seeds."""
     low, high = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
     return (int(high) << 32 | int(low)) >> 1

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import Masked, OpenedData, Settings, seed_of
+from datasets.contract import Masked, OpenedData, Settings, derive_seed
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask, MaskName, draw_mask
 from datasets.masks.reading import holes_in, resize_mask
@@ -145,7 +145,7 @@ class Holed:
     def sample(self, index: int, seed: int) -> Masked:
         """The picture at `index`, cut and coloured by the draws of `seed`, with a hole."""
         image = self.squares.cut(self._picture[index], seed)
-        mask = self._mask(seed_of(seed, 1) if self.training else seed_of(*self.name(index).encode()))
+        mask = self._mask(derive_seed(seed, 1) if self.training else derive_seed(*self.name(index).encode()))
         return Masked(image, torch.from_numpy(mask[np.newaxis].astype(np.float32)))
 
     def _mask(self, seed: int) -> Mask:
@@ -154,7 +154,7 @@ class Holed:
         weights = np.array([*shares.values(), self.config.masks.files])
         kind = int(draws.choice(len(weights), p=weights / weights.sum()))
         if kind < len(shares):
-            return draw_mask([*shares][kind], size, size, seed_of(seed, 0))
+            return draw_mask([*shares][kind], size, size, derive_seed(seed, 0))
         mask = resize_mask(self._read(int(draws.integers(len(self.masks)))), size, size)
         if not self.training:
             return mask

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Mixture:
 
     def draw(self, count: int, seed: int) -> NDArray[np.float32]:
         """(count, 2) points."""
-        draws = np.random.default_rng(seed_of(seed))
+        draws = np.random.default_rng(derive_seed(seed))
         centres = self.modes[draws.integers(len(self.modes), size=count)]
         return (centres + self.deviation * draws.standard_normal((count, 2))).astype(np.float32)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import OpenedData, Paired, Settings, discriminate_by, seed_of
+from datasets.contract import OpenedData, Paired, Settings, derive_seed, discriminate_by
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
 from datasets.errors import DataError
 from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, to_tensor
@@ -210,12 +210,12 @@ class Pairs:
     def sample(self, index: int, seed: int) -> Paired:
         """The pair at `index`, cut, turned into colours or grays, and degraded where it is derived."""
         source, target = self.cropper.crop(*self._scaled(index), seed=seed)
-        target = self.cropper.recolour(target, seed_of(seed, 0))
+        target = self.cropper.recolour(target, derive_seed(seed, 0))
         derivation = self.config.pairs
         if isinstance(derivation, Derived):
-            source = degrade(target, derivation.degradation, derivation.strength, seed_of(seed, 1))
+            source = degrade(target, derivation.degradation, derivation.strength, derive_seed(seed, 1))
         else:
-            source = self.cropper.recolour(source, seed_of(seed, 1))
+            source = self.cropper.recolour(source, derive_seed(seed, 1))
         source_channels, target_channels = self.config.channels
         return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, Tag, model_validator
 
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import OpenedData, Paired, Settings, discriminate_by, seed_of
+from datasets.contract import OpenedData, Paired, Settings, derive_seed, discriminate_by
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import reach_of, shrink_inside
 from datasets.errors import DataError
@@ -205,7 +205,7 @@ class SquarePairs:
             top, left = rows * scale, columns * scale
         cut = to_floats(large[top : top + self.size, left : left + self.size])
         if isinstance(self.config.small, RealWorld):
-            less = degrade_twice(cut, scale, seed_of(seed, 0))
+            less = degrade_twice(cut, scale, derive_seed(seed, 0))
         elif small is None:
             less = shrink_inside(_around(large, top, left, self.size, reach_of(scale)), scale)
             less = np.round(np.clip(less, 0, 1) * 255) / np.float32(255)  # as a file of 8 bits would hold it
@@ -226,7 +226,7 @@ class SquarePairs:
         part = math.sqrt(min(self._share / large.nbytes, 1.0))
         if part == 1:
             return _Decoded(large, small)
-        scale, draws = self.config.scale, np.random.default_rng(seed_of(*pair.name.encode()))
+        scale, draws = self.config.scale, np.random.default_rng(derive_seed(*pair.name.encode()))
         height, width = (max(self.size, int(side * part)) // scale * scale for side in large.shape[:2])
         top = int(draws.integers((large.shape[0] - height) // scale + 1))
         left = int(draws.integers((large.shape[1] - width) // scale + 1))

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
-from datasets.contract import OpenedData, Settings, Unpaired, seed_of
+from datasets.contract import OpenedData, Settings, Unpaired, derive_seed
 from datasets.errors import DataError
 from datasets.storage.image_files import (
     Channels,
@@ -160,11 +160,11 @@ class Piles:
             first = _draw(len(self.a), seed)
         truth = self.config.truth and not self.training
         return Unpaired(
-            self.squares.cut(first, seed_of(seed, 0)),
-            self.squares.cut(len(self.a) + second, seed_of(seed, 1)),
+            self.squares.cut(first, derive_seed(seed, 0)),
+            self.squares.cut(len(self.a) + second, derive_seed(seed, 1)),
             torch.tensor(truth),
         )
 
 
 def _draw(count: int, seed: int) -> int:
-    return int(np.random.default_rng(seed_of(seed, 2)).integers(count))
+    return int(np.random.default_rng(derive_seed(seed, 2)).integers(count))

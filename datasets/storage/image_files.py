@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import Pixels, convert_channels, drop_alpha, to_tensor
 from datasets.storage.listing import Found, find_pictures, natural_key
@@ -132,7 +132,7 @@ class Squares:
     def cut(self, place: int, seed: int) -> Tensor:
         """A square of the file at `place`, cut and coloured by the draws of `seed`."""
         pixels = self.cropper.cut(self._scaled(place), seed)
-        return to_tensor(convert_channels(self.cropper.recolour(pixels, seed_of(seed, 0)), self.channels))
+        return to_tensor(convert_channels(self.cropper.recolour(pixels, derive_seed(seed, 0)), self.channels))
 
     def _read(self, place: int) -> Pixels:
         """The picture at the scale that squares are cut out at."""

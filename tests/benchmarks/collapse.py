@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from datasets.codecs.images import Picture, write_picture
-from datasets.contract import Pictures, seed_of
+from datasets.contract import Pictures, derive_seed
 from datasets.mixtures import MIXTURES, Mixture
 from datasets.pixels import to_pixels
 from datasets.storage.memory import InMemory
@@ -116,7 +116,7 @@ def train(row: Row, mixture: Mixture, seed: int) -> tuple[NDArray[np.float32], d
     world = World()
     config = TrainingConfig(steps=row.steps, batch_size=row.batch, seed=seed, precision="fp32", threads=1)
     numerics = choose_numerics(world.device, training=True, precision="fp32", threads=1)
-    torch.manual_seed(seed_of(seed))
+    torch.manual_seed(derive_seed(seed))
     trainer: Trainer[Pictures] = Trainer(row.config().recipe(), config, numerics, world)
     points = torch.from_numpy(mixture.draw(row.points, seed))[:, :, None, None]
     data = InMemory(points, torch.zeros(len(points), dtype=torch.int64), [""] * len(points))
@@ -130,7 +130,7 @@ def train(row: Row, mixture: Mixture, seed: int) -> tuple[NDArray[np.float32], d
 
 def sampled(model: Sampler, seed: int) -> NDArray[np.float32]:
     """What is judged, (SAMPLES, 2)."""
-    latent = model.draw(SAMPLES, torch.Generator().manual_seed(seed_of(seed, SAMPLES)))
+    latent = model.draw(SAMPLES, torch.Generator().manual_seed(derive_seed(seed, SAMPLES)))
     made = generate_batch(model, latent, torch.zeros(SAMPLES, dtype=torch.int64))
     points: NDArray[np.float32] = made.flatten(1).numpy()
     return points

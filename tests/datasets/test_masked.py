@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from datasets.codecs.images import read_picture
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.errors import DataError
 from datasets.masked import MaskedConfig
 from datasets.masks.drawing import draw_mask
@@ -77,7 +77,7 @@ def test_kinds_of_masks_come_by_their_shares(tmp_path):
     boxes = 0
     for seed in range(300):
         mask = samples.sample(0, seed).mask[0].numpy().astype(bool)
-        inner = seed_of(seed_of(seed, 1), 0)
+        inner = derive_seed(derive_seed(seed, 1), 0)
         is_box, is_thick = (np.array_equal(mask, draw_mask(name, 16, 16, inner)) for name in ("box", "thick"))
         assert is_box or is_thick
         boxes += is_box

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
 from datasets.paired import Derived, Pair, PairedConfig
@@ -123,7 +123,7 @@ def test_a_derived_source_is_the_degraded_target(photos, name):
     for index in range(len(opened.training)):
         source, target = opened.training.sample(index, 7)
         pixels = ((target + 1) / 2).permute(1, 2, 0).numpy()
-        expected = degrade(pixels, name, None, seed_of(7, 1)).transpose(2, 0, 1)
+        expected = degrade(pixels, name, None, derive_seed(7, 1)).transpose(2, 0, 1)
         assert np.allclose((source.numpy() + 1) / 2, expected, atol=1e-6)
 
 

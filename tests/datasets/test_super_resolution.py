@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
 from datasets.errors import DataError
@@ -154,5 +154,5 @@ def test_real_world_pictures_are_the_squares_made_small_and_bad(tmp_path):
     noise(tmp_path / "a.png", 70, 60)
     samples = config(small={"kind": "real-world"}, crop={"size": 32, "turn": False}).open(tmp_path).training
     small, large = samples.sample(0, 3)
-    np.testing.assert_allclose(as_picture(small), degrade_twice(as_picture(large), 4, seed_of(3, 0)), atol=1e-6)
+    np.testing.assert_allclose(as_picture(small), degrade_twice(as_picture(large), 4, derive_seed(3, 0)), atol=1e-6)
     assert torch.equal(samples.sample(0, 3).source, small)

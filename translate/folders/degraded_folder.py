@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets.codecs.images import read_picture, write_picture
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.degradations.degrade import DegradationName, check_strength, degrade
 from datasets.errors import UserError
 from datasets.pixels import drop_alpha, to_floats, to_pixels, to_tensor
@@ -31,7 +31,7 @@ def degrade_folder(
             if job.unreadable:
                 return f"{job.name}: {job.unreadable} cannot be read"
             picture = read_picture(job.source)
-            draws = seed_of(seed, *job.name.as_posix().encode())
+            draws = derive_seed(seed, *job.name.as_posix().encode())
             made = degrade(to_floats(drop_alpha(picture)), name, strength, draws)
             job.output.parent.mkdir(parents=True, exist_ok=True)
             write_picture(replace(picture, pixels=to_pixels(to_tensor(made), picture.depth)), job.output)

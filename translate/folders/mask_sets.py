@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.codecs.images import Picture, read_header, write_picture
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.masks.drawing import MaskName, draw_mask
 from datasets.storage.listing import find_pictures
@@ -50,7 +50,7 @@ def draw_masks(kind: MaskName, places: dict[Path, tuple[int, int]], seed: int) -
         UserError: One cannot be written.
     """
     for index, (place, (height, width)) in enumerate(places.items()):
-        mask = draw_mask(kind, height, width, seed_of(seed, index))
+        mask = draw_mask(kind, height, width, derive_seed(seed, index))
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

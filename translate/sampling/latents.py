@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.errors import UserError
 from models.contract import Sampler
 
@@ -36,7 +36,7 @@ def sample_latent(model: Sampler, seed: int, label: int, index: int, truncation:
 
     With `truncation`, numbers farther from 0 than that are drawn again until they are not; the others stay.
     """
-    generator = torch.Generator().manual_seed(seed_of(seed, label, index))
+    generator = torch.Generator().manual_seed(derive_seed(seed, label, index))
     latent = model.draw(1, generator)
     while truncation is not None and bool((beyond := latent.abs() > truncation).any()):
         latent = torch.where(beyond, model.draw(1, generator), latent)

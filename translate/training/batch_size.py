@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from datasets.contract import seed_of, stack
+from datasets.contract import derive_seed, stack
 from datasets.errors import UserError
 from translate.experiment import Experiment, apply_override, parse_experiment
 from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
@@ -94,7 +94,7 @@ def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str
     numerics = choose_numerics(device, training=True, precision=experiment.training.precision)
     try:
         trainer: Trainer[Any] = Trainer(experiment.model.recipe(), experiment.training, numerics, World(device=device))
-        batch: Any = stack([samples.sample(index % len(samples), seed_of(index)) for index in range(batch_size)])
+        batch: Any = stack([samples.sample(index % len(samples), derive_seed(index)) for index in range(batch_size)])
         trainer.advance([batch])
         began = time.perf_counter()
         trainer.advance([batch])

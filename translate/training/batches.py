@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from datasets.contract import B, Gathers, Samples, seed_of, stack
+from datasets.contract import B, Gathers, Samples, derive_seed, stack
 from datasets.storage.threads import ordered_map
 
 ORDER, SAMPLE = 2, 3  # what a seed is for, beside the trainer's draws
@@ -46,12 +46,12 @@ class Order:
 
     def draw(self, position: int) -> int:
         """The seed of what augmentation draws there."""
-        return seed_of(self.seed, SAMPLE, self.rollbacks, position)
+        return derive_seed(self.seed, SAMPLE, self.rollbacks, position)
 
 
 @functools.lru_cache(maxsize=4)
 def _shuffled(count: int, seed: int, rollbacks: int, epoch: int) -> list[int]:
-    draws = torch.Generator().manual_seed(seed_of(seed, ORDER, rollbacks, epoch))
+    draws = torch.Generator().manual_seed(derive_seed(seed, ORDER, rollbacks, epoch))
     order: list[int] = torch.randperm(count, generator=draws).tolist()
     return order
 

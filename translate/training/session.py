@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 
-from datasets.contract import OpenedData, seed_of
+from datasets.contract import OpenedData, derive_seed
 from datasets.errors import DataError, UserError
 from models.contract import due
 from translate import __version__
@@ -144,7 +144,7 @@ class Training:
         self.world.wait()
 
     def _build(self, init_from: str | None) -> Trainer[Any]:
-        torch.manual_seed(seed_of(self.experiment.training.seed))
+        torch.manual_seed(derive_seed(self.experiment.training.seed))
         recipe = self.experiment.model.recipe()
         if init_from is not None and not self.resumed:
             self.notes.append(warm_start(recipe, init_from))

@@ -7,14 +7,14 @@ from typing import Any, Generic
 import torch
 from torch import Tensor, nn
 
-from datasets.contract import B, seed_of, to_device
+from datasets.contract import B, derive_seed, to_device
 from models.contract import Recipe, Update
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics, seed_draws
 from translate.training.processes import World
 
 EXTRA = "_extra_state"  # how torch ends the names of what modules keep beside parameters and buffers
-DRAWS = 1  # what a seed is for: seed_of(seed, DRAWS, …) gives the draws of a step
+DRAWS = 1  # what a seed is for: derive_seed(seed, DRAWS, …) gives the draws of a step
 
 
 class Trainer(Generic[B]):
@@ -61,7 +61,7 @@ class Trainer(Generic[B]):
         moves. What an `updates` computed before a yield stays in memory meanwhile, so accumulation
         saves less memory here than in a loop that forgets everything between two batches.
         """
-        seed_draws(seed_of(self.config.seed, DRAWS, self.rollbacks, self.world.rank, self.step), self.world.device)
+        seed_draws(derive_seed(self.config.seed, DRAWS, self.rollbacks, self.world.rank, self.step), self.world.device)
         placed = [to_device(batch, self.world.device) for batch in batches]
         streams = [self.recipe.updates(self._laid_out(batch), self.step) for batch in placed]
         factor, skipped = self.config.rate_factor(self.step), self.skipped

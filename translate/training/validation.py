@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.contract import Gathers, Samples, seed_of, stack, to_device
+from datasets.contract import Gathers, Samples, derive_seed, stack, to_device
 from models.contract import Preview, Recipe
 from translate.training.processes import World
 
@@ -42,7 +42,7 @@ def write_previews(
 def same_draws(rank: int = 0) -> Iterator[None]:
     """What is drawn within is the same every time, so that a figure moves because the model did."""
     with torch.random.fork_rng():
-        torch.manual_seed(seed_of(rank))
+        torch.manual_seed(derive_seed(rank))
         yield
 
 
@@ -50,4 +50,4 @@ def gather_validation(samples: Samples[Any], indices: Sequence[int], world: Worl
     """A batch of samples, drawn the same way every time."""
     if isinstance(samples, Gathers):
         return to_device(samples.gather(indices), world.device)
-    return to_device(stack([samples.sample(index, seed_of(index)) for index in indices]), world.device)
+    return to_device(stack([samples.sample(index, derive_seed(index)) for index in indices]), world.device)
