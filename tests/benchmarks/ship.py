@@ -1,10 +1,10 @@
 """Put a trained model among those that ship, with its card.
 
-    python tests/benchmarks/ship.py RUN NAME COMMIT COMMAND FIGURES
+    python tests/benchmarks/ship.py RUN NAME COMMIT COMMAND METRICS
 
-RUN is a run folder, of which the best model is taken; NAME what people will call it; COMMIT and COMMAND how it was
-trained, to be repeated by anyone; FIGURES a sentence or a table of what it reaches on pictures that it never saw. What
-it learned from is always what `photographs.py` gathers.
+RUN is a run folder, of which the best model is taken. NAME is what users will call the model. COMMIT and COMMAND say how
+it was trained, so that anyone can repeat it. METRICS is a sentence or a table of its results on pictures that it never
+saw. The training data are always those that `photographs.py` gathers.
 """
 
 import sys
@@ -18,25 +18,25 @@ CARD = """# {name}
 
 {what}
 
-**Data.** {samples:,} windows and pictures of the photographs and photo-like textures that
-`tests/benchmarks/photographs.py` gathers from Debian packages, all under free licences: lomiri-wallpapers
+**Data.** {samples:,} pictures, or windows cut from larger ones, from the photographs and photo-like textures that
+`tests/benchmarks/photographs.py` gathers from Debian packages. All are under free licences: lomiri-wallpapers
 (CC-BY-SA-3.0, CC-BY-SA-4.0, CC-BY-4.0), mate-backgrounds and plasma-workspace-wallpapers (GPL-2+), ufoai-textures
-(GPL-2+, CC-BY-3.0, CC-BY-SA-3.0). None of the field's test sets was trained or tuned on. They show landscapes, plants,
-animals, water, wood and walls; hardly any people and no text, so these are done less well.
+(GPL-2+, CC-BY-3.0, CC-BY-SA-3.0). The field's test sets were not used for training or tuning. The pictures show
+landscapes, plants, animals, water, wood and walls, hardly any people and no text, so people and text come out worse.
 
-**Licence.** The weights: {licence}, with credit to the authors named in those packages.
+**Licence.** The weights are under {licence}, with credit to the authors named in those packages.
 
-**Recipe.** {parameters:,} parameters, {step:,} steps, at {commit}:
+**Recipe.** {parameters:,} parameters, {step:,} steps, trained at commit {commit} with this command:
 
 ```sh
 {command}
 ```
 
-**Figures.** {figures}
+**Metrics.** {metrics}
 """
 
 
-def main(run: Path, name: str, commit: str, command: str, figures: str) -> None:
+def main(run: Path, name: str, commit: str, command: str, metrics: str) -> None:
     """Write the weights and the card."""
     network, card = load_network(run / "best.safetensors")
     place = pretrained_folder() / f"{name}.safetensors"
@@ -53,7 +53,7 @@ def main(run: Path, name: str, commit: str, command: str, figures: str) -> None:
         step=card.step,
         commit=commit,
         command=command,
-        metrics=figures,
+        metrics=metrics,
     )
     place.with_suffix(".md").write_text(text, encoding="utf-8")
 

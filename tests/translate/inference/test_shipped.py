@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from translate.inference import shipped as builtin
-from translate.inference.model import ModelError, load_model, model_path
+from translate.inference.model import load_model
+from translate.inference.model_file import ModelError, model_path
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_a_file_or_folder_of_that_name_comes_first(shipped: Path, tmp_path: Path
 
 
 def test_an_unknown_name_is_answered_with_those_that_ship(shipped: Path) -> None:
-    with pytest.raises(ModelError, match=r"large: there is no such model file; with the program ship: small"):
+    with pytest.raises(ModelError, match=r"large: there is no such model file; the models that ship are small"):
         model_path("large")
 
 
@@ -46,4 +47,4 @@ def test_each_has_a_card_and_is_small() -> None:
     for path in builtin.builtin_models().values():
         card = path.with_suffix(".md").read_text(encoding="utf-8")
         assert path.stat().st_size <= (5_000_000 if path.stem == "inpaint" else 2_000_000)
-        assert all(word in card for word in ("Data", "Licence", "Recipe", "Figures", "translate train"))
+        assert all(word in card for word in ("Data", "Licence", "Recipe", "Metrics", "translate train"))
