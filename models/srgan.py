@@ -25,14 +25,15 @@ from datasets.contract import Paired, Settings
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.upscalers import SRDiscriminator
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
+from models.optimizers import Adam
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.perceptual import ContentLoss, ContentName
 from models.metrics import upscaling_metrics
 from models.networks.translators import SRDiscriminatorConfig, SRResNetConfig, UpscalerConfig
 
 
-class SRGANConfig(Settings):
+class SRGANConfig(ModelConfig):
     """SRGAN with the paper's defaults."""
 
     batch_type: ClassVar[type[Paired]] = Paired
@@ -49,7 +50,7 @@ class SRGANConfig(Settings):
     adversarial_weight: float = Field(1e-3, gt=0)
     relativistic: bool = False  # judge whether a picture is more real than the average of the others (ESRGAN)
     discriminator: SRDiscriminatorConfig = SRDiscriminatorConfig()
-    judged_size: int | None = Field(None, ge=16)  # pixels on a side of what it judges; null: the data's squares
+    discriminator_size: int | None = Field(None, ge=16)  # pixels on a side of what it judges; null: the data's squares
     generator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
     discriminator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
 
@@ -67,13 +68,14 @@ class SRGANConfig(Settings):
         """Nothing to choose: small and large pictures are RGB."""
         return {"channels_in": 3, "channels_out": 3}
 
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: pictures grow in a single direction."""
-        return self
+    @property
+    def output_scale(self) -> int:
+        """The factor by which pictures are enlarged."""
+        return self.scale
 
     def for_size(self, size: int) -> Self:
         """The configuration for squares of `size` pixels."""
-        return self if self.pixel_steps is None else self.model_copy(update={"judged_size": size})
+        return self if self.pixel_steps is None else self.model_copy(update={"discriminator_size": size})
 
     def size_problem(self, size: int) -> str | None:
         """Why large squares of `size` pixels cannot be learned from, if they cannot."""
@@ -110,8 +112,8 @@ class SRGAN(Translator):
             self.first_stage.load_state_dict(self.generator.state_dict())
 
     @torch.no_grad()
-    def blend(self, share: float) -> None:
-        """Move the generator to (1 - share) of the first stage's weights and `share` of its own.
+    def blend_stages(self, fraction: float) -> None:
+        """Move the generator to (1 - fraction) of the first stage's weights and `fraction` of its own.
 
         0 is true to the pixels, 1 (as it comes) is what the second stage made of it, and 0.8 what ESRGAN's authors
         advise. It can be asked once: its own weights are gone then.
@@ -124,7 +126,7 @@ class SRGAN(Translator):
         first = self.first_stage.state_dict()
         for name, own in self.generator.state_dict().items():
             if own.is_floating_point():
-                own.copy_(torch.lerp(first[name], own, share))
+                own.copy_(torch.lerp(first[name], own, fraction))
 
 
 class SRGANRecipe(Recipe[Paired, SRGAN]):
@@ -149,7 +151,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         self.discriminator: SRDiscriminator | None = None
         if config.pixel_steps is not None:
             self.content = ContentLoss(config.content) if config.content_weight else None
-            self.discriminator = config.discriminator.build(config.judged_size or 96)
+            self.discriminator = config.discriminator.build(config.discriminator_size or 96)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for the generator, and one for its opponent, where there is one."""

@@ -96,7 +96,7 @@ def test_it_trains_saves_loads_and_runs(
     assert last.losses is not None
     assert training.metrics
     network, card = load_network(model_path(tmp_path / "run"))
-    assert (card.step, card.trained_size, card.domains) == (2, experiment.data.size, network.domains)
+    assert (card.step, card.trained_size, card.domains) == (2, experiment.data.training_size, network.domains)
     if isinstance(network, Sampler):
         label = torch.tensor([0, max(len(network.domains) - 1, 0)])
         assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)

@@ -35,6 +35,7 @@ FLOORS = (
         "translate.experiment",
         "translate.files",
         "translate.hardware",
+        "translate.migrations",
         "translate.recipes",
         "translate.run_folder",
         "translate.sheet",

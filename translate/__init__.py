@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from translate.folders.translated_folder import RunOptions, translate_folder
-    from translate.inference.model import LoadedModel, load_model
+    from translate.inference.model import Model, load_model
     from translate.inpainting.masked_folder import MaskOptions, inpaint_folder
     from translate.sampling.sampler import LoadedSampler, load_sampler
 
 __version__ = "0.1.0"
 __all__ = [
-    "LoadedModel",
     "LoadedSampler",
     "MaskOptions",
+    "Model",
     "RunOptions",
     "__version__",
     "inpaint_folder",
@@ -28,7 +28,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import; `translate --help` must not wait for it.
-    if name in ("load_model", "LoadedModel"):
+    if name in ("load_model", "Model"):
         from translate.inference import model
 
         return getattr(model, name)

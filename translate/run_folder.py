@@ -18,6 +18,7 @@ from datasets.pixels import to_pixels
 from models.contract import Recipe
 from translate.experiment import MAY_CHANGE, Experiment, parse_experiment
 from translate.files import replace_file, write_text
+from translate.migrations import FORMAT, NewerFormatError, migrate_config, migrate_state
 
 
 class ResumeError(UserError):
@@ -77,28 +78,32 @@ class RunFolder:
 
     def write_config(self, experiment: Experiment, facts: Mapping[str, Any]) -> None:
         """Write what the run is, with nothing left to `auto`, and what it runs on."""
-        tree = {**experiment.model_dump(mode="json"), "facts": dict(facts)}
+        tree = {"format": FORMAT, **experiment.model_dump(mode="json"), "facts": dict(facts)}
         write_text(self.config, yaml.safe_dump(tree, sort_keys=False))
 
     def read_config(self) -> tuple[Experiment, dict[str, Any]]:
         """What `write_config` wrote."""
         try:
-            tree = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+            tree = migrate_config(yaml.safe_load(self.config.read_text(encoding="utf-8")))
             facts = tree.pop("facts")
-        except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError, OSError) as error:
+        except NewerFormatError as error:
+            raise ResumeError(f"{self.config}: {error}") from None
+        except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
             raise ResumeError(f"{self.config}: cannot be read: {' '.join(str(error).split())}") from None
         return parse_experiment(tree, str(self.config)), facts
 
     def write_state(self, state: Mapping[str, Any]) -> None:
         """Write all that a resumed training needs."""
         with replace_file(self.state) as partial:
-            torch.save(state, partial)
+            torch.save({"format": FORMAT, **state}, partial)
 
     def read_state(self, device: torch.device) -> dict[str, Any]:
         """What `write_state` wrote."""
         try:
-            state: dict[str, Any] = torch.load(self.state, map_location=device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, UnpicklingError):
+            state = migrate_state(torch.load(self.state, map_location=device, weights_only=True))
+        except NewerFormatError as error:
+            raise ResumeError(f"{self.state}: {error}") from None
+        except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, UnpicklingError):
             raise ResumeError(
                 f"{self.state}: is damaged and cannot be read; choose another --out, and --init-from {self.last} to "
                 "start from what was learned"

@@ -25,7 +25,8 @@ from torch.optim import Optimizer
 
 from datasets.contract import Pictures, Settings, discriminate_by
 from models.apply import evaluating, translate_batch
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
+from models.contract import Encoder, FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
+from models.optimizers import Adam
 from models.losses.likelihood import cross_entropy, from_zero, squared_error
 from models.metrics import reconstruction_metrics
 from models.networks.bodies import BodyConfig, MLPBody
@@ -45,23 +46,23 @@ class Masking(Settings):
     """Pixels at random turn black."""
 
     kind: Literal["masking"] = "masking"
-    share: float = Field(0.25, ge=0, le=1)  # of the pixels
+    fraction: float = Field(0.25, ge=0, le=1)  # of the pixels
 
     def apply(self, image: Tensor) -> Tensor:
         """(B, C, H, W) pictures in [-1, 1], masked."""
-        return torch.where(_draws(image) < self.share, -1.0, image)
+        return torch.where(_draws(image) < self.fraction, -1.0, image)
 
 
 class SaltAndPepper(Settings):
     """Pixels at random turn white or black, with equal chance."""
 
     kind: Literal["salt-and-pepper"] = "salt-and-pepper"
-    share: float = Field(0.1, ge=0, le=1)  # of the pixels
+    fraction: float = Field(0.1, ge=0, le=1)  # of the pixels
 
     def apply(self, image: Tensor) -> Tensor:
         """(B, C, H, W) pictures in [-1, 1], peppered."""
         draws = _draws(image)
-        return torch.where(draws < self.share, torch.where(draws < self.share / 2, -1.0, 1.0), image)
+        return torch.where(draws < self.fraction, torch.where(draws < self.fraction / 2, -1.0, 1.0), image)
 
 
 class GaussianNoise(Settings):
@@ -121,7 +122,7 @@ Sparsity = Annotated[
 ]
 
 
-class AutoencoderConfig(Settings):
+class AutoencoderConfig(ModelConfig):
     """An autoencoder; by default a plain one."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
@@ -147,10 +148,6 @@ class AutoencoderConfig(Settings):
         """Channels of the pictures."""
         return {"channels": self.channels}
 
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: it learns all pictures together, whatever they show."""
-        return self
-
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
         return f"model.size is {self.size}" if size != self.size else self.body.size_problem(size)
@@ -164,7 +161,7 @@ class AutoencoderConfig(Settings):
         return AutoencoderRecipe(self)
 
 
-class Autoencoder(Translator):
+class Autoencoder(Translator, Encoder):
     """Encoder and decoder; as a translator it reconstructs.
 
     Attributes:

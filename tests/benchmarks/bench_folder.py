@@ -29,7 +29,8 @@ from models.pix2pix import Pix2PixConfig
 from translate.experiment import parse_experiment
 from translate.folders.translated_folder import RunOptions, translate_folder
 from translate.inference.conversion import to_input
-from translate.inference.model import Card, LoadedModel, load_model, save_model
+from translate.inference.model import Model, load_model
+from translate.inference.model_file import Card, save_model
 from translate.inference.precision import layout_speeds
 
 PICTURES = 104  # the fewest with which the pipeline tries several batches
@@ -46,7 +47,7 @@ def squares(photos: Path, folder: Path) -> None:
         write_picture(Picture(pixels[top : top + 256, left : left + 256].copy()), folder / f"{index:03d}.jpg")
 
 
-def untrained(config: Pix2PixConfig, folder: Path) -> LoadedModel:
+def untrained(config: Pix2PixConfig, folder: Path) -> Model:
     """A model file of a network as it was drawn."""
     torch.manual_seed(0)
     experiment = parse_experiment({"model": config.model_dump(), "data": {"kind": "paired"}}, "benchmark")
@@ -55,14 +56,14 @@ def untrained(config: Pix2PixConfig, folder: Path) -> LoadedModel:
     return pinned(load_model(path, precision="bf16", threads=2))
 
 
-def pinned(model: LoadedModel) -> LoadedModel:
+def pinned(model: Model) -> Model:
     """The model in bfloat16, in the layout that `auto` would find the faster."""
     speeds = layout_speeds(model.translator, model.numerics, model.device)
     numerics = replace(model.numerics, layout=min(speeds, key=lambda layout: speeds[layout]))
     return replace(model, translator=numerics.settle(model.translator, model.device), numerics=numerics)
 
 
-def added_by_files(model: LoadedModel, folder: Path, out: Path) -> str:
+def added_by_files(model: Model, folder: Path, out: Path) -> str:
     """A table's row: what decoding, encoding and writing add to the bare forward passes at the best batch.
 
     Forward passes have all threads for one batch; the pipeline is as it is for whoever asks for nothing.
@@ -105,7 +106,7 @@ def main() -> None:
     for model in models:
         name = model.card.experiment.model.generator.name
 
-        def ours(model: LoadedModel = model) -> None:
+        def ours(model: Model = model) -> None:
             shutil.rmtree(work / "ours", ignore_errors=True)
             failed = [o for o in translate_folder(model, work / "in", work / "ours", RunOptions()) if o.status != "ok"]
             assert not failed, failed

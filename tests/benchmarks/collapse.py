@@ -31,7 +31,8 @@ from datasets.mixtures import MIXTURES, Mixture
 from datasets.pixels import to_pixels
 from datasets.storage.memory import InMemory
 from models.apply import generate_batch
-from models.contract import Adam, Sampler
+from models.contract import Sampler
+from models.optimizers import Adam
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
 from models.core.points import scatter

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from measure import commit
 from torch import Tensor, nn
 
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.idx import IdxConfig
 from datasets.storage.memory import InMemory
 from models.apply import generate_batch
 from models.contract import Sampler
-from translate.inference.model import load_network, model_path
+from translate.inference.model_file import load_network, model_path
 
 EPOCHS, BATCH = 3, 128
 
@@ -59,7 +59,7 @@ def main() -> None:
     real = data.validation.gather(range(len(data.validation)))
     right = (said(network, real.image) == real.label).float().mean().item()
     print(f"commit {commit()}; model of step {card.step}; classifier right on {right:.1%} of real pictures held out")
-    draws = torch.Generator().manual_seed(seed_of(0))
+    draws = torch.Generator().manual_seed(derive_seed(0))
     shares = []
     for index, name in enumerate(model.domains):
         label = torch.full((count,), index)

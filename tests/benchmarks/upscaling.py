@@ -20,14 +20,14 @@ from measure import commit
 from torch import Tensor
 
 from datasets.codecs.images import read_picture
-from datasets.contract import Paired, seed_of
+from datasets.contract import Paired, derive_seed
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
 from datasets.pixels import to_floats, to_pixels, to_tensor
 from datasets.super_resolution import RealWorld, SuperResolutionConfig
 from models.baselines.bicubic import BicubicUpscaler
 from models.metrics import upscaling_metrics
-from translate.inference.model import LoadedModel, load_model
+from translate.inference.model import Model, load_model
 from translate.sheet import contact_sheet
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -61,7 +61,7 @@ def photographs(data: SuperResolutionConfig) -> Iterator[Paired]:
         height, width = (side // data.scale * data.scale for side in pixels.shape[:2])
         large = to_floats(pixels[:height, :width])
         bad = isinstance(data.small, RealWorld)
-        small = degrade_twice(large, data.scale, seed_of(index)) if bad else rounded(shrink(large, data.scale))
+        small = degrade_twice(large, data.scale, derive_seed(index)) if bad else rounded(shrink(large, data.scale))
         yield Paired(to_tensor(small), to_tensor(large))
 
 
@@ -70,7 +70,7 @@ def rounded(pixels: np.ndarray) -> np.ndarray:
     return (pixels.clip(0, 1) * 255).round() / np.float32(255)
 
 
-def judged(model: LoadedModel, pairs: Iterator[Paired]) -> str:
+def judged(model: Model, pairs: Iterator[Paired]) -> str:
     """Mean figures of a model, and bicubic's, as cells."""
     figures, plain = [], []
     scale = model.translator.scale
@@ -87,7 +87,7 @@ def y_of(made: Tensor, large: Tensor, scale: int) -> tuple[float, float]:
     return figures["psnr_y"].item(), figures["ssim_y"].item()
 
 
-def milliseconds(model: LoadedModel) -> float:
+def milliseconds(model: Model) -> float:
     """The median time for 480x270 pixels."""
     image = next(photographs(SuperResolutionConfig(scale=2))).source[None, :, :270, :480]
     image = torch.nn.functional.interpolate(image, (270, 480))
@@ -99,7 +99,7 @@ def milliseconds(model: LoadedModel) -> float:
     return statistics.median(taken)
 
 
-def draw(model: LoadedModel, data: SuperResolutionConfig, path: Path) -> None:
+def draw(model: Model, data: SuperResolutionConfig, path: Path) -> None:
     """A sheet: windows of the photographs, small, by bicubic, by the model, and the truth."""
     rows = []
     for small, large in photographs(data):
@@ -114,7 +114,7 @@ def draw(model: LoadedModel, data: SuperResolutionConfig, path: Path) -> None:
 
 def size_of(name: str) -> int:
     """Bytes of a model's file."""
-    from translate.inference.model import model_path
+    from translate.inference.model_file import model_path
 
     return model_path(name).stat().st_size
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
-from models.contract import Recipe, SuitsSize, concatenate_across
+from models.contract import Recipe, concatenate_across
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.recipes import recipe_names
@@ -34,7 +34,7 @@ def picture(*shape: int) -> Tensor:
 
 def pairs(config: Any) -> Paired:
     if config.name == "srgan":
-        side = config.judged_size or 96
+        side = config.discriminator_size or 96
         return Paired(picture(2, 3, side // config.scale, side // config.scale), picture(2, 3, side, side))
     return Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16))
 
@@ -82,7 +82,7 @@ def cells() -> dict[str, Any]:
     found |= {f"{name}.yaml": load_experiment(name).model for name in recipe_names()}
     small = {name: type(config).model_validate(shrunk(config.model_dump())) for name, config in found.items()}
     suited = {name: config.with_domains(("one", "other")) for name, config in small.items()}
-    return {name: config.for_size(16) if isinstance(config, SuitsSize) else config for name, config in suited.items()}
+    return {name: config.for_size(16) for name, config in suited.items()}
 
 
 CELLS = cells()
@@ -204,11 +204,11 @@ def test_previews_are_strips_of_colour_made_by_the_model_as_shipped(config):
     with same_draws():
         again = recipe.preview(recipe.model, batch)
     assert shown
-    assert all(torch.equal(one.made, other.made) for one, other in zip(shown, again, strict=True))
+    assert all(torch.equal(one.output, other.output) for one, other in zip(shown, again, strict=True))
     for one in shown:
-        assert len(one.made) == 2
-        pictures = [picture for picture in (one.source, one.made, one.truth) if picture is not None]
-        height, width = one.made.shape[-2:]
+        assert len(one.output) == 2
+        pictures = [picture for picture in (one.source, one.output, one.target) if picture is not None]
+        height, width = one.output.shape[-2:]
         assert one.strips().shape == (2, 3, height, len(pictures) * width)
     assert recipe.model.training
 

@@ -23,7 +23,7 @@ def config(**settings: Any) -> SRGANConfig:
         "discriminator": {"width": 2, "dense": 3},
         "content": "vgg22",
         "pixel_steps": 1,
-        "judged_size": 32,
+        "discriminator_size": 32,
     }
     return SRGANConfig.model_validate({**tiny, **settings})
 
@@ -105,7 +105,7 @@ def test_a_blend_lies_between_the_two_stages(share: float) -> None:
     for parameter in model.generator.parameters():
         torch.nn.init.normal_(parameter)
     first, second = (copy.deepcopy(part.state_dict()) for part in (model.first_stage, model.generator))
-    model.blend(share)
+    model.blend_stages(share)
     for name, blended in model.generator.state_dict().items():
         expected = (1 - share) * first[name] + share * second[name]
         torch.testing.assert_close(blended, expected.to(blended.dtype))
@@ -113,7 +113,7 @@ def test_a_blend_lies_between_the_two_stages(share: float) -> None:
 
 def test_one_stage_has_nothing_to_blend() -> None:
     with pytest.raises(UserError, match="trained in a single stage"):
-        config(pixel_steps=None).translator().blend(0.5)
+        config(pixel_steps=None).translator().blend_stages(0.5)
 
 
 def test_a_scale_that_a_generator_cannot_make_is_refused() -> None:
@@ -134,4 +134,4 @@ def test_squares_of_another_size_than_the_discriminator_judges_are_refused() -> 
     assert config().size_problem(40) is not None
     assert config().size_problem(48) is None
     assert config(pixel_steps=None).size_problem(40) is None
-    assert config().for_size(48).judged_size == 48
+    assert config().for_size(48).discriminator_size == 48

@@ -16,7 +16,8 @@ from models.contract import Translator
 from translate.cli import main
 from translate.experiment import Experiment
 from translate.hardware import Numerics
-from translate.inference.model import Card, LoadedModel, load_model, save_model
+from translate.inference.model import Model, load_model
+from translate.inference.model_file import Card, save_model
 
 
 class Unchanged(Translator):
@@ -59,7 +60,7 @@ def no_file_beyond() -> Callable[[int], contextlib.AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="session")
-def unchanged(tiny: Callable[..., Experiment]) -> Callable[..., LoadedModel]:
+def unchanged(tiny: Callable[..., Experiment]) -> Callable[..., Model]:
     """`unchanged(channels_in=3, channels_out=3, scale=1, domains=())`: a model that changes no pixel.
 
     Of two domains the second gives the negative.
@@ -67,10 +68,10 @@ def unchanged(tiny: Callable[..., Experiment]) -> Callable[..., LoadedModel]:
 
     def build(
         channels_in: int = 3, channels_out: int = 3, scale: int = 1, domains: tuple[str, ...] = ()
-    ) -> LoadedModel:
+    ) -> Model:
         network = Unchanged(channels_in, channels_out, scale, domains).eval()
         card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
-        return LoadedModel(network, card, "unchanged", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
+        return Model(network, card, "unchanged", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
 
     return build
 
@@ -98,7 +99,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..
 
 
 @pytest.fixture
-def loaded(model_file: Path) -> LoadedModel:
+def loaded(model_file: Path) -> Model:
     """The small U-Net, ready to use."""
     return load_model(model_file, device="cpu", precision="fp32")
 

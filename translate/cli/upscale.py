@@ -28,7 +28,7 @@ from translate.cli.folders import (
 )
 
 if TYPE_CHECKING:
-    from translate.inference.model import LoadedModel
+    from translate.inference.model import Model
 
 KINDS = {"clean": "", "compressed": "-compressed"}  # of input, and how the names of models for it end
 SCALE = 4  # where nothing is said
@@ -90,9 +90,7 @@ def upscale(
     report_outcomes(run_plan(loaded, plan, options), plan, compare=compare, json=json)
 
 
-def upscaler(
-    model: str | None, scale: int | None, input_kind: str | None, device: str, precision: str
-) -> "LoadedModel":
+def upscaler(model: str | None, scale: int | None, input_kind: str | None, device: str, precision: str) -> "Model":
     """The model that ships for a scale and a kind of input, or a person's own.
 
     Raises:

@@ -22,13 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.contract import OpenedData, Pictures, Samples, seed_of
+from datasets.contract import OpenedData, Pictures, Samples, derive_seed
 from datasets.errors import DataError, UserError
 from models.apply import evaluating
 from models.contract import Encoder
 from translate.experiment import Experiment, with_overrides
 from translate.hardware import choose_device, choose_numerics
-from translate.inference.model import ModelError, load_network, model_path
+from translate.inference.model_file import ModelError, load_network, model_path
 from translate.training.processes import World
 from translate.training.validation import gather_validation
 
@@ -108,10 +108,10 @@ def _ways(
     for way, (known, asked) in features.items():
         classifier = logistic_regression(known, taught.label, classes, seed)
         yield way, _share_right(classifier(asked), judged.label)
-    torch.manual_seed(seed_of(seed))
+    torch.manual_seed(derive_seed(seed))
     untaught = experiment.model.translator().to(device)
     for way, start in (("fine-tuned", network), ("from scratch", untaught)):
-        torch.manual_seed(seed_of(seed))
+        torch.manual_seed(derive_seed(seed))
         trained = _trained(Classifier(start, classes).to(device), taught)
         with evaluating(trained):
             scores = torch.cat([trained(part) for part in torch.split(judged.image, AT_ONCE)])
@@ -140,7 +140,7 @@ def logistic_regression(features: Tensor, label: Tensor, classes: int, seed: int
     centre = features.mean(0)
     scale = (features - centre).square().mean().sqrt().clamp(min=1e-12)
     known = ((features - centre) / scale).double()
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed_of(seed)))
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(derive_seed(seed)))
     folds = [fold.to(known.device) for fold in order.chunk(FOLDS)]
 
     def loss_of(penalty: float) -> float:
@@ -200,10 +200,10 @@ def _labelled(opened: OpenedData, count: int, seed: int, world: World) -> Pictur
     if count < classes:
         raise UserError(f"--labels {count}: there are {classes} classes, and each needs one")
     wanted = [count // classes + (index < count % classes) for index in range(classes)]
-    order = torch.randperm(len(opened.training), generator=torch.Generator().manual_seed(seed_of(seed)))
+    order = torch.randperm(len(opened.training), generator=torch.Generator().manual_seed(derive_seed(seed)))
     chosen: list[int] = []
     for index in order.tolist():
-        label = int(opened.training.sample(index, seed_of(index))[1])
+        label = int(opened.training.sample(index, derive_seed(index))[1])
         if wanted[label]:
             wanted[label] -= 1
             chosen.append(index)

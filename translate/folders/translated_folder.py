@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from datasets.codecs.images import write_picture
-from datasets.contract import seed_of
+from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import BAND
 from datasets.storage.threads import ordered_map
@@ -25,7 +25,7 @@ from translate.folders.steps import Input, fail, read_input, write_output
 from translate.folders.workers import LARGE, map_on_workers
 from translate.hardware import memory_ran_out
 from translate.inference.conversion import to_input, to_output
-from translate.inference.model import LoadedModel, load_model
+from translate.inference.model import Model, load_model
 from translate.inference.precision import BatchChoice, is_flat
 from translate.inference.tiling import tile_problem, tile_side
 
@@ -52,7 +52,7 @@ class _Item:
 
 
 def translate_folder(
-    model: LoadedModel | Path | str, source: Path | str, destination: Path | str, options: RunOptions | None = None
+    model: Model | Path | str, source: Path | str, destination: Path | str, options: RunOptions | None = None
 ) -> Generator[Outcome, None, None]:
     """Translate a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -64,12 +64,12 @@ def translate_folder(
         UserError: The plan cannot be carried out without harm.
     """
     chosen = options or RunOptions()
-    model = model if isinstance(model, LoadedModel) else load_model(model)
+    model = model if isinstance(model, Model) else load_model(model)
     plan = make_plan(model.translator, model.card.scaled_to, Path(source), Path(destination), chosen)
     return run_plan(model, plan, chosen)
 
 
-def run_plan(model: LoadedModel, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
+def run_plan(model: Model, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
     """Carry out a plan."""
     manifest = Manifest(plan.manifest, {"model": model.digest, "options": _digest(options, model)})
     draws = model.translator.draws
@@ -105,7 +105,7 @@ def _bytes_of_all(group: Sequence[_Item]) -> int:
     return sum(map(_bytes, group))
 
 
-def _digest(options: RunOptions, model: LoadedModel) -> str:
+def _digest(options: RunOptions, model: Model) -> str:
     # Only what changes a picture counts: with another batch or limit a file is still up to date.
     # What is aimed for stands in each picture's own line.
     told = {"work_size": options.work_size, "norms": options.norms, "save": options.save.model_dump()}
@@ -113,7 +113,7 @@ def _digest(options: RunOptions, model: LoadedModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(model: LoadedModel, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
+def _read(model: Model, manifest: Manifest, options: RunOptions, job: Job) -> _Item:
     given = read_input(job, manifest, options)
     if isinstance(given, Outcome):
         return _Item(job, outcome=given)
@@ -150,13 +150,13 @@ def _equal_groups(items: Iterable[_Item], choice: BatchChoice) -> Iterator[list[
         yield group
 
 
-def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, group: Sequence[_Item]) -> list[_Item]:
+def _translate(model: Model, choice: BatchChoice, options: RunOptions, group: Sequence[_Item]) -> list[_Item]:
     """The group with its outputs, or with outcomes where there can be none."""
     kind, images = group[0].kind, [item.image for item in group if item.image is not None]
     if kind is None:
         return list(group)
     if model.translator.draws:
-        torch.manual_seed(seed_of(*group[0].job.name.as_posix().encode()))  # one picture, one result
+        torch.manual_seed(derive_seed(*group[0].job.name.as_posix().encode()))  # one picture, one result
     began = time.perf_counter()
     try:
         batch = torch.stack(images) if len(images) > 1 else images[0][None]  # of a large one no copy
@@ -174,7 +174,7 @@ def _translate(model: LoadedModel, choice: BatchChoice, options: RunOptions, gro
     return [_checked(model, replace(item, output=output), options) for item, output in zip(group, outputs, strict=True)]
 
 
-def _checked(model: LoadedModel, item: _Item, options: RunOptions) -> _Item:
+def _checked(model: Model, item: _Item, options: RunOptions) -> _Item:
     """The item, computed again in fp32 where its output holds infinities or no numbers."""
     if item.output is None or item.image is None or _finite(item.output):
         return replace(item, image=None)
@@ -190,7 +190,7 @@ def _finite(output: Tensor) -> bool:
     return all(bool(rows.isfinite().all()) for rows in torch.split(output, BAND, dim=1))
 
 
-def _finish(model: LoadedModel, options: RunOptions, manifest: Manifest, item: _Item) -> Outcome:
+def _finish(model: Model, options: RunOptions, manifest: Manifest, item: _Item) -> Outcome:
     if item.outcome is not None or item.given is None or item.output is None:
         return item.outcome or fail(item.job, f"{item.job.name}: was not translated")
     made = to_output(item.output, item.given.picture, model.translator, options.work_size)

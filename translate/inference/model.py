@@ -1,67 +1,30 @@
-"""Model files: one `.safetensors` with the weights and everything needed to rebuild and use them."""
+"""A loaded model: a network that translates pictures in memory."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
 from PIL.Image import Image as PILImage
-from pydantic import Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from datasets.codecs.images import Picture
-from datasets.contract import Settings
-from datasets.errors import UserError
 from models.apply import translate_batch
-from models.contract import Domain, Sampler, Translator
-from models.srgan import SRGAN
-from translate.experiment import Experiment
-from translate.files import file_digest, replace_file
+from models.contract import Domain, Translator
+from translate.files import file_digest
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
 from translate.inference.conversion import restore_kind, to_input, to_output, to_picture
+from translate.inference.model_file import Card, ModelError, load_network, model_path
 from translate.inference.precision import choose_inference
-from translate.inference.shipped import builtin_models
 from translate.inference.tiles import SMALLEST
 from translate.inference.tiling import Norms, Tile, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
 
-METADATA_KEY = "translate"
-FORMAT = 1
-
-
-class ModelError(UserError):
-    """A model file is missing, damaged, or not what was asked for."""
-
-    exit_code: ClassVar[int] = 6
-
-
-class Card(Settings):
-    """What a model file says about itself; no path, person or host is in it."""
-
-    format: int = FORMAT
-    experiment: Experiment
-    step: int
-    domains: tuple[str, ...] = ()
-    trained_size: int  # pixels on a side of the squares it learned from
-    metrics: dict[str, float] = Field({})  # validation metrics at that step
-    data_fingerprint: str = ""
-    data_samples: int = 0
-    licence: str = ""
-    written_by: str = ""
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side, in pixels, that pictures were scaled to for it; None where it saw them as they were."""
-        return self.experiment.data.scaled_to
-
 
 @dataclass(frozen=True)
-class LoadedModel:
+class Model:
     """A translator ready to use, with its card. Call it with a picture to get one of the same kind."""
 
     translator: Translator
@@ -119,45 +82,6 @@ class LoadedModel:
         return tiled[0][None] if len(tiled) == 1 else torch.stack(tiled)
 
 
-def save_model(path: Path, model: nn.Module, card: Card) -> None:
-    """Write a model file in one piece."""
-    # Copies: shared or strided storage would be refused, and each name shall stand for itself.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
-    with replace_file(path) as partial:
-        save_file(tensors, partial, metadata={METADATA_KEY: text})
-
-
-def model_path(model: str | Path) -> Path:
-    """The file that MODEL means: itself, a run folder's last model, or what ships under that name.
-
-    Raises:
-        ModelError: There is none.
-    """
-    path = Path(model)
-    if path.is_dir():
-        path = path / "last.safetensors"
-        if not path.is_file():
-            raise ModelError(f"{model}: expected a run folder with last.safetensors in it, found none")
-    if not path.is_file():
-        shipped = builtin_models()
-        if str(model) in shipped:
-            return shipped[str(model)]
-        known = f"; with the program ship: {', '.join(shipped)}" if shipped else ""
-        raise ModelError(f"{model}: there is no such model file{known}")
-    return path
-
-
-def read_card(path: Path) -> Card:
-    """What a model file says about itself, its weights unread.
-
-    Raises:
-        ModelError: It is damaged, or was not written by this program.
-    """
-    card, _ = _read(path, weights=False)
-    return card
-
-
 def load_model(
     model: str | Path,
     *,
@@ -165,10 +89,10 @@ def load_model(
     precision: str = "auto",
     threads: int | str = "auto",
     blend: float | None = None,
-) -> LoadedModel:
+) -> Model:
     """Rebuild the translator of a model file, a run folder, or a model that ships.
 
-    `blend` is the share of the second stage in the weights of a model that was trained in two (`SRGAN.blend`).
+    `blend` is the share of the second stage in the weights of a model that was trained in two (`Translator.blend_stages`).
 
     Raises:
         ModelError: It is missing, damaged, or was not written by this program.
@@ -180,9 +104,7 @@ def load_model(
         raise ModelError(f"{path}: makes pictures from noise and translates none; use `translate sample`")
     digest = file_digest(path)
     if blend is not None:
-        if not isinstance(network, SRGAN):
-            raise UserError(f"{path}: is no SRGAN, whose two stages can be blended; run it without --blend")
-        network.blend(blend)
+        network.blend_stages(blend)
         digest = f"{digest}-blend-{blend:g}"  # other weights make other pictures
     chosen = choose_device(device)
     numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
@@ -190,63 +112,4 @@ def load_model(
     if precision == "auto":
         numerics = choose_inference(network, digest, numerics, chosen)
         network = numerics.settle(network, chosen)
-    return LoadedModel(network, card, digest, chosen, numerics)
-
-
-def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
-    """The network of a model file, on the host, and what the file says about it.
-
-    Raises:
-        ModelError: It is damaged, or was not written by this program.
-    """
-    card, tensors = _read(path)
-    network = card.experiment.model.translator()
-    _fill(network, tensors, path)
-    return network.eval().requires_grad_(False), card
-
-
-def build_on_meta(card: Card) -> Translator | Sampler:
-    """The network that a card describes, without weights: it can be asked what it takes and makes."""
-    with torch.device("meta"):
-        return card.experiment.model.translator()
-
-
-def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            metadata: dict[str, Any] = file.metadata() or {}
-            names = file.keys() if weights else []
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: cannot be read as a model file: {error}") from None
-    if METADATA_KEY not in metadata:
-        raise ModelError(f"{path}: holds weights, but not what they are for; it was not written by translate")
-    try:
-        tree = json.loads(metadata[METADATA_KEY])
-        if "figures" in tree:  # TODO: translate.migrations
-            tree["metrics"] = tree.pop("figures")
-        if tree["format"] > FORMAT:
-            raise ModelError(f"{path}: was written by a newer translate, which this one cannot read; update it")
-        return Card.model_validate(tree), tensors
-    except ValidationError as error:
-        problem = error.errors()[0]
-        told = ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
-        raise ModelError(f"{path}: its description cannot be understood: {told}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: its description cannot be understood: {str(error).splitlines()[0]}") from None
-
-
-def _fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    own = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    given = {name: tensor.shape for name, tensor in tensors.items()}
-    if own != given:
-        name = next(name for name in {**own, **given} if own.get(name) != given.get(name))
-        raise ModelError(
-            f"{path}: its weights do not fit its description: {name} is {_shape(given.get(name))}, "
-            f"expected {_shape(own.get(name))}"
-        )
-    network.load_state_dict(tensors)
-
-
-def _shape(shape: torch.Size | None) -> str:
-    return "missing" if shape is None else "x".join(map(str, shape)) or "a number"
+    return Model(network, card, digest, chosen, numerics)

@@ -22,9 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.contract import Sampler
-from models.core.gan import GANRecipe
-from models.losses.adversarial import ADVERSARIAL
-from translate.inference.model import ModelError
+from translate.inference.model_file import ModelError
 from translate.inpainting.fill import Inpainter
 from translate.inpainting.poisson import blend
 from translate.run_folder import RunFolder
@@ -47,7 +45,7 @@ def load_gan_search(loaded: LoadedSampler, model: str | Path) -> Inpainter:
     """
     if loaded.makes_points:
         raise ModelError(f"{model}: makes points of the plane, and no pictures whose holes it could fill")
-    sampler, prior = loaded.sampler, prior_of(loaded, Path(model))
+    sampler, (kind, prior) = loaded.sampler, prior_of(loaded, Path(model))
     labels = torch.arange(max(1, len(sampler.domains))).repeat_interleave(STARTS)
     starts = torch.stack([sample_latent(sampler, 0, int(label), index % STARTS) for index, label in enumerate(labels)])
 
@@ -56,7 +54,6 @@ def load_gan_search(loaded: LoadedSampler, model: str | Path) -> Inpainter:
         made = nearest(sampler, placed, inside, prior, starts.to(loaded.device), labels.to(loaded.device))
         return blend(placed, made, inside).clamp(-1, 1).cpu()
 
-    kind = "discriminator" if isinstance(prior, _Judged) else "latent"
     return Inpainter(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True, alone=True)
 
 
@@ -94,30 +91,15 @@ def context_loss(made: Tensor, image: Tensor, weight: Tensor) -> Tensor:
     return (weight * (made - image).abs()).flatten(1).sum(1)
 
 
-class _Judged:
-    """What a GAN's discriminator says, in the objective that its generator learned by."""
+def prior_of(loaded: LoadedSampler, model: Path) -> tuple[str, Prior]:
+    """Return the loss that keeps images realistic, and its name.
 
-    def __init__(self, recipe: GANRecipe) -> None:
-        self.recipe = recipe
-        self.objective = ADVERSARIAL[recipe.config.adversarial].generator
-
-    def __call__(self, made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
-        return torch.stack([self.objective(score) for score in self.recipe.score(made, labels)])
-
-
-def _far_out(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
-    """-log p(z) of a standard normal, up to a constant."""
-    return 0.5 * latent.square().sum(1)
-
-
-def _anywhere(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
-    return latent.new_zeros(len(latent))
-
-
-def prior_of(loaded: LoadedSampler, model: Path) -> Prior:
-    """The discriminator of a GAN's run folder; else what the latent itself is drawn from."""
+    It is the discriminator's, "discriminator", if `model` is a run folder of a model that has one, and else the
+    negative logarithm of the latent's own density, "latent".
+    """
     if model.is_dir():
         recipe = RunFolder(model).read_recipe(loaded.card.experiment).eval().requires_grad_(False)
-        if isinstance(recipe, GANRecipe):
-            return _Judged(recipe.to(loaded.device))
-    return _far_out if loaded.sampler.prior == "normal" else _anywhere
+        realism = recipe.to(loaded.device).realism_loss()
+        if realism is not None:
+            return "discriminator", lambda made, latent, labels: realism(made, labels)
+    return "latent", lambda made, latent, labels: loaded.sampler.prior_energy(latent)

@@ -11,7 +11,8 @@ from models.apply import translate_batch
 from models.baselines.opencv import Classical, ClassicalName
 from models.contract import Sampler, Translator
 from translate.hardware import memory_ran_out
-from translate.inference.model import LoadedModel, ModelError, build_on_meta, load_model, model_path, read_card
+from translate.inference.model import Model, load_model
+from translate.inference.model_file import ModelError, build_on_meta, model_path, read_card
 from translate.inference.precision import is_flat
 from translate.inference.shipped import builtin_models
 from translate.inpainting.fill import Inpainter
@@ -64,7 +65,7 @@ def classical(name: ClassicalName) -> Inpainter:
     return Inpainter(fill, name, CLASSICAL_SIZE, any_scale=True)
 
 
-def learned(loaded: LoadedModel) -> Inpainter:
+def learned(loaded: Model) -> Inpainter:
     """A translator whose fourth channel is the hole."""
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:

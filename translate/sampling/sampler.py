@@ -16,7 +16,7 @@ from models.apply import generate_batch
 from models.contract import Sampler
 from translate.files import file_digest
 from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
-from translate.inference.model import Card, ModelError, load_network, model_path
+from translate.inference.model_file import Card, ModelError, load_network, model_path
 from translate.sampling.latents import check_truncation, sample_latent
 
 BATCH = 16  # pictures computed at once

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from translate.files import write_text
+from translate.migrations import migrate_record
 from translate.run_folder import RunFolder
 
 WIDTH, HEIGHT = 420, 160  # of a curve, in pixels
@@ -39,7 +40,8 @@ def write_report(folder: RunFolder) -> None:
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [migrate_record(json.loads(line)) for line in lines]
 
 
 def _figures(lines: Sequence[dict[str, Any]]) -> str:

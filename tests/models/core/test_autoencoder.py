@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from datasets.contract import Pictures
-from models.contract import Adam
+from models.optimizers import Adam
 from models.core.autoencoder import (
     AutoencoderConfig,
     GaussianNoise,
@@ -46,7 +46,7 @@ def train(config: AutoencoderConfig, batch: Pictures, steps: int) -> Any:
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_masking_blackens_a_share_of_the_pixels_in_all_channels(share):
     image = pictures(8, 3, 64).image
-    masked = Masking(share=share).apply(image)
+    masked = Masking(fraction=share).apply(image)
     black = (masked == -1).all(1)
     assert black.float().mean().item() == pytest.approx(share, abs=0.02)
     assert torch.equal(torch.where(black[:, None], image, masked), image)
@@ -54,7 +54,7 @@ def test_masking_blackens_a_share_of_the_pixels_in_all_channels(share):
 
 def test_salt_and_pepper_come_alike_often():
     image = 0.9 * pictures(8, 3, 64).image
-    noisy = SaltAndPepper(share=0.4).apply(image)
+    noisy = SaltAndPepper(fraction=0.4).apply(image)
     assert (noisy == 1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
     assert (noisy == -1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
     assert (noisy == image).all(1).float().mean().item() == pytest.approx(0.6, abs=0.02)
@@ -137,13 +137,13 @@ def test_dropped_units_of_the_code_are_dropped_in_training_only():
 def test_the_loss_compares_with_the_clean_picture(loss):
     """What goes in is black throughout, so a code can tell nothing, and the mean picture is the best answer."""
     batch = pictures(8, size=6)
-    config = AutoencoderConfig(size=6, corruption=Masking(share=1.0), loss=loss)
+    config = AutoencoderConfig(size=6, corruption=Masking(fraction=1.0), loss=loss)
     recipe = train(config, batch, 300)
     (shown,) = recipe.preview(recipe.model, batch)
     assert shown.source is not None
     assert (shown.source == -1).all()
-    assert shown.truth is batch.image
-    assert (shown.made - batch.image.mean(0)).abs().max() < 0.1
+    assert shown.target is batch.image
+    assert (shown.output - batch.image.mean(0)).abs().max() < 0.1
     mean = batch.image.mean(0).expand_as(batch.image)
     best = (
         squared_error(mean, batch.image)

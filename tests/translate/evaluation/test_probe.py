@@ -12,15 +12,15 @@ import scipy.optimize
 import scipy.special
 import torch
 
-from datasets.contract import OpenedData, Pictures
+from datasets.contract import OpenedData, Pictures, Samples
 from datasets.errors import DataError, UserError
 from translate.evaluation.probe import _fit, _labelled, logistic_regression, probe
 from translate.experiment import load_experiment
-from translate.inference.model import Card, ModelError, save_model
+from translate.inference.model_file import Card, ModelError, save_model
 from translate.training.processes import World
 
 
-class Squares:
+class Squares(Samples[Pictures]):
     """Labelled pictures in memory: class c is bright in its own corner, under noise."""
 
     def __init__(self, counts: tuple[int, ...], seed: int = 0) -> None:

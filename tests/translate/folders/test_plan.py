@@ -10,13 +10,13 @@ from PIL import Image
 
 from datasets.errors import UserError
 from translate.folders.plan import NothingFoundError, Plan, RunOptions, make_plan
-from translate.inference.model import LoadedModel
+from translate.inference.model import Model
 
 Planner = Callable[..., Plan]
 
 
 @pytest.fixture
-def plan(unchanged: Callable[..., LoadedModel]) -> Planner:
+def plan(unchanged: Callable[..., Model]) -> Planner:
     def make(
         source: Path, destination: Path, *, trained_size: int | None = 32, domains: tuple[str, ...] = (), **options: Any
     ):

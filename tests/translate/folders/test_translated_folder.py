@@ -26,13 +26,13 @@ from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.errors import UserError
 from translate.folders.plan import make_plan
 from translate.folders.translated_folder import Outcome, RunOptions, run_plan, translate_folder
-from translate.inference.model import LoadedModel, load_model
+from translate.inference.model import Model, load_model
 
-Models = Callable[..., LoadedModel]
+Models = Callable[..., Model]
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def run(model: LoadedModel, source: Path, destination: Path, **options: Any) -> dict[str, Outcome]:
+def run(model: Model, source: Path, destination: Path, **options: Any) -> dict[str, Outcome]:
     outcomes = list(translate_folder(model, source, destination, RunOptions.model_validate(options)))
     return {outcome.name.as_posix(): outcome for outcome in outcomes}
 
@@ -63,7 +63,7 @@ def noise(folder: Path, *names: str, size: tuple[int, int] = (12, 10)) -> Path:
     return folder
 
 
-def test_every_picture_comes_back_at_its_path_and_size(photos: Path, loaded: LoadedModel, tmp_path: Path) -> None:
+def test_every_picture_comes_back_at_its_path_and_size(photos: Path, loaded: Model, tmp_path: Path) -> None:
     noise(photos, "deep/er/naïve 写真.png", "deep/x.bmp", "deep/y.webp", "z.tiff")
     outcomes = run(loaded, photos, tmp_path / "out")
     assert set(statuses(outcomes).values()) == {"ok"}
@@ -75,7 +75,7 @@ def test_every_picture_comes_back_at_its_path_and_size(photos: Path, loaded: Loa
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2), (13, 31), (8, 8), (17, 8)])
-def test_any_size_from_one_pixel_up(loaded: LoadedModel, tmp_path: Path, size: tuple[int, int]) -> None:
+def test_any_size_from_one_pixel_up(loaded: Model, tmp_path: Path, size: tuple[int, int]) -> None:
     folder = noise(tmp_path / "in", "a.png", size=size)
     assert statuses(run(loaded, folder, tmp_path / "out")) == {"a.png": "ok"}
     assert read_picture(tmp_path / "out" / "a.png").pixels.shape == (*size, 3)
@@ -88,7 +88,7 @@ def test_pixels_that_a_model_leaves_alone_come_back_exactly(unchanged: Models, t
         np.testing.assert_array_equal(read_picture(tmp_path / "out" / name).pixels, read_picture(folder / name).pixels)
 
 
-def test_a_batch_changes_nothing(loaded: LoadedModel, tmp_path: Path) -> None:
+def test_a_batch_changes_nothing(loaded: Model, tmp_path: Path) -> None:
     folder = noise(tmp_path / "in", *(f"{number}.png" for number in range(6)), size=(16, 24))
     noise(folder, "2.png", size=(9, 9))
     for batch in (1, 4):
@@ -99,7 +99,7 @@ def test_a_batch_changes_nothing(loaded: LoadedModel, tmp_path: Path) -> None:
         assert np.abs(alone - together).max() <= 1
 
 
-def test_gray_stays_gray_where_a_model_takes_colours(unchanged: Models, loaded: LoadedModel, tmp_path: Path) -> None:
+def test_gray_stays_gray_where_a_model_takes_colours(unchanged: Models, loaded: Model, tmp_path: Path) -> None:
     pixels = drawn(9, 11, 1)
     write_picture(Picture(pixels), tmp_path / "gray.png")
     run(unchanged(), tmp_path / "gray.png", tmp_path / "same.png")
@@ -129,7 +129,7 @@ def test_a_model_of_grays_sees_the_gray_of_colours(unchanged: Models, tmp_path: 
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_alpha_comes_back_bit_for_bit(loaded: LoadedModel, tmp_path: Path, dtype: type) -> None:
+def test_alpha_comes_back_bit_for_bit(loaded: Model, tmp_path: Path, dtype: type) -> None:
     alpha = drawn(10, 12, dtype=dtype, seed=5)
     alpha[2:5, 3:8] = 0
     for channels in (1, 3):
@@ -142,7 +142,7 @@ def test_alpha_comes_back_bit_for_bit(loaded: LoadedModel, tmp_path: Path, dtype
         np.testing.assert_array_equal(made.alpha, alpha)
 
 
-def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(loaded: LoadedModel, tmp_path: Path) -> None:
+def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(loaded: Model, tmp_path: Path) -> None:
     visible = np.zeros((24, 24), np.uint8)
     visible[6:18, 6:18] = 255
     pixels = np.full((24, 24, 3), 90, np.uint8)
@@ -449,7 +449,7 @@ def test_skip_refuses_what_another_source_model_or_option_made(unchanged: Models
     run(model, folder, out)
     written = (out / "a.png").read_bytes()
 
-    def only_b_is_kept(model: LoadedModel, kept: set[str], **options: Any) -> None:
+    def only_b_is_kept(model: Model, kept: set[str], **options: Any) -> None:
         outcomes = run(model, folder, out, on_exists="skip", **options)
         for name, outcome in outcomes.items():
             assert outcome.status == ("skipped" if name in kept else "failed")
@@ -542,7 +542,7 @@ def test_a_model_that_draws_gives_one_picture_one_file(make_model: Callable[...,
     assert (tmp_path / "1" / "twin of a.png").read_bytes() != (tmp_path / "1" / "a.png").read_bytes()
 
 
-def test_values_that_are_no_numbers_are_failures_and_no_files(loaded: LoadedModel, tmp_path: Path) -> None:
+def test_values_that_are_no_numbers_are_failures_and_no_files(loaded: Model, tmp_path: Path) -> None:
     next(iter(loaded.translator.parameters())).fill_(float("nan"))
     folder = noise(tmp_path / "in", "a.png", "b.png")
     outcomes = run(loaded, folder, tmp_path / "out", batch=2)
@@ -584,7 +584,7 @@ def pictures_in(folder: Path) -> list[str]:
 
 
 def test_a_killed_run_is_finished_by_the_same_command(
-    model_file: Path, loaded: LoadedModel, command: Callable[..., Any], tmp_path: Path
+    model_file: Path, loaded: Model, command: Callable[..., Any], tmp_path: Path
 ) -> None:
     count = 200
     folder = noise(tmp_path / "in", *(f"{number}.png" for number in range(count)), size=(64, 64))

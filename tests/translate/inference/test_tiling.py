@@ -26,7 +26,8 @@ from translate.folders.plan import RunOptions
 from translate.folders.translated_folder import translate_folder
 from translate.hardware import Numerics
 from translate.inference import tiling
-from translate.inference.model import Card, LoadedModel
+from translate.inference.model import Model
+from translate.inference.model_file import Card
 from translate.inference.tile_norms import reduced_norms
 from translate.inference.tiles import SMALLEST, Tiles
 from translate.inference.tiling import Norms, check_tile, tile_problem, tile_side, translate_tiled
@@ -270,9 +271,9 @@ def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
 
 
 @pytest.fixture
-def enlarger(tiny: Callable[..., Any]) -> LoadedModel:
+def enlarger(tiny: Callable[..., Any]) -> Model:
     card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
-    return LoadedModel(BicubicUpscaler(2), card, "bicubic", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
+    return Model(BicubicUpscaler(2), card, "bicubic", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
 
 
 def test_a_folder_in_tiles_is_the_folder_in_one_piece(enlarger, photos: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from models.contract import Sampler
 from models.core.gan import GANRecipe
 from translate.experiment import Experiment, load_experiment
 from translate.hardware import Numerics
-from translate.inference.model import Card, ModelError, save_model
-from translate.inpainting import gan_search as semantic
+from translate.inference.model_file import Card, ModelError, save_model
+from translate.inpainting import gan_search
 from translate.inpainting.fill import inpaint
 from translate.inpainting.inpainters import load_inpainter
 from translate.run_folder import RunFolder
@@ -66,20 +66,20 @@ def none(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
 
 def test_the_weight_is_the_share_of_hole_around_and_nothing_in_the_hole() -> None:
     hole = (torch.rand(1, 20, 23, generator=torch.Generator().manual_seed(0)) < 0.2).float()
-    weight = semantic.context_weight(hole)
+    weight = gan_search.context_weight(hole)
     inside = ndimage.uniform_filter(hole[0].numpy(), 7, mode="constant")
     share = inside / ndimage.uniform_filter(np.ones((20, 23), np.float32), 7, mode="constant")
     assert np.allclose(weight[0], share * (1 - hole[0].numpy()), atol=1e-5)
-    far = semantic.context_weight(box(40))
+    far = gan_search.context_weight(box(40))
     assert far[0, 20, 20] == 0
     assert far[0, 4, 8] > far[0, 3, 8] > far[0, 2, 8] > far[0, 1, 8] == 0
 
 
 def test_the_context_loss_is_a_weighted_sum_of_differences() -> None:
     made, image = torch.rand(3, 2, 16, 16), torch.rand(2, 16, 16)
-    weight = semantic.context_weight(box())
+    weight = gan_search.context_weight(box())
     expected = [sum(float((weight[0] * (one[c] - image[c]).abs()).sum()) for c in range(2)) for one in made]
-    assert torch.allclose(semantic.context_loss(made, image, weight), torch.tensor(expected), rtol=1e-5)
+    assert torch.allclose(gan_search.context_loss(made, image, weight), torch.tensor(expected), rtol=1e-5)
 
 
 def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
@@ -87,11 +87,11 @@ def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
     truth = model.generate(sample_latent(model, 5, 0, 0)[None], torch.zeros(1))[0]
     holed = torch.where(box() > 0, torch.ones(1), truth)
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
-    made = semantic.nearest(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
+    made = gan_search.nearest(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
     assert float((made - truth)[box() > 0].abs().max()) < 0.03
     before = model.generate(starts, torch.zeros(4))
-    weight = semantic.context_weight(box())
-    assert semantic.context_loss(made[None], holed, weight) < 0.05 * semantic.context_loss(before, holed, weight).min()
+    weight = gan_search.context_weight(box())
+    assert gan_search.context_loss(made[None], holed, weight) < 0.05 * gan_search.context_loss(before, holed, weight).min()
 
 
 def test_the_prior_weighs_in() -> None:
@@ -100,17 +100,17 @@ def test_the_prior_weighs_in() -> None:
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
     labels = torch.zeros(4, dtype=torch.long)
 
-    def length(prior: semantic.Prior) -> float:
+    def length(prior: gan_search.Prior) -> float:
         found: list[Tensor] = []
 
         def remembered(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
             found.append(latent.detach())
             return prior(made, latent, labels)
 
-        semantic.nearest(model, image, box(), remembered, starts, labels)
+        gan_search.nearest(model, image, box(), remembered, starts, labels)
         return float(found[-1].square().sum(1).min())
 
-    assert length(semantic._far_out) < 0.8 * length(none)
+    assert length(lambda made, latent, labels: model.prior_energy(latent)) < 0.8 * length(none)
 
 
 @pytest.fixture
@@ -138,16 +138,20 @@ def test_of_a_run_folder_the_discriminator_is_the_prior_and_of_a_file_the_latent
     latent = loaded.sampler.draw(3, torch.Generator().manual_seed(0))
     labels = torch.zeros(3, dtype=torch.long)
     made = loaded.sampler.generate(latent, labels)
-    judged = semantic.prior_of(loaded, path)(made, latent, labels)
+    kind, prior = gan_search.prior_of(loaded, path)
+    judged = prior(made, latent, labels)
+    assert kind == "discriminator"
     assert torch.allclose(judged, F.softplus(-recipe.score(made, labels))[:, 0], atol=1e-6)  # -log D
-    alone = semantic.prior_of(loaded, path / "last.safetensors")(made, latent, labels)
+    kind, prior = gan_search.prior_of(loaded, path / "last.safetensors")
+    alone = prior(made, latent, labels)
+    assert kind == "latent"
     assert torch.allclose(alone, 0.5 * latent.square().sum(1))
 
 
 def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = gan_run
     loaded = load_sampler(path, device="cpu", precision="fp32")
-    model, prior = loaded.sampler, semantic.prior_of(loaded, path)
+    model, (_, prior) = loaded.sampler, gan_search.prior_of(loaded, path)
     size = model.size
     hole = torch.zeros(1, size, size)
     hole[:, size // 4 : size // 2, size // 4 : size // 2] = 1
@@ -155,19 +159,19 @@ def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatc
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(2)])
     labels = torch.zeros(2, dtype=torch.long)
     values: list[tuple[float, float]] = []
-    weight = semantic.context_weight(hole)
+    weight = gan_search.context_weight(hole)
 
     def watched(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
         value = prior(made, latent, labels)
-        values.append((float(semantic.context_loss(made, image, weight).sum().detach()), float(value.sum().detach())))
+        values.append((float(gan_search.context_loss(made, image, weight).sum().detach()), float(value.sum().detach())))
         return value
 
     monkeypatch.setattr("translate.sampling.latent_search.STEPS", 120)
-    semantic.nearest(model, image, hole, watched, starts, labels)
+    gan_search.nearest(model, image, hole, watched, starts, labels)
     assert values[-1][0] < 0.7 * values[0][0]
     context, judged = (sum(column) for column in zip(*values[-5:], strict=True))
     first = [sum(column) for column in zip(*values[:5], strict=True)]
-    assert context + semantic.PRIOR_WEIGHT * judged < first[0] + semantic.PRIOR_WEIGHT * first[1]
+    assert context + gan_search.PRIOR_WEIGHT * judged < first[0] + gan_search.PRIOR_WEIGHT * first[1]
 
 
 @pytest.fixture
@@ -189,7 +193,7 @@ def test_a_model_with_classes_tries_them_all(waves: Callable[..., LoadedSampler]
     for label in (0, 1):
         truth = loaded.sampler.generate(latent, torch.tensor([label]))[0]
         picture = Picture(to_pixels(truth.clamp(-1, 1), 16))
-        made = inpaint(semantic.semantic(loaded, "waves"), picture, box()[0].numpy() > 0)
+        made = inpaint(gan_search.load_gan_search(loaded, "waves"), picture, box()[0].numpy() > 0)
         assert np.abs(made.pixels.astype(int) - picture.pixels)[box()[0].numpy() > 0].max() < 0.03 * 65535
 
 
@@ -197,11 +201,11 @@ def test_other_sizes_are_scaled_and_only_the_hole_is_touched(waves: Callable[...
     pixels = np.random.default_rng(0).integers(90, 160, (40, 40, 3), np.uint8)
     hole = np.zeros((40, 40), bool)
     hole[12:26, 10:30] = True
-    made = inpaint(semantic.semantic(waves(), "waves"), Picture(pixels), hole)
+    made = inpaint(gan_search.load_gan_search(waves(), "waves"), Picture(pixels), hole)
     assert np.array_equal(made.pixels[~hole], pixels[~hole])
     assert not np.array_equal(made.pixels[hole], pixels[hole])
     with pytest.raises(UserError, match=r"expected a square, .* generator makes, found 40x39; cut it"):
-        inpaint(semantic.semantic(waves(), "waves"), Picture(pixels[:39]), hole[:39])
+        inpaint(gan_search.load_gan_search(waves(), "waves"), Picture(pixels[:39]), hole[:39])
 
 
 def test_the_command_takes_a_run_of_a_gan(gan_run: tuple[Path, GANRecipe], tmp_path: Path, command: Any) -> None:
@@ -222,4 +226,4 @@ def test_a_model_of_points_is_refused(waves: Callable[..., LoadedSampler]) -> No
     loaded = waves()
     loaded.sampler.channels, loaded.sampler.size = 2, 1
     with pytest.raises(ModelError, match="makes points of the plane, and no pictures"):
-        semantic.semantic(loaded, "points")
+        gan_search.load_gan_search(loaded, "points")

@@ -22,7 +22,8 @@ from translate.folders.manifest import Outcome
 from translate.folders.plan import NothingFoundError, RunOptions
 from translate.folders.translated_folder import translate_folder
 from translate.hardware import Numerics
-from translate.inference.model import Card, LoadedModel, save_model
+from translate.inference.model import Model
+from translate.inference.model_file import Card, save_model
 from translate.inpainting.fill import inpaint
 from translate.inpainting.inpainters import learned
 from translate.inpainting.masked_folder import MaskOptions, inpaint_folder
@@ -45,9 +46,9 @@ class Mean(Translator):
 
 
 @pytest.fixture
-def mean(tiny: Callable[..., Experiment]) -> LoadedModel:
+def mean(tiny: Callable[..., Experiment]) -> Model:
     card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
-    return LoadedModel(Mean().eval(), card, "mean", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
+    return Model(Mean().eval(), card, "mean", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
 
 
 def pixels(channels: int = 3, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:
@@ -129,7 +130,7 @@ def test_one_mask_serves_for_all_at_their_sizes(folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("with_alpha", [False, True])
 @pytest.mark.parametrize("feather", [0, 3])
 def test_in_the_file_nothing_changes_outside_of_the_hole(
-    mean: LoadedModel, tmp_path: Path, suffix: str, channels: int, depth: int, with_alpha: bool, feather: int
+    mean: Model, tmp_path: Path, suffix: str, channels: int, depth: int, with_alpha: bool, feather: int
 ) -> None:
     if depth == 16 and suffix not in (".png", ".tif"):
         depth = 8
@@ -275,7 +276,7 @@ def test_what_looks_like_a_mistake_is_said(folder: Path, tmp_path: Path) -> None
     assert again["a.png"].notes[0] == "10.42% is hole"
 
 
-def test_holes_grow_and_fade_in(folder: Path, tmp_path: Path, mean: LoadedModel) -> None:
+def test_holes_grow_and_fade_in(folder: Path, tmp_path: Path, mean: Model) -> None:
     mask = save_mask(tmp_path / "m.png", hole())
     outcomes = run(folder, tmp_path / "out", mask, mask_grow=2)
     assert 14 * 20 / (36 * 48) < outcomes["a.png"].record["hole"] < 14 * 22 / (36 * 48)
@@ -339,7 +340,7 @@ def test_the_command_tells_all_in_json(folder: Path, masks: Path, tmp_path: Path
 
 
 def test_a_model_of_another_kind_is_refused(
-    folder: Path, masks: Path, tmp_path: Path, model_file: Path, mean: LoadedModel, command: Any
+    folder: Path, masks: Path, tmp_path: Path, model_file: Path, mean: Model, command: Any
 ) -> None:
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", model_file)
     assert ended.code == 6
@@ -387,22 +388,22 @@ def test_the_inpainter_that_ships_fills_holes_and_is_no_translator(
     assert "does not enlarge; `translate inpaint` is for it" in ended.err
 
 
-def test_what_is_deep_or_flat_around_the_hole_is_computed_in_fp32(mean: LoadedModel) -> None:
+def test_what_is_deep_or_flat_around_the_hole_is_computed_in_fp32(mean: Model) -> None:
     model, seen = Mean().eval(), []
     model.register_forward_hook(lambda module, inputs, output: seen.append(torch.is_autocast_enabled("cpu")))
-    filler = learned(LoadedModel(model, mean.card, "mean", mean.device, Numerics("bf16", "contiguous", 1)))
+    filler = learned(Model(model, mean.card, "mean", mean.device, Numerics("bf16", "contiguous", 1)))
     flat = np.where(hole()[:, :, np.newaxis], pixels(), np.uint8(90))
     for given in (pixels(), flat, pixels(dtype=np.uint16)):
         inpaint(filler, Picture(given), hole())
     assert seen == [True, False, False]
 
 
-def test_a_model_that_gives_no_numbers_fails_in_a_sentence(folder: Path, masks: Path, mean: LoadedModel) -> None:
+def test_a_model_that_gives_no_numbers_fails_in_a_sentence(folder: Path, masks: Path, mean: Model) -> None:
     class Broken(Mean):
         def forward(self, image: Tensor, domain: int = 0) -> Tensor:
             return image[:, :3] * float("nan")
 
-    broken = LoadedModel(Broken().eval(), mean.card, "broken", mean.device, mean.numerics)
+    broken = Model(Broken().eval(), mean.card, "broken", mean.device, mean.numerics)
     outcomes = list(inpaint_folder(learned(broken), folder, folder.parent / "out", masks))
     assert {outcome.reason for outcome in outcomes} == {
         f"{name}: the model gives values that are no numbers; was its training sound?"

@@ -25,7 +25,7 @@ from models.networks.bodies import DCGANBody, MLPBody
 from translate.experiment import Experiment
 from translate.folders.manifest import Outcome
 from translate.hardware import Numerics
-from translate.inference.model import Card
+from translate.inference.model_file import Card
 from translate.sampling import latents
 from translate.sampling.arithmetic import parse_terms, plan_arithmetic
 from translate.sampling.latent_search import project

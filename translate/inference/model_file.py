@@ -1,0 +1,169 @@
+"""Model files: one `.safetensors` file with the weights and, as metadata, all that is needed to rebuild the network.
+
+The metadata holds one key, `translate`, with the card as sorted JSON. Older formats are read through
+`translate.migrations`; nothing in a file is ever executed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from datasets.contract import Settings
+from datasets.errors import UserError
+from models.contract import Sampler, Translator
+from translate.experiment import Experiment
+from translate.files import replace_file
+from translate.inference.shipped import builtin_models
+from translate.migrations import FORMAT, NewerFormatError, migrate_card
+
+METADATA_KEY = "translate"
+
+
+class ModelError(UserError):
+    """A model file is missing, damaged, or not of the kind that was asked for."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class Card(Settings):
+    """The description inside a model file. It holds no path, user or host name.
+
+    Attributes:
+        format: Of the description; see `translate.migrations`.
+        experiment: The configuration that the network is rebuilt from.
+        step: Training steps behind the weights.
+        domains: Names of the targets, or classes, that a user may choose from.
+        trained_size: Side, in pixels, of the squares it learned from.
+        metrics: Validation metrics at that step.
+        data_fingerprint: Of the names and sizes of the training data.
+        data_samples: Number of training samples.
+        licence: SPDX identifier of the weights' licence; empty if not stated.
+        written_by: Program and version.
+    """
+
+    format: int = FORMAT
+    experiment: Experiment
+    step: int
+    domains: tuple[str, ...] = ()
+    trained_size: int
+    metrics: dict[str, float] = Field({})
+    data_fingerprint: str = ""
+    data_samples: int = 0
+    licence: str = ""
+    written_by: str = ""
+
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side, in pixels, that pictures were scaled to in training; None: they kept their size."""
+        return self.experiment.data.scaled_to
+
+
+def save_model(path: Path, model: nn.Module, card: Card) -> None:
+    """Write a model file, replacing an existing one in a single step.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    # safetensors refuses tensors that share storage or are not contiguous, so each name gets a copy of its own.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
+    with replace_file(path) as partial:
+        save_file(tensors, partial, metadata={METADATA_KEY: text})
+
+
+def model_path(model: str | Path) -> Path:
+    """Return the file that `model` names: a file, a run folder (its last model), or a model that ships.
+
+    Raises:
+        ModelError: There is no such file, folder or name.
+    """
+    path = Path(model)
+    if path.is_dir():
+        path = path / "last.safetensors"
+        if not path.is_file():
+            raise ModelError(f"{model}: expected a run folder with last.safetensors in it, found none")
+    if not path.is_file():
+        shipped = builtin_models()
+        if str(model) in shipped:
+            return shipped[str(model)]
+        known = f"; the models that ship are {', '.join(shipped)}" if shipped else ""
+        raise ModelError(f"{model}: there is no such model file{known}")
+    return path
+
+
+def read_card(path: Path) -> Card:
+    """Read the description of a model file, without its weights.
+
+    Raises:
+        ModelError: The file is damaged, or was not written by this program.
+    """
+    card, _ = _read(path, weights=False)
+    return card
+
+
+def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
+    """Return the network of a model file, on the CPU and in evaluation mode, with the file's description.
+
+    Raises:
+        ModelError: The file is damaged, or was not written by this program.
+    """
+    card, tensors = _read(path)
+    network = card.experiment.model.translator()
+    _load_weights(network, tensors, path)
+    return network.eval().requires_grad_(False), card
+
+
+def build_on_meta(card: Card) -> Translator | Sampler:
+    """Return the network that a card describes without allocating weights: enough to ask for its sizes and channels."""
+    with torch.device("meta"):
+        return card.experiment.model.translator()
+
+
+def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, Any] = file.metadata() or {}
+            names = file.keys() if weights else []
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read as a model file: {error}") from None
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: holds weights but no description of the network; it was not written by translate")
+    return _parse_card(metadata[METADATA_KEY], path), tensors
+
+
+def _parse_card(text: str, path: Path) -> Card:
+    try:
+        return Card.model_validate(migrate_card(json.loads(text)))
+    except NewerFormatError as error:
+        raise ModelError(f"{path}: {error}") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        reason = ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]]))
+    except KeyError as error:
+        reason = f"it has no {error.args[0]}"
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+    raise ModelError(f"{path}: its description cannot be understood: {reason}")
+
+
+def _load_weights(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if expected != found:
+        name = next(name for name in {**expected, **found} if expected.get(name) != found.get(name))
+        raise ModelError(
+            f"{path}: its weights do not fit its description: {name} is {_shape(found.get(name))}, "
+            f"expected {_shape(expected.get(name))}"
+        )
+    network.load_state_dict(tensors)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "missing" if shape is None else "x".join(map(str, shape)) or "a number"

@@ -1,0 +1,81 @@
+"""Read what older versions of this program wrote: model files and run folders outlive the names of their settings.
+
+Everything that is written carries the number of its format. Each step below brings a plain tree from one format to the
+next and is never changed once released; a setting that is renamed raises `FORMAT` and adds a step, here and nowhere
+else. The functions return new trees and leave those they are given alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMAT = 2
+
+Tree = dict[str, Any]
+
+
+class NewerFormatError(ValueError):
+    """Something was written in a format that this version does not know yet; `str` says so."""
+
+
+def migrate_card(tree: Mapping[str, Any]) -> Tree:
+    """Return a model file's description in today's format.
+
+    Raises:
+        KeyError: It has no format.
+        NewerFormatError: A newer version wrote it.
+    """
+    card = dict(tree)
+    if _format(card.pop("format")) < 2:
+        card["experiment"] = _experiment_1_to_2(card["experiment"])
+        card = _rename(card, figures="metrics")
+    return {"format": FORMAT, **card}
+
+
+def migrate_config(tree: Mapping[str, Any]) -> Tree:
+    """Return what a run folder's `config.yaml` holds in today's format, without the number of the format.
+
+    Raises:
+        NewerFormatError: A newer version wrote it.
+    """
+    config = dict(tree)
+    if _format(config.pop("format", 1)) < 2:  # format 1 had no number
+        config = _experiment_1_to_2(config)
+    return config
+
+
+def migrate_state(tree: Mapping[str, Any]) -> Tree:
+    """Return what a run folder's `state.pt` holds in today's format, without the number of the format.
+
+    Raises:
+        NewerFormatError: A newer version wrote it.
+    """
+    state = dict(tree)
+    if _format(state.pop("format", 1)) < 2:  # format 1 had no number
+        state = _rename(state, figures="metrics")
+        state["best"] = _rename(state["best"], figure="metric")
+    return state
+
+
+def migrate_record(line: Mapping[str, Any]) -> Tree:
+    """Return a line of `metrics.jsonl` as it is written today; one file may hold lines of several formats."""
+    return _rename(line, figures="metrics")
+
+
+def _experiment_1_to_2(tree: Mapping[str, Any]) -> Tree:
+    data = _rename(tree["data"], validation_share="validation_fraction")
+    model = _rename(tree["model"], judged_size="discriminator_size")
+    if "corruption" in model:
+        model["corruption"] = _rename(model["corruption"], share="fraction")
+    return {**tree, "model": model, "data": data}
+
+
+def _rename(tree: Mapping[str, Any], **names: str) -> Tree:
+    return {names.get(key, key): value for key, value in tree.items()}
+
+
+def _format(number: Any) -> int:
+    if not isinstance(number, int):
+        raise ValueError(f"format is {number!r}, expected a whole number")
+    if number > FORMAT:
+        raise NewerFormatError("was written by a newer version of translate than this one: update translate to read it")
+    return number
