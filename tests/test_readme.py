@@ -63,7 +63,12 @@ def _run(command: str, folder: Path, smaller: Callable[[str], list[str]]) -> Non
     if words[0] == "translate":
         words = [sys.executable, "-m", "translate", *words[1:]]
     # One thread: on a busy machine two that wait for each other take many times as long.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
     ended = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, f"{command}\n{ended.stderr}"
 
@@ -100,8 +105,7 @@ def outputs_of(words: list[str]) -> Iterator[str]:
 def test_the_results_are_what_the_text_says(tour: Path) -> None:
     names = ["1.png", "2.png", "3.png", "cat.png"]
     for folder in ("large", "cleaned", "filled", "patched", "stripes", "restored", "younger", "zoo/horse", "zoo/zebra"):
-        assert sorted(path.name for path in (tour / folder).glob("[!c]*.png") if path) == names[:3], folder
-        assert (tour / folder / "cat.png").is_file(), folder
+        assert sorted({path.name for path in (tour / folder).glob("*.png")} - {"contact-sheet.png"}) == names, folder
     assert len(list((tour / "samples" / "zebra").glob("*.png"))) == 8
     assert (tour / "between" / "horse" / "strip.png").is_file()
     assert (tour / "clothes" / "grid.png").is_file()
