@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, Tag, model_validator
+from pydantic import Tag, model_validator
 
 from datasets.augment import CropConfig
-from datasets.contract import Attributed, LabelSet, OpenedData, Settings, discriminate_by
+from datasets.contract import Attributed, LabelSet, OpenedData, Samples, Settings, discriminate_by
 from datasets.errors import DataError
+from datasets.picture_data import PictureDataConfig
 from datasets.pictures import FolderLabels
 from datasets.storage.image_files import (
     Channels,
     ImageFile,
     Squares,
-    describe_problems,
     find_usable,
     fingerprint,
     split_held_out,
@@ -118,21 +118,16 @@ class SecondSet(Settings):
     labels: LabelsConfig = ClassFolders()
 
 
-class AttributesConfig(Settings):
+class AttributesConfig(PictureDataConfig):
     """Pictures with the labels of one set, or of two that know nothing of each other's labels."""
 
     batch_type: ClassVar[type[Attributed]] = Attributed
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["attributes"] = "attributes"
     folder: str = "."  # of the first set, within the data's
     labels: LabelsConfig = ClassFolders()
     second: SecondSet | None = None  # learned from as often as the first, however many pictures either has
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig(load=128, size=128)
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures of each set, chosen by a hash of their names
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out pictures that cannot be used, instead of refusing the folder; each is then decoded once to see.
-    skip_bad: bool = False
 
     @model_validator(mode="after")
     def _two_folders(self) -> Self:
@@ -144,16 +139,6 @@ class AttributesConfig(Settings):
     def channels(self) -> tuple[int]:
         """Of the pictures."""
         return (self.picture_channels,)
-
-    @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side to which pictures are scaled; None: they keep theirs."""
-        return self.crop.scaled_to
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture and its labels.
@@ -169,8 +154,7 @@ class AttributesConfig(Settings):
             labels, held, unclear = config.read(root / folder, files)
             problems += more + unclear
             parts.append(_Part(labels, [file for file in files if file.name in held], held))
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         for part, (folder, _) in zip(parts, both, strict=True):
             part.refuse_what_cannot_be_learned(root / folder)
         names = [name for part in parts for name in part.labels.names]
@@ -221,7 +205,7 @@ class _Part:
         return [file for learned, _ in halves for file in learned], [file for _, held in halves for file in held]
 
 
-class AttributedPictures:
+class AttributedPictures(Samples[Attributed]):
     """Pictures of one set or two as samples, with the labels of their own set and zeros for the other's."""
 
     def __init__(

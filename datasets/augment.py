@@ -2,11 +2,14 @@
 
 import os
 import threading
+from abc import ABC
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from datasets.contract import Settings
 from datasets.pixels import Floats, Pixels, resize_shorter_side, to_floats
@@ -16,7 +19,18 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations as A
 
 
-class CropConfig(Settings):
+class CropSettings(Settings, ABC):
+    """How pictures of any size become squares of one size; each way of cropping is a subclass."""
+
+    size: int = Field(256, ge=1)  # pixels on a side of the squares
+
+    @property
+    def scaled_to(self) -> int | None:
+        """The shorter side in pixels to which pictures are scaled before they are cropped; None: they are not."""
+        return None
+
+
+class CropConfig(CropSettings):
     """How pictures of any size become squares to learn from.
 
     The shorter side is scaled to `load` pixels, keeping the aspect, and a square of `size` pixels is
@@ -66,6 +80,19 @@ class Cropper:
         moved: Floats = np.clip(_with_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)
         return moved
 
+    def draw_colours(self, seed: int) -> Tensor:
+        """Return what `recolour` draws from `seed`, for `recolour_batch`: (8,), or (0,) where it changes nothing.
+
+        These are the amounts of brightness, contrast, saturation and hue, and the order of the four, as numbers 0 to 3.
+        """
+        if not self.training or not self.config.jitter:
+            return torch.empty(0)
+        pipeline = self._pipeline("photometry", self._photometry)
+        pipeline.set_random_seed(seed)
+        ((_, drawn),) = pipeline(image=np.zeros((1, 1, 3), np.float32))["applied_transforms"]
+        amounts = [drawn[name] for name in ("brightness", "contrast", "saturation", "hue")]
+        return torch.tensor([*amounts, *drawn["order"]])
+
     def scaled(self, pixels: Pixels) -> Pixels:
         """(H, W, C) pixels at the scale that squares are cut out at; nothing is drawn."""
         height, width = pixels.shape[:2]
@@ -89,7 +116,7 @@ class Cropper:
 
     def _photometry(self) -> Any:
         amount = self.config.jitter
-        return A.Compose([A.ColorJitter(amount, amount, amount, amount / 8, p=1.0)])
+        return A.Compose([A.ColorJitter(amount, amount, amount, amount / 8, p=1.0)], save_applied_params=True)
 
 
 def _with_channel(pixels: Any) -> Any:

@@ -1,28 +1,30 @@
-"""What the rest of the house expects of data: batch types, settings, seeds."""
+"""What every kind of data promises to the rest of the project: settings, batches, samples, seeds.
+
+All pictures in batches are RGB or gray, float32, in [-1, 1].
+"""
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
-from datasets.errors import UserError as UserError
-
 
 class Settings(BaseModel):
-    """Base of every configuration class: immutable, and a typo is an error."""
+    """Base of every configuration class: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, values: Any) -> Any:
-        """A key that does not exist is answered with the one that was probably meant."""
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
+        """Answer an unknown key with the known one that was probably meant."""
         for key in values if isinstance(values, dict) else ():
             if key not in cls.model_fields:
                 near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
@@ -32,7 +34,7 @@ class Settings(BaseModel):
 
 
 def discriminate_by(key: str, default: str) -> Discriminator:
-    """Which member of a union of settings is meant: the one tagged with what stands at `key`, or `default`."""
+    """Return a discriminator that picks the union member tagged with the value at `key`, or else with `default`."""
 
     def tag(value: Any) -> str:
         return str(value.get(key, default) if isinstance(value, dict) else getattr(value, key, default))
@@ -41,23 +43,23 @@ def discriminate_by(key: str, default: str) -> Discriminator:
 
 
 class Paired(NamedTuple):
-    """Pictures of the same scenes in two looks, (B, C, H, W) float32 in [-1, 1]."""
+    """Pictures of the same scenes before and after: (B, C, H, W) and (B, C', s·H, s·W), for a scale s of mostly 1."""
 
     source: Tensor
     target: Tensor
 
 
 class Pictures(NamedTuple):
-    """Pictures, (B, C, H, W) float32 in [-1, 1], and what they show, (B,) int64: 0 where nothing is known of that."""
+    """Pictures (B, C, H, W) and their labels (B,) int64, which are 0 where there are no labels."""
 
     image: Tensor
     label: Tensor
 
 
 class Unpaired(NamedTuple):
-    """Pictures of two domains, (B, C, H, W) float32 in [-1, 1] each; neighbours need have nothing in common.
+    """Pictures of two domains, (B, C, H, W) each.
 
-    `truth`, (B,) bool, tells where they do: both then show the same, and each is what the other should become.
+    `truth`, (B,) bool, is True where `a` and `b` show the same scene, so that each is the other's true translation.
     """
 
     a: Tensor
@@ -66,10 +68,10 @@ class Unpaired(NamedTuple):
 
 
 class Attributed(NamedTuple):
-    """Pictures, (B, C, H, W) float32 in [-1, 1], and which labels they have.
+    """Pictures (B, C, H, W) and their labels.
 
-    `label`, (B, n) float32, is 1 for each label that a picture has, over the labels of all sets; those of other sets
-    than its own, `source`, (B,) int64, are 0 and not known.
+    `label`, (B, n) float32, is 1 for each label that a picture has, over the labels of all sets together. `source`,
+    (B,) int64, is the set that a picture comes from; the labels of other sets are unknown for it, and stored as 0.
     """
 
     image: Tensor
@@ -78,22 +80,19 @@ class Attributed(NamedTuple):
 
 
 class Masked(NamedTuple):
-    """Pictures, (B, 3, H, W) float32 in [-1, 1], and where a hole is to be thought of.
-
-    `mask`, (B, 1, H, W) float32, is 1 in the hole and 0 elsewhere; the picture still shows what is there.
-    """
+    """Whole pictures (B, 3, H, W), and masks (B, 1, H, W) float32 that are 1 in the hole and 0 elsewhere."""
 
     image: Tensor
     mask: Tensor
 
 
 class LabelSet(Settings):
-    """The labels by which the pictures of one source are known.
+    """The labels of one source of pictures.
 
     Attributes:
         names: Of the labels.
-        classes: Every picture has exactly one of them; else any number, each by itself.
-        exclusive: Groups of labels of which a picture has one at most.
+        classes: True: every picture has exactly one of them. False: any number, each independent of the others.
+        exclusive: Groups of labels of which a picture has at most one.
     """
 
     names: tuple[str, ...]
@@ -105,31 +104,35 @@ B = TypeVar("B", bound=tuple[Tensor, ...])
 S_co = TypeVar("S_co", bound=tuple[Tensor, ...], covariant=True)
 
 
-class Samples(Protocol[S_co]):
-    """Training or validation data, open and checked.
+class Samples(ABC, Generic[S_co]):
+    """The training or validation samples of an opened folder.
 
-    A sample is a batch type without its batch dimension; `sample(index, seed)` gives the same
-    tensors for the same arguments, whoever asks and from whichever thread.
+    A sample is a batch type without its batch dimension.
+
+    Attributes:
+        in_memory: True where all samples are tensors in memory and nothing is drawn: `gather` is then faster than
+            reading ahead on threads.
     """
 
+    in_memory: ClassVar[bool] = False
+
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def sample(self, index: int, seed: int) -> S_co:
-        """The sample at `index`; `seed` decides what augmentation draws."""
-        ...
+        """Return the sample at `index`, with augmentation drawn from `seed`.
 
+        Equal arguments give equal tensors, whichever thread calls.
+        """
+
+    @abstractmethod
     def name(self, index: int) -> str:
-        """What a person calls the sample: its file's name within the folder."""
-        ...
+        """Return the name that a person knows the sample by: its file's path within the folder."""
 
-
-@runtime_checkable
-class Gathers(Protocol[S_co]):
-    """Samples that lie in memory as they are learned from: nothing is drawn, and many are had at once."""
-
-    def gather(self, indices: Sequence[int]) -> S_co:
-        """The samples at `indices`, stacked; equal to stacking `sample` of each."""
-        ...
+    def gather(self, indices: Sequence[int], seeds: Sequence[int]) -> S_co:
+        """Return the samples at `indices`, each drawn from its seed, as one batch."""
+        return stack([self.sample(index, seed) for index, seed in zip(indices, seeds, strict=True)])
 
 
 class OpenedData(NamedTuple):
@@ -137,51 +140,63 @@ class OpenedData(NamedTuple):
 
     training: Samples[tuple[Tensor, ...]]
     validation: Samples[tuple[Tensor, ...]]
-    fingerprint: str  # of names and sizes: two folders with one fingerprint hold the same data
-    skipped: tuple[str, ...]  # a sentence for each sample left out
-    domains: tuple[str, ...] = ()  # names of the kinds of picture there are; a label is an index into them
-    label_sets: tuple[LabelSet, ...] = ()  # the same, where a picture may be of several kinds at once
+    fingerprint: str  # of names and sizes: folders with equal fingerprints hold the same data
+    skipped: tuple[str, ...]  # one sentence for each sample that was left out
+    domains: tuple[str, ...] = ()  # names of the labels; a label in a batch is an index into them
+    label_sets: tuple[LabelSet, ...] = ()  # the same names by set, where a picture may have several labels
 
 
-class Source(Protocol):
-    """A data configuration: it can open a folder."""
+class DataConfig(Settings, ABC):
+    """Settings of one kind of data, and how a folder of that kind is opened."""
 
-    batch_type: ClassVar[type[tuple[Tensor, ...]]]
-    size_key: ClassVar[str | None]  # the setting that says `size`; None: it is what it is
+    batch_type: ClassVar[type[tuple[Tensor, ...]]]  # of its batches, such as Paired
+    size_key: ClassVar[str | None] = None  # the setting that decides `training_size`; None: nothing changes it
+
+    kind: str  # first, so that it is on top in written YAML; each kind narrows it to a Literal
+    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the samples; which ones, a hash of their names decides
 
     @property
+    @abstractmethod
     def channels(self) -> tuple[int, ...]:
-        """Of the pictures in a batch, in their order."""
-        ...
+        """Channels of the pictures in a batch, in the order in which a model's `expects` names them."""
 
     @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        ...
+    @abstractmethod
+    def training_size(self) -> int:
+        """Pixels on a side of the squares that a model is trained on."""
 
     @property
     def scaled_to(self) -> int | None:
-        """The shorter side, in pixels, to which pictures are scaled before squares are cut; None: they keep theirs."""
-        ...
+        """The shorter side in pixels to which pictures are scaled before they are cropped; None: they are not."""
+        return None
 
+    @property
+    def target_scale(self) -> int:
+        """How many times larger the targets are than the sources."""
+        return 1
+
+    @abstractmethod
     def open(self, root: Path) -> OpenedData:
-        """Find and check all samples under `root`; raise DataError with what is wrong."""
-        ...
+        """Find and check all samples under `root`.
+
+        Raises:
+            DataError: The folder, or something in it, cannot be used.
+        """
 
 
-def stack(samples: list[B]) -> B:
-    """Samples as one batch: every field gains a batch dimension."""
+def stack(samples: Sequence[B]) -> B:
+    """Return the samples as one batch: every field gains a batch dimension."""
     kind = type(samples[0])
     return kind(*(torch.stack(field) for field in zip(*samples, strict=True)))
 
 
 def to_device(batch: B, device: torch.device) -> B:
-    """The batch on `device`; the copy overlaps with computing where the batch is pinned."""
+    """Return the batch on `device`; where the batch is pinned, the copy overlaps with computation."""
     kind = type(batch)
     return kind(*(field.to(device, non_blocking=True) for field in batch))
 
 
 def derive_seed(*numbers: int) -> int:
-    """One 63-bit seed from several non-negative numbers; near numbers give unrelated seeds."""
+    """Return a 63-bit seed for a tuple of non-negative numbers; neighbouring tuples give unrelated seeds."""
     low, high = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
     return (int(high) << 32 | int(low)) >> 1

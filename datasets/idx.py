@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from datasets.contract import OpenedData, Pictures, Settings
+from datasets.contract import DataConfig, OpenedData, Pictures
 from datasets.errors import DataError
 from datasets.pixels import resize
 from datasets.storage.memory import InMemory, split_rows
@@ -30,20 +30,19 @@ GZIP = b"\x1f\x8b"
 Bytes = NDArray[np.uint8]
 
 
-class IdxConfig(Settings):
+class IdxConfig(DataConfig):
     """A folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, and t10k-… of both, which are held out.
 
     Each may be gzipped. All of it stays in memory, a byte a pixel.
     """
 
     batch_type: ClassVar[type[Pictures]] = Pictures
-    size_key: ClassVar[str] = "data.size"
+    size_key: ClassVar[str | None] = "data.size"
     kind: Literal["idx"] = "idx"
     size: int = Field(28, ge=1)  # pixels on a side of what is learned from; 28 are the published files' own
     fit: Literal["pad", "resize"] = "pad"  # how others become so large: by a frame around them, or scaled
     padding: int = Field(0, ge=0, le=255)  # the frame's gray; 0 is black, as the published files' background
     domains: tuple[str, ...] = ()  # names of the labels, from the smallest on; empty: the numbers themselves
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, where there are no t10k files
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -58,9 +57,9 @@ class IdxConfig(Settings):
         return (1,)
 
     @property
-    def scaled_to(self) -> int | None:
-        """None: the size is the whole pictures'."""
-        return None
+    def training_size(self) -> int:
+        """Pixels on a side of the pictures."""
+        return self.size
 
     def open(self, root: Path) -> OpenedData:
         """Read the files under `root`.

@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import Masked, OpenedData, Settings, derive_seed
+from datasets.contract import Masked, OpenedData, Samples, Settings, derive_seed
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask, MaskName, draw_mask
 from datasets.masks.reading import holes_in, resize_mask
+from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     ImageFile,
     Squares,
-    describe_problems,
     filter_valid,
     find_usable,
     fingerprint,
@@ -57,33 +57,18 @@ class MaskConfig(Settings):
         return {name: getattr(self, name) for name in get_args(MaskName)}
 
 
-class MaskedConfig(Settings):
+class MaskedConfig(PictureDataConfig):
     """Pictures, and the holes to cut into them."""
 
     batch_type: ClassVar[type[Masked]] = Masked
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["inpainting"] = "inpainting"
     masks: MaskConfig = MaskConfig()
     crop: CropConfig = CropConfig()
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out what cannot be used, instead of refusing the folder; each picture is then decoded once to see.
-    skip_bad: bool = False
 
     @property
     def channels(self) -> tuple[int, int]:
         """Of a picture with its mask, and of the picture that is to be made."""
         return 4, 3
-
-    @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side to which pictures are scaled; None: they keep theirs."""
-        return self.crop.scaled_to
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`, and every mask.
@@ -98,8 +83,7 @@ class MaskedConfig(Settings):
             masks, more = filter_valid([file for file in files if within in Path(file.name).parents], _mask_problem)
             files = [file for file in files if within not in Path(file.name).parents]
             problems += more
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         if self.masks.files and not masks:
             raise DataError(f"{root / self.masks.folder}: found no mask; put pictures there, white where the hole is")
         training, validation = split_held_out(files, self.validation_fraction)
@@ -107,14 +91,14 @@ class MaskedConfig(Settings):
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
         groups = {"pictures": files, "masks": masks} if masks else {"pictures": files}
         return OpenedData(
-            Holed(self, training, masks, training=True),
-            Holed(self, validation, masks, training=False),
+            MaskedPictures(self, training, masks, training=True),
+            MaskedPictures(self, validation, masks, training=False),
             fingerprint(groups),
             tuple(problems),
         )
 
 
-class Holed:
+class MaskedPictures(Samples[Masked]):
     """Pictures with masks as samples: image (3, size, size) in [-1, 1], mask (1, size, size) 0 or 1.
 
     In training a picture stands for as many samples as whole squares fit into it as it is stored, since there is more
@@ -132,7 +116,7 @@ class Holed:
         self._read = BoundedCache(
             lambda place: holes_in(read_picture(masks[place].path)), lambda mask: mask.nbytes, CACHED_MASKS
         )
-        counts = [_squares(file, config.size) if training else 1 for file in files]
+        counts = [_squares(file, config.crop.size) if training else 1 for file in files]
         self._picture = [place for place, count in enumerate(counts) for _ in range(count)]
 
     def __len__(self) -> int:
@@ -149,7 +133,7 @@ class Holed:
         return Masked(image, torch.from_numpy(mask[np.newaxis].astype(np.float32)))
 
     def _mask(self, seed: int) -> Mask:
-        draws, size = np.random.default_rng(seed), self.config.size
+        draws, size = np.random.default_rng(seed), self.config.crop.size
         shares = self.config.masks.shares
         weights = np.array([*shares.values(), self.config.masks.files])
         kind = int(draws.choice(len(weights), p=weights / weights.sum()))

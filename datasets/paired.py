@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Tag
+from pydantic import Tag
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import OpenedData, Paired, Settings, derive_seed, discriminate_by
+from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
 from datasets.errors import DataError
+from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, to_tensor
-from datasets.storage.image_files import Channels, describe_problems, describe_unsupported, filter_valid, split_held_out
+from datasets.storage.image_files import Channels, describe_unsupported, filter_valid, split_held_out
 from datasets.storage.listing import find_pictures
 from datasets.storage.threads import BoundedCache
 
@@ -132,36 +133,21 @@ PairsConfig = Annotated[
 ]
 
 
-class PairedConfig(Settings):
+class PairedConfig(PictureDataConfig):
     """Pairs to learn a translation from source to target."""
 
     batch_type: ClassVar[type[Paired]] = Paired
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["paired"] = "paired"
     pairs: PairsConfig = Folders()
     source_channels: Channels | None = None  # null: as the target, or what the degradation makes
     target_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pairs, chosen by a hash of their names
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out pairs that cannot be used, instead of refusing the folder; each is then decoded once to see.
-    skip_bad: bool = False
 
     @property
     def channels(self) -> tuple[int, int]:
         """Of source and target."""
         made = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, Derived) else None
         return self.source_channels or made or self.target_channels, self.target_channels
-
-    @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side to which pictures are scaled; None: they keep theirs."""
-        return self.crop.scaled_to
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every pair under `root`.
@@ -172,14 +158,13 @@ class PairedConfig(Settings):
         pairs, problems = self.pairs.find_pairs(root)
         good, more = filter_valid(pairs, self._problem)
         problems += more
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         training, validation = split_held_out(good, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
         return OpenedData(
-            Pairs(self, training, training=True),
-            Pairs(self, validation, training=False),
+            PicturePairs(self, training, training=True),
+            PicturePairs(self, validation, training=False),
             _fingerprint(good),
             tuple(problems),
         )
@@ -191,7 +176,7 @@ class PairedConfig(Settings):
         return problem
 
 
-class Pairs:
+class PicturePairs(Samples[Paired]):
     """Pairs as samples, (C, size, size) tensors in [-1, 1]."""
 
     def __init__(self, config: PairedConfig, pairs: Sequence[Pair], *, training: bool) -> None:

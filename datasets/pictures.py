@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Field, Tag
+from pydantic import Tag
 
 from datasets.augment import CropConfig
-from datasets.contract import OpenedData, Pictures, Settings, discriminate_by
+from datasets.contract import OpenedData, Pictures, Samples, Settings, discriminate_by
 from datasets.errors import DataError
+from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     Channels,
     ImageFile,
     Squares,
-    describe_problems,
     find_usable,
     fingerprint,
     split_held_out,
@@ -92,34 +92,19 @@ LabelsConfig = Annotated[
 ]
 
 
-class PicturesConfig(Settings):
+class PicturesConfig(PictureDataConfig):
     """Pictures to learn to make, take apart, or tell apart."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["pictures"] = "pictures"
     labels: LabelsConfig = NoLabels()
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out what cannot be used, instead of refusing the folder; each picture is then decoded once to see.
-    skip_bad: bool = False
 
     @property
     def channels(self) -> tuple[int]:
         """Of the pictures."""
         return (self.picture_channels,)
-
-    @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side to which pictures are scaled; None: they keep theirs."""
-        return self.crop.scaled_to
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`, and its label.
@@ -130,8 +115,7 @@ class PicturesConfig(Settings):
         files, problems = find_usable(root, decode=self.skip_bad)
         labels, more = self.labels.read(root, files)
         problems += more
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         classes: dict[str, list[ImageFile]] = {}
         for file in files:
             if file.name in labels:
@@ -149,8 +133,8 @@ class PicturesConfig(Settings):
         places = {file.name: place for place, label in enumerate(domains) for file in classes[label]}
         training, validation = self._split(list(classes.values()))
         return OpenedData(
-            Labelled(self, training, places, training=True),
-            Labelled(self, validation, places, training=False),
+            LabelledPictures(self, training, places, training=True),
+            LabelledPictures(self, validation, places, training=False),
             fingerprint(classes),
             tuple(problems),
             tuple(domains),
@@ -164,7 +148,7 @@ class PicturesConfig(Settings):
         return training + [f for f in validation if f in needed], [f for f in validation if f not in needed]
 
 
-class Labelled:
+class LabelledPictures(Samples[Pictures]):
     """Pictures as samples, with the places of their labels among the domains; 0 without labels."""
 
     def __init__(

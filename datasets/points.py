@@ -11,9 +11,8 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 
-from datasets.contract import OpenedData, Pictures, Settings
+from datasets.contract import DataConfig, OpenedData, Pictures
 from datasets.errors import DataError
 from datasets.storage.atomic import replace_file
 from datasets.storage.memory import InMemory, split_rows
@@ -23,13 +22,11 @@ HEAD = "x,y"
 LARGEST = 1e18  # coordinate; the squares of larger ones leave float32
 
 
-class PointsConfig(Settings):
+class PointsConfig(DataConfig):
     """A folder with the table points.csv: under a head of x,y one row a point."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
-    size_key: ClassVar[str | None] = None
     kind: Literal["points"] = "points"
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the points, drawn by their places in the table
 
     @property
     def channels(self) -> tuple[int]:
@@ -37,14 +34,9 @@ class PointsConfig(Settings):
         return (2,)
 
     @property
-    def size(self) -> int:
+    def training_size(self) -> int:
         """A single pixel."""
         return 1
-
-    @property
-    def scaled_to(self) -> int | None:
-        """None: points keep their scale."""
-        return None
 
     def open(self, root: Path) -> OpenedData:
         """Read the table under `root`.

@@ -8,16 +8,17 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, Tag, model_validator
 
+from datasets.augment import CropSettings
 from datasets.codecs.images import read_header, read_picture
-from datasets.contract import OpenedData, Paired, Settings, derive_seed, discriminate_by
+from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import reach_of, shrink_inside
 from datasets.errors import DataError
 from datasets.paired import Folders, Pair
+from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, drop_alpha, to_floats, to_tensor
 from datasets.storage.image_files import (
     ImageFile,
-    describe_problems,
     describe_unsupported,
     filter_valid,
     fingerprint,
@@ -57,7 +58,7 @@ SmallConfig = Annotated[
 ]
 
 
-class SquareConfig(Settings):
+class SquareConfig(CropSettings):
     """Which squares of the large pictures are learned from; nothing is ever scaled for it."""
 
     size: int = Field(96, ge=1)  # pixels on a side; the small squares are `scale` times smaller
@@ -65,21 +66,17 @@ class SquareConfig(Settings):
     validation_size: int | None = Field(None, ge=1)  # of the squares judged, from the middles; null: as `size`
 
 
-class SuperResolutionConfig(Settings):
+class SuperResolutionConfig(PictureDataConfig):
     """Large and small pictures of the same scenes."""
 
     batch_type: ClassVar[type[Paired]] = Paired
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["super-resolution"] = "super-resolution"
     scale: Scale = 4
     small: SmallConfig = BicubicReduction()
     crop: SquareConfig = SquareConfig()
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the pictures, chosen by a hash of their names
     # Of decoded pixels that are kept in memory. Where whole pictures do not fit, a window of each is kept instead, at a
     # place that its name decides, so that no picture is ever decoded for the sake of one square.
     cache_gib: float = Field(2.0, gt=0)
-    # Leave out pictures that cannot be used, instead of refusing the folder; each is then decoded once to see.
-    skip_bad: bool = False
 
     @model_validator(mode="after")
     def _squares_can_be_shrunk(self) -> Self:
@@ -94,19 +91,14 @@ class SuperResolutionConfig(Settings):
         return 3, 3
 
     @property
-    def size(self) -> int:
-        """Pixels on a side of the large squares that are learned from."""
-        return self.crop.size
+    def target_scale(self) -> int:
+        """How many times larger the large pictures are."""
+        return self.scale
 
     @property
     def held_size(self) -> int:
         """Pixels on a side of the large squares that are judged."""
         return self.crop.validation_size or self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """None: pictures keep their scale."""
-        return None
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`.
@@ -117,14 +109,13 @@ class SuperResolutionConfig(Settings):
         pairs, problems = self._find(root)
         good, more = filter_valid(pairs, self._problem)
         problems += more
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         training, validation = split_held_out(good, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}picture to learn from")
         return OpenedData(
-            SquarePairs(self, training, training=True),
-            SquarePairs(self, validation, training=False),
+            PatchPairs(self, training, training=True),
+            PatchPairs(self, validation, training=False),
             fingerprint(
                 {
                     "small": [ImageFile(pair.name, pair.source) for pair in good if pair.source != pair.target],
@@ -143,7 +134,7 @@ class SuperResolutionConfig(Settings):
         )
 
     def _problem(self, pair: Pair) -> str | None:
-        needed = max(self.size, self.held_size if self.validation_fraction else 0)
+        needed = max(self.crop.size, self.held_size if self.validation_fraction else 0)
         large = read_header(pair.target)
         if min(large.width, large.height) < needed:
             return f"{pair.name}: {large.width}x{large.height} pixels, smaller than the squares of {needed}"
@@ -165,7 +156,7 @@ class _Decoded(NamedTuple):
     small: Pixels | None
 
 
-class SquarePairs:
+class PatchPairs(Samples[Paired]):
     """Squares of pictures as samples: small (3, size / scale, size / scale), large (3, size, size), in [-1, 1].
 
     In training a picture stands for as many samples as whole squares fit into it, each drawn anew; held out, for one.
@@ -175,7 +166,7 @@ class SquarePairs:
         self.config = config
         self.pairs = pairs
         self.training = training
-        self.size = config.size if training else config.held_size
+        self.size = config.crop.size if training else config.held_size
         room = config.cache_gib * 2**30
         self._share = room / max(len(pairs), 1)
         self._decoded = BoundedCache(self._read, lambda kept: kept.large.nbytes, room)

@@ -6,40 +6,35 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from datasets.augment import CropConfig
-from datasets.contract import OpenedData, Settings, Unpaired, derive_seed
+from datasets.contract import OpenedData, Samples, Unpaired, derive_seed
 from datasets.errors import DataError
+from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     Channels,
     ImageFile,
     Squares,
-    describe_problems,
     find_usable,
     fingerprint,
     split_held_out,
 )
 
 
-class UnpairedConfig(Settings):
+class UnpairedConfig(PictureDataConfig):
     """Two folders of pictures to learn translations between; the folders' names are those of the domains.
 
     The folder of domain `A` may also be called `trainA`, as published data sets have it.
     """
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
-    size_key: ClassVar[str] = "data.crop.size"
     kind: Literal["unpaired"] = "unpaired"
     a: str = "A"
     b: str = "B"
     truth: bool = False  # pictures of one stem in both folders are pairs: those held out are judged by each other
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig()
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of each folder, chosen by a hash of the names
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that are kept in memory
-    # Leave out pictures that cannot be used, instead of refusing the folders; each is then decoded once to see.
-    skip_bad: bool = False
 
     @model_validator(mode="after")
     def _two_domains(self) -> "UnpairedConfig":
@@ -51,16 +46,6 @@ class UnpairedConfig(Settings):
     def channels(self) -> tuple[int]:
         """Of both domains' pictures."""
         return (self.picture_channels,)
-
-    @property
-    def size(self) -> int:
-        """Pixels on a side of the squares that are learned from."""
-        return self.crop.size
-
-    @property
-    def scaled_to(self) -> int | None:
-        """The shorter side to which pictures are scaled; None: they keep theirs."""
-        return self.crop.scaled_to
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture of both folders.
@@ -75,8 +60,7 @@ class UnpairedConfig(Settings):
             files, more = self._side(root, name)
             sides.append(files)
             problems += more
-        if problems and not self.skip_bad:
-            raise DataError(describe_problems(root, problems))
+        self.check_problems(root, problems)
         for name, files in zip((self.a, self.b), sides, strict=True):
             if len(files) < 2:
                 found = f"a single {'usable ' if problems else ''}picture" if files else "no picture"
@@ -85,8 +69,8 @@ class UnpairedConfig(Settings):
                 )
         training, validation = self._split(root, sides[0], sides[1])
         return OpenedData(
-            Piles(self, *training, training=True),
-            Piles(self, *validation, training=False),
+            UnpairedPictures(self, *training, training=True),
+            UnpairedPictures(self, *validation, training=False),
             fingerprint({self.a: sides[0], self.b: sides[1]}),
             tuple(problems),
             (self.a, self.b),
@@ -129,7 +113,7 @@ class UnpairedConfig(Settings):
         return learned, [[stem_to[file.stem] for file in common if file.stem in held] for stem_to in stems]
 
 
-class Piles:
+class UnpairedPictures(Samples[Unpaired]):
     """Pictures of both domains as samples; which of them meet in a sample is drawn, so that nothing pairs them."""
 
     def __init__(

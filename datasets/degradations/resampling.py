@@ -31,7 +31,7 @@ def shrink_inside(pixels: Floats, scale: int) -> Floats:
     for axis in (0, 1):
         windows = np.lib.stride_tricks.sliding_window_view(pixels, 5 * scale, axis)
         picked = windows[::scale] if axis == 0 else windows[:, ::scale]
-        pixels = np.einsum("hwck,k->hwc", picked, _taps(scale))
+        pixels = np.einsum("hwck,k->hwc", picked, taps_of(scale))
     return pixels
 
 
@@ -41,7 +41,7 @@ def reach_of(scale: int) -> int:
 
 
 @functools.cache
-def _taps(scale: int) -> Floats:
+def taps_of(scale: int) -> Floats:
     """Weights of the 5 * scale pixels around an output pixel: its own `scale`, and twice as many on each side."""
     distances = (np.arange(5 * scale) - (5 * scale - 1) / 2) / scale
     weights = cubic(distances.astype(np.float32))

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.contract import Pictures
+from datasets.contract import Pictures, Samples
 from datasets.storage.image_files import count_held_out
 
 
-class InMemory:
+class InMemory(Samples[Pictures]):
     """Pictures (N, C, H, W) as samples: uint8, made floats in [-1, 1] when asked for, or floats as they are."""
+
+    in_memory = True
 
     def __init__(self, image: Tensor, label: Tensor, names: Sequence[str]) -> None:
         """`label` is (N,) int64."""
@@ -30,8 +32,8 @@ class InMemory:
         image, label = self.gather([index])
         return Pictures(image[0], label[0])
 
-    def gather(self, indices: Sequence[int]) -> Pictures:
-        """The pictures at `indices`, stacked."""
+    def gather(self, indices: Sequence[int], seeds: Sequence[int] = ()) -> Pictures:
+        """Return the pictures at `indices` as one batch; `seeds` change nothing."""
         places = torch.tensor(indices)
         image = self.image[places]
         if image.dtype == torch.uint8:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from datasets.contract import Gathers, stack
+from datasets.contract import stack
 from datasets.errors import DataError
 from datasets.idx import IdxConfig, read_idx
 from translate.training.batches import Order, load_batches
@@ -66,7 +66,7 @@ def test_black_and_white_are_exactly_the_ends_of_the_range(train):
 
 def test_gathering_is_stacking(folder):
     samples = config().open(folder).training
-    assert isinstance(samples, Gathers)
+    assert samples.in_memory
     gathered, stacked = samples.gather([3, 0, 7, 3]), stack([samples.sample(index, 0) for index in (3, 0, 7, 3)])
     assert all(torch.equal(one, other) for one, other in zip(gathered, stacked, strict=True))
     assert all(one.dtype == other.dtype for one, other in zip(gathered, stacked, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.contract import Gathers, stack
+from datasets.contract import stack
 from datasets.errors import DataError
 from datasets.points import PointsConfig, read_points, write_points
 
@@ -27,13 +27,13 @@ def test_a_point_is_a_picture_of_two_channels_and_one_pixel_as_it_is(tmp_path):
             assert (label.item(), label.dtype) == (0, torch.int64)
     assert np.abs(points).max() > 1
     assert PointsConfig().channels == (2,)
-    assert PointsConfig().size == 1
+    assert PointsConfig().training_size == 1
 
 
 def test_gathering_is_stacking(tmp_path):
     write_points(some(9), tmp_path / "points.csv")
     samples = PointsConfig(validation_fraction=0).open(tmp_path).training
-    assert isinstance(samples, Gathers)
+    assert samples.in_memory
     gathered, stacked = samples.gather([3, 0, 7, 3]), stack([samples.sample(index, 0) for index in (3, 0, 7, 3)])
     assert gathered.image.shape == (4, 2, 1, 1)
     assert all(torch.equal(one, other) for one, other in zip(gathered, stacked, strict=True))
