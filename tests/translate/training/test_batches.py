@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from datasets.contract import Samples
 from translate.training.batches import Order, load_batches
 
 
@@ -16,7 +17,7 @@ class Seen(NamedTuple):
     seed: Tensor
 
 
-class Numbers:
+class Numbers(Samples[Seen]):
     """Samples that say which they are and what they were asked with."""
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ from translate.training.batches import Order
 from translate.training.session import PATIENCE, ROLLBACKS, DivergedError, Training
 
 
-class Poisoned:
+class Poisoned(Samples[Paired]):
     """Samples of which those with certain draws are no numbers."""
 
     def __init__(self, samples: Samples[Paired], draws: set[int]) -> None:
