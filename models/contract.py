@@ -1,9 +1,13 @@
-"""The contracts between models, the training loop and the application."""
+"""The contracts between models, the training loop and the application.
+
+A model is a configuration (`ModelConfig`) that builds two things: the network that is shipped (a `Translator` or a
+`Sampler`) and the recipe that trains it (`Recipe`, which yields an `Update` for each optimizer step).
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -13,28 +17,32 @@ from torch.optim import Optimizer
 from datasets.contract import B, LabelSet, Settings
 from datasets.errors import UserError
 
-# What a translator aims for: an index into its domains, or several where it can do several things at once.
+# An index into the domains of a translator, or several indices for a translator that can combine them.
 Domain = int | tuple[int, ...]
 
 
-class Translator(nn.Module, ABC):
-    """An image-to-image network, ready to use; what a model file ships and what inference sees.
+class DomainError(UserError):
+    """A model has no domain of the given name, or it has several and none was named."""
 
-    Called with (B, channels_in, H, W) float pictures in [-1, 1], RGB where there are three channels,
-    it returns (B, channels_out, scale * H, scale * W) in the same range.
+
+class Translator(nn.Module, ABC):
+    """An image-to-image network, ready to use: what a model file holds and what inference calls.
+
+    It takes (B, channels_in, H, W) float images in [-1, 1], RGB if there are three channels, and returns
+    (B, channels_out, scale * H, scale * W) in the same range.
 
     Attributes:
-        channels_in: Channels of the pictures it takes; 4: RGB, and a fourth that is 1 in holes to fill and 0 elsewhere.
-        channels_out: Channels of the pictures it makes.
-        scale: How many times larger the output is on each side.
+        channels_in: Channels of the input; 4 means RGB and a mask that is 1 in holes to fill and 0 elsewhere.
+        channels_out: Channels of the output.
+        scale: The factor by which the output is larger than the input, on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
-        only_size: H and W must be exactly this many pixels; None where any size will do.
-        margin: How many input pixels away, on each side, an output pixel can still see, norms aside;
-            None where there is no such bound.
-        global_norm: Its norms take their statistics over the whole picture.
-        domains: Names a user may aim for; empty where there is nothing to choose.
-        draws: It draws random numbers at inference, so one seed gives one picture.
+        only_size: H and W must be exactly this many pixels; None if any size will do.
+        margin: How many input pixels away, on each side, an output pixel can see, normalization layers aside; None if
+            there is no such bound.
+        global_norm: Whether its normalization layers take their statistics over the whole image.
+        domains: Names of the domains to choose from; empty if there is no choice.
+        draws: Whether inference draws random numbers, so that the output depends on the seed.
     """
 
     channels_in: int = 3
@@ -50,40 +58,46 @@ class Translator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """Translate (B, channels_in, H, W) pictures toward `domains[domain]`."""
+        """Translate (B, channels_in, H, W) images to `domains[domain]`."""
 
     @property
     def fills_holes(self) -> bool:
-        """Whether it is an inpainter, which must be told what to fill."""
+        """Whether it is an inpainter, which needs a mask as its fourth channel."""
         return self.channels_in == 4
 
-    def resolve_domain(self, to: str | None) -> Domain:
-        """What `forward` is to be told for what a person calls `to`; None where nothing was said.
+    def resolve_domain(self, name: str | None) -> Domain:
+        """Return what `forward` takes as `domain` for a domain's name; None stands for the only one.
 
         Raises:
-            UserError: There is nothing of that name, or nothing was said where there is a choice.
+            DomainError: There is no domain of that name, or there are several and `name` is None.
         """
         known = ", ".join(self.domains)
-        if to is None:
+        if name is None:
             if len(self.domains) > 1:
-                raise UserError(f"this model aims for {known}: choose one with --to")
+                raise DomainError(f"this model has the domains {known}: choose one")
             return 0
-        if to not in self.domains:
-            raise UserError(
-                f"--to {to}: this model " + (f"aims for {known}" if known else "has nothing to choose from")
-            )
-        return self.domains.index(to)
+        if name not in self.domains:
+            raise DomainError(f"{name}: this model has " + (f"the domains {known}" if known else "no domains"))
+        return self.domains.index(name)
+
+    def blend_stages(self, fraction: float) -> None:
+        """Set the weights to (1 - fraction) of an earlier training stage's and `fraction` of the last stage's.
+
+        Raises:
+            UserError: It was not trained in two stages.
+        """
+        raise UserError("this model was not trained in two stages, so there is nothing to blend")
 
 
 class Sampler(nn.Module, ABC):
-    """A network that makes pictures from noise, ready to use.
+    """A network that makes images from noise, ready to use.
 
     Attributes:
-        latent: Numbers in a latent, from which a picture is made.
-        prior: What latents are drawn from: standard normal, or uniform in [-1, 1), each number by itself.
-        channels: Of the pictures it makes.
-        size: Pixels on a side of the pictures it makes.
-        domains: Names of what it can be asked to make; empty where there is nothing to choose.
+        latent: Numbers in a latent, from which one image is made.
+        prior: The distribution of each number of a latent: standard normal, or uniform in [-1, 1).
+        channels: Channels of the images.
+        size: Height and width of the images, in pixels.
+        domains: Names of the classes to choose from; empty if there is no choice.
     """
 
     latent: int
@@ -94,22 +108,27 @@ class Sampler(nn.Module, ABC):
 
     @abstractmethod
     def generate(self, latent: Tensor, label: Tensor) -> Tensor:
-        """(B, latent) numbers, and (B,) int64 indices into `domains`, to (B, channels, size, size) in [-1, 1].
+        """Make images (B, channels, size, size) in [-1, 1].
 
-        Without domains the labels do not count.
+        Args:
+            latent: (B, latent) numbers.
+            label: (B,) int64 indices into `domains`; without domains, they are ignored.
         """
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """(count, latent) numbers of the prior, on the device of the generator, or else the model's."""
+        """Draw (count, latent) numbers of the prior, on the generator's device or, without one, the model's."""
         device = next(self.parameters()).device if generator is None else generator.device
         if self.prior == "normal":
             return torch.randn(count, self.latent, generator=generator, device=device)
         return 2 * torch.rand(count, self.latent, generator=generator, device=device) - 1
 
+    def prior_energy(self, latent: Tensor) -> Tensor:
+        """Return -log p(z) of (B, latent) numbers within the prior's range, up to a constant: (B,)."""
+        return 0.5 * latent.square().sum(1) if self.prior == "normal" else latent.new_zeros(len(latent))
 
-@runtime_checkable
-class Encoder(Protocol):
-    """A model that tells the code of a picture: of a sampler, the latent it would be made from.
+
+class Encoder(nn.Module, ABC):
+    """A network that computes the code of an image; in a sampler, the latent that reproduces the image.
 
     Attributes:
         latent: Numbers in a code.
@@ -117,19 +136,19 @@ class Encoder(Protocol):
 
     latent: int
 
+    @abstractmethod
     def encode(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) pictures in [-1, 1] to (B, latent)."""
-        ...
+        """Encode (B, C, H, W) images in [-1, 1] to (B, latent)."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """One optimizer step: `player` moves so as to lower the sum of `losses`.
+    """One optimizer step: `player` moves to lower the sum of `losses`.
 
     Attributes:
         player: Key into `Recipe.optimizers()`.
         losses: Scalar terms, already weighted.
-        metrics: Scalars to log that nobody optimizes.
+        metrics: Scalars that are logged and not optimized.
     """
 
     player: str
@@ -139,26 +158,26 @@ class Update:
 
 @dataclass(frozen=True)
 class Preview:
-    """A batch before and after, for human eyes and for the check of a training's health.
+    """A batch before and after translation, for human eyes and for the health check of the training.
 
     Attributes:
-        source: What went in, (B, C, H, W); None where pictures come from noise.
-        made: What came out, (B, C', H', W').
-        truth: What should have come out, where that is known.
-        real: Pictures of the wanted kind, (B', C', H', W'), where there is no truth for each: what was made should
-            be as diverse.
+        source: The input, (B, C, H, W); None if images are made from noise.
+        output: The model's output, (B, C', H', W').
+        target: The right output, if it is known.
+        real: Images of the target kind, (B', C', H', W'), if the right output is not known; outputs should be as
+            diverse as these.
     """
 
     source: Tensor | None
-    made: Tensor
-    truth: Tensor | None = None
+    output: Tensor
+    target: Tensor | None = None
     real: Tensor | None = None
 
     def strips(self) -> Tensor:
-        """The pictures of each example next to each other, (B, 3, H', n * W')."""
-        pictures = [picture for picture in (self.source, self.made, self.truth) if picture is not None]
-        size = self.made.shape[-2:]
-        return concatenate_across(*(F.interpolate(p, size) if p.shape[-2:] != size else p for p in pictures))
+        """Return the images of each example next to each other, (B, 3, H', n * W')."""
+        images = [image for image in (self.source, self.output, self.target) if image is not None]
+        size = self.output.shape[-2:]
+        return concatenate_across(*(F.interpolate(i, size) if i.shape[-2:] != size else i for i in images))
 
 
 Trunk = Literal["encoder", "discriminator"]
@@ -169,123 +188,119 @@ M = TypeVar("M", bound=Translator | Sampler)
 
 
 class Recipe(nn.Module, ABC, Generic[B, M]):
-    """How one model learns: its opponents, its losses and the order of its updates.
+    """How one model is trained: its discriminators, its losses and the order of its updates.
 
-    `model` is what a model file ships; everything else exists only during training.
+    `model` is what a model file holds; everything else exists during training only.
+
+    Attributes:
+        hints: What to change in the configuration when a training fails in a known way, naming its keys.
+        best_metric: The validation metric by which the best model is chosen.
+        higher_is_better: Whether a higher value of `best_metric` is better.
+        signed_input: Whether its trunks take images in [-1, 1]; False: in [0, 1].
+        validation_batch: Samples in a validation batch; many if a metric compares whole sets.
     """
 
     model: M
+    hints: ClassVar[dict[FailureMode, str]]
+    best_metric: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    signed_input: ClassVar[bool] = True
+    validation_batch: ClassVar[int] = 1
 
     @abstractmethod
     def optimizers(self) -> dict[str, Optimizer]:
-        """One optimizer a player; every parameter that learns belongs to exactly one."""
+        """Return one optimizer per player; every trained parameter belongs to exactly one."""
 
     @abstractmethod
     def updates(self, batch: B, step: int) -> Iterator[Update]:
         """Yield the updates of one step, in order.
 
-        The caller applies each update before asking for the next, so code after a `yield` sees the
-        moved player: build a loss after the moves it depends on. Never yield inside a `with` block:
-        it would leak to the caller.
+        The caller applies each update before it asks for the next, so code after a `yield` sees the moved player:
+        build a loss after the moves that it depends on. Never yield inside a `with` block, which would leak to the
+        caller.
         """
-
-    def stage(self, step: int) -> int:
-        """Which stage of the training `step` belongs to; the best model of one is not compared with another's."""
-        return 0
 
     @abstractmethod
     def preview(self, model: M, batch: B) -> list[Preview]:
-        """What `model` makes of a batch as it would be shipped; one entry for each way it translates."""
+        """Return what `model` makes of a batch, computed as inference does; one entry per direction of translation."""
 
     @abstractmethod
     def validate(self, model: M, batch: B) -> dict[str, Tensor]:
-        """Named figures of each example, (B,) each, of `model` as it would be shipped."""
+        """Return named metrics of each example, (B,) each, of `model` as inference uses it."""
+
+    def stage(self, step: int) -> int:
+        """Return the training stage that `step` belongs to; the best model is chosen within one stage."""
+        return 0
 
     def trunks(self) -> dict[Trunk, nn.Module]:
-        """Parts that take pictures apart, by role: they can start from such a part of another kind of model."""
+        """Return the feature extractors, by role, whose weights can start from a trunk of another kind of model."""
         return {}
 
-    hints: ClassVar[dict[FailureMode, str]]  # what to change in the configuration, naming its keys
-    best_metric: ClassVar[str]  # the validation figure by which the best model is kept
-    higher_is_better: ClassVar[bool]  # whether more of it is better
-    signed_input: ClassVar[bool] = True  # its trunks are given pictures in [-1, 1]; False: in [0, 1]
-    validation_batch: ClassVar[int] = 1  # samples judged at once; many where a figure compares whole sets
+    def realism_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Return the loss by which a sampler learns to look real; None if it has none for single images.
+
+        The function takes images (B, C, H, W) and labels (B,) and returns (B,).
+        """
+        return None
 
 
-class ModelConfig(Protocol):
-    """A model's configuration; it builds what it describes.
+class ModelConfig(Settings, ABC):
+    """A model's settings, which build the model.
 
-    A module-level constant of the union in `translate.experiment` lists every one of them.
+    Subclasses add a `name` with the model's name as its only value, and are members of the union in
+    `translate.experiment`. The methods that depend on data are called once the data is open.
     """
 
     batch_type: ClassVar[type[tuple[Tensor, ...]]]
 
     @property
+    @abstractmethod
     def expects(self) -> dict[str, int]:
-        """Channels of the pictures in a batch, in their order, under the names of the settings that say so."""
-        ...
+        """Channels of the images in a batch, in the batch's order, by the name of the setting that gives them."""
+
+    @property
+    def output_scale(self) -> int:
+        """The factor by which outputs are larger than inputs, on each side."""
+        return 1
 
     def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """The configuration for data of these domains; what was left to the data is settled.
+        """Return the configuration for data with these domains.
 
         Raises:
-            UserError: They do not suit it.
+            UserError: The model cannot learn from them.
         """
-        ...
-
-    def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
-        ...
-
-    def translator(self) -> Translator | Sampler:
-        """The network alone, as a model file rebuilds it."""
-        ...
-
-    def recipe(self) -> Recipe[tuple[Tensor, ...], Translator | Sampler]:
-        """The network with all that its training needs."""
-        ...
-
-
-@runtime_checkable
-class SuitsSize(Protocol):
-    """A model's configuration of which the data's size settles something that was left open."""
-
-    def for_size(self, size: int) -> Self:
-        """The configuration for squares of `size` pixels."""
-        ...
-
-
-@runtime_checkable
-class SuitsLabels(Protocol):
-    """A model's configuration that wants to know which labels a picture may have at once."""
+        return self
 
     def with_label_sets(self, label_sets: tuple[LabelSet, ...]) -> Self:
-        """The configuration for data with these sets of labels, whose names are the domains.
+        """Return the configuration for data with these sets of labels, whose names are the domains.
 
         Raises:
-            UserError: They do not suit it.
+            UserError: The model cannot learn from them.
         """
-        ...
+        return self
 
+    def for_size(self, size: int) -> Self:
+        """Return the configuration for squares of `size` pixels."""
+        return self
 
-class Adam(Settings):
-    """Adam (Kingma, Ba 2014, arXiv:1412.6980); the defaults are those of Isola et al. 2017."""
+    def size_problem(self, size: int) -> str | None:
+        """Return why the model cannot learn from squares of `size` pixels, as "… needs multiples of 8"; else None."""
+        return None
 
-    lr: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
+    @abstractmethod
+    def translator(self) -> Translator | Sampler:
+        """Build the network alone, as a model file restores it."""
 
-    def of(self, *modules: nn.Module) -> Optimizer:
-        """An optimizer of all parameters of `modules` that learn; fused, which saves a fifth of a step."""
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        return torch.optim.Adam(parameters, lr=self.lr, betas=(self.beta1, self.beta2), fused=True)
+    @abstractmethod
+    def recipe(self) -> Recipe[Any, Any]:
+        """Build the network with everything that its training needs."""
 
 
 def concatenate_across(*images: Tensor) -> Tensor:
-    """Pictures (B, 1 or 3, H, W) next to each other: (B, 3, H, n * W)."""
+    """Concatenate images (B, 1 or 3, H, W) along their width: (B, 3, H, n * W)."""
     return torch.cat([image.expand(-1, 3, -1, -1) for image in images], dim=3)
 
 
 def due(step: int, every: int) -> bool:
-    """Whether what happens every `every` steps happens at `step`."""
+    """Return whether something that is done every `every` steps is done at `step`."""
     return step % every == 0

@@ -18,17 +18,18 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Settings, Unpaired
+from datasets.contract import Unpaired
 from models.apply import translate_batch
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
 from models.losses.adversarial import ADVERSARIAL, fraction_right
 from models.losses.contrastive import PatchHeads, draw_places, patch_nce
 from models.metrics import l1
 from models.networks.translators import PatchConfig, ResNetConfig
+from models.optimizers import Adam
 from models.two_domains import add_error, make_preview, two_domains
 
 
-class CUTConfig(Settings):
+class CUTConfig(ModelConfig):
     """CUT with the defaults of the authors' code; from the data's first folder to its second."""
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired

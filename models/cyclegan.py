@@ -19,17 +19,18 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datasets.contract import Settings, Unpaired
+from datasets.contract import Unpaired
 from models.apply import translate_batch
 from models.backbones.image_pool import ImagePool
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
 from models.losses.adversarial import ADVERSARIAL, fraction_right
 from models.metrics import l1
 from models.networks.translators import PatchConfig, ResidualGeneratorConfig, ResNetConfig
+from models.optimizers import Adam
 from models.two_domains import add_error, average_metrics, make_preview, two_domains
 
 
-class CycleGANConfig(Settings):
+class CycleGANConfig(ModelConfig):
     """CycleGAN with the defaults of the authors' code."""
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired

@@ -13,7 +13,7 @@ Differs from the papers:
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +21,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datasets.contract import Masked, Settings
+from datasets.contract import Masked
 from models.apply import translate_batch
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Update
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.perceptual import FeatureLosses
 from models.metrics import hole_metrics
@@ -34,9 +34,10 @@ from models.networks.translators import (
     InpaintingDiscriminatorConfig,
     SNPatchConfig,
 )
+from models.optimizers import Adam
 
 
-class InpaintingConfig(Settings):
+class InpaintingConfig(ModelConfig):
     """Inpainting with DeepFill v2's defaults."""
 
     batch_type: ClassVar[type[Masked]] = Masked
@@ -59,10 +60,6 @@ class InpaintingConfig(Settings):
     def expects(self) -> dict[str, int]:
         """Nothing to choose: a picture and its mask, and the picture filled."""
         return {"channels_in": 4, "channels_out": 3}
-
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: holes are filled one way."""
-        return self
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""

@@ -19,17 +19,18 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Paired, Settings
+from datasets.contract import Paired
 from datasets.errors import UserError
 from models.apply import translate_batch
-from models.contract import Adam, FailureMode, Preview, Recipe, Translator, Trunk, Update
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.penalties import gradient_penalty
 from models.metrics import reconstruction_metrics
 from models.networks.translators import GeneratorConfig, PatchConfig, UNetConfig
+from models.optimizers import Adam
 
 
-class Pix2PixConfig(Settings):
+class Pix2PixConfig(ModelConfig):
     """Pix2Pix with the paper's defaults."""
 
     batch_type: ClassVar[type[Paired]] = Paired
@@ -59,10 +60,6 @@ class Pix2PixConfig(Settings):
     def expects(self) -> dict[str, int]:
         """Channels of source and target."""
         return {"channels_in": self.channels_in, "channels_out": self.channels_out}
-
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: pairs have a single direction."""
-        return self
 
     def for_size(self, size: int) -> Self:
         """The configuration for squares of `size` pixels."""

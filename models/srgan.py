@@ -21,16 +21,16 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datasets.contract import Paired, Settings
+from datasets.contract import Paired
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.upscalers import SRDiscriminator
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
-from models.optimizers import Adam
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.perceptual import ContentLoss, ContentName
 from models.metrics import upscaling_metrics
 from models.networks.translators import SRDiscriminatorConfig, SRResNetConfig, UpscalerConfig
+from models.optimizers import Adam
 
 
 class SRGANConfig(ModelConfig):

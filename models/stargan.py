@@ -24,11 +24,12 @@ from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.blocks import Upsampling
 from models.backbones.stargan_networks import StarDiscriminator, StarGenerator
-from models.contract import Adam, Domain, FailureMode, Preview, Recipe, Translator, Update, due
+from models.contract import Domain, DomainError, FailureMode, ModelConfig, Preview, Recipe, Translator, Update, due
 from models.labels import Labels
 from models.losses.adversarial import WASSERSTEIN
 from models.losses.penalties import gradient_penalty
 from models.metrics import l1
+from models.optimizers import Adam
 
 ROWS = 8  # domains that a preview shows
 
@@ -48,7 +49,7 @@ class StarDiscriminatorConfig(Settings):
     width: int = Field(64, ge=1)
 
 
-class StarGANConfig(Settings):
+class StarGANConfig(ModelConfig):
     """StarGAN with the paper's defaults."""
 
     batch_type: ClassVar[type[Attributed]] = Attributed
@@ -149,20 +150,20 @@ class StarGAN(Translator):
         output: Tensor = self.generator(image, label)
         return output
 
-    def resolve_domain(self, to: str | None) -> Domain:
-        """As any translator; several attributes that a picture may have at once are named with commas between them.
+    def resolve_domain(self, name: str | None) -> Domain:
+        """Return what `forward` takes for a domain's name, or for names of several attributes, separated by commas.
 
         Raises:
-            UserError: There is nothing of a name, or two of them exclude each other.
+            DomainError: There is no domain of a name, two of the named ones exclude each other, or none is named.
         """
-        if to is None or to in self.domains or "," not in to:
-            return super().resolve_domain(to)
-        chosen = [self._index(name.strip()) for name in to.split(",")]
+        if name is None or name in self.domains or "," not in name:
+            return super().resolve_domain(name)
+        chosen = [self._index(part.strip()) for part in name.split(",")]
         for number, one in enumerate(chosen):
             for other in chosen[:number]:
                 if self.labels.exclude(one, other):
                     names = f"{self.domains[other]} and {self.domains[one]}"
-                    raise UserError(f"--to {to}: no picture is {names}; for each by itself, give --to twice")
+                    raise DomainError(f"{name}: no picture is both {names}; ask for one after the other")
         return tuple(sorted(set(chosen)))
 
     def _index(self, name: str) -> int:

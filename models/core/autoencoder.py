@@ -26,10 +26,10 @@ from torch.optim import Optimizer
 from datasets.contract import Pictures, Settings, discriminate_by
 from models.apply import evaluating, translate_batch
 from models.contract import Encoder, FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
-from models.optimizers import Adam
 from models.losses.likelihood import cross_entropy, from_zero, squared_error
 from models.metrics import reconstruction_metrics
 from models.networks.bodies import BodyConfig, MLPBody
+from models.optimizers import Adam
 
 
 class NoCorruption(Settings):

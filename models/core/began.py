@@ -11,20 +11,21 @@ Differs from the paper:
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Pictures, Settings
-from models.contract import Adam, FailureMode, Preview, Recipe, Update
+from datasets.contract import Pictures
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Update
 from models.core.gan import GAN, GANConfig, sample_metrics, show_samples
 from models.networks.bodies import BodyConfig, DCGANBody
+from models.optimizers import Adam
 
 
-class BEGANConfig(Settings):
+class BEGANConfig(ModelConfig):
     """BEGAN with the paper's numbers."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
@@ -45,10 +46,6 @@ class BEGANConfig(Settings):
     def expects(self) -> dict[str, int]:
         """Channels of the pictures."""
         return {"channels": self.channels}
-
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: it is told no class."""
-        return self
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""

@@ -23,7 +23,7 @@ Differs from the paper:
 - A conditional generator is asked for the labels of the real batch beside which it is judged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -31,19 +31,20 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Pictures, Settings
+from datasets.contract import Pictures
 from datasets.errors import DataError, UserError
 from models.apply import generate_batch
 from models.backbones.blocks import clamp_spectrally, normalise_spectrally
-from models.contract import Adam, FailureMode, Preview, Recipe, Sampler, Trunk, Update, due
+from models.contract import FailureMode, ModelConfig, Preview, Recipe, Sampler, Trunk, Update, due
 from models.core.points import is_points, scatter
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
 from models.losses.penalties import dragan, gradient_penalty, r1
 from models.metrics import energy
 from models.networks.bodies import BodyConfig, DCGANBody
+from models.optimizers import Adam
 
 
-class GANConfig(Settings):
+class GANConfig(ModelConfig):
     """A GAN; the defaults are DCGAN's."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
@@ -230,6 +231,10 @@ class GANRecipe(Recipe[Pictures, GAN]):
             real = self.discriminator.features(batch.image, batch.label).float().mean(0)
         made: Tensor = self.discriminator.features(fake, batch.label).float().mean(0)
         return (real - made).square().sum()
+
+    def realism_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the generator's objective, without comparison with real images, of each image: (B,)."""
+        return lambda image, label: torch.stack([self.adversarial.generator(one) for one in self.score(image, label)])
 
     def preview(self, model: GAN, batch: Pictures) -> list[Preview]:
         """Pictures of the batch's labels; of points, a scatter plot of a thousand."""

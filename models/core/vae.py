@@ -18,21 +18,22 @@ Differs from the paper:
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Pictures, Settings
+from datasets.contract import Pictures
 from models.apply import evaluating, generate_batch, translate_batch
-from models.contract import Adam, FailureMode, Preview, Recipe, Sampler, Translator, Trunk, Update
+from models.contract import Encoder, FailureMode, ModelConfig, Preview, Recipe, Sampler, Translator, Trunk, Update
 from models.losses.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
 from models.networks.bodies import BodyConfig, MLPBody
+from models.optimizers import Adam
 
 
-class VAEConfig(Settings):
+class VAEConfig(ModelConfig):
     """A VAE; the defaults are those of PyTorch's example on MNIST."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
@@ -50,10 +51,6 @@ class VAEConfig(Settings):
     def expects(self) -> dict[str, int]:
         """Channels of the pictures."""
         return {"channels": self.channels}
-
-    def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """Itself: it learns all pictures together, whatever they show."""
-        return self
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
@@ -82,7 +79,7 @@ class Evidence(NamedTuple):
     log_weights: Tensor
 
 
-class VAE(Translator, Sampler):
+class VAE(Translator, Sampler, Encoder):
     """Encoder and decoder: as a translator it reconstructs from the posterior's mean, as a sampler it decodes.
 
     Attributes:

@@ -115,11 +115,11 @@ def test_figures_are_errors_of_round_trips_or_of_the_truth_where_there_is_one(tr
         assert torch.allclose(figures["error"], (figures["cycle"] + figures["identity"]) / 2)
         assert "psnr" not in figures
     shown = recipe.preview(model, given)
-    assert [one.truth is None for one in shown] == [not truth] * 2
+    assert [one.target is None for one in shown] == [not truth] * 2
     assert torch.equal(shown[0].source, given.a)
-    assert torch.equal(shown[0].made, fake_b)
+    assert torch.equal(shown[0].output, fake_b)
     assert torch.equal(shown[1].source, given.b)
-    assert torch.equal(shown[1].made, fake_a)
+    assert torch.equal(shown[1].output, fake_a)
     if not truth:
         assert torch.equal(shown[0].real, given.b)
 

@@ -157,5 +157,5 @@ def test_holes_are_shown_white_beside_what_fills_them_and_what_was_there():
     (shown,) = recipe.preview(recipe.model, Masked(image, mask))
     assert shown.source is not None
     assert torch.equal(shown.source, white(image, mask))
-    assert torch.equal(shown.truth, image)
-    assert torch.equal(white(shown.made, mask), shown.source)
+    assert torch.equal(shown.target, image)
+    assert torch.equal(white(shown.output, mask), shown.source)

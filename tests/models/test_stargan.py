@@ -191,12 +191,12 @@ def test_what_is_aimed_for_becomes_a_label():
 @pytest.mark.parametrize(
     ("to", "sentence"),
     [
-        ("black,blond", "--to black,blond: no picture is black and blond; for each by itself, give --to twice"),
-        ("young,sad,male", "--to young,sad,male: no picture is young and sad"),
-        ("happy,sad", "--to happy,sad: no picture is happy and sad"),
-        ("young,old", "--to old: this model aims for black, blond, male, young, happy, sad, calm"),
-        ("old", "--to old: this model aims for black"),
-        (None, "this model aims for black, .*: choose one with --to"),
+        ("black,blond", "black,blond: no picture is both black and blond; ask for one after the other"),
+        ("young,sad,male", "young,sad,male: no picture is both young and sad"),
+        ("happy,sad", "happy,sad: no picture is both happy and sad"),
+        ("young,old", "old: this model has the domains black, blond, male, young, happy, sad, calm"),
+        ("old", "old: this model has the domains black"),
+        (None, "this model has the domains black, .*: choose one"),
     ],
 )
 def test_what_cannot_be_had_is_said(to, sentence):
@@ -215,7 +215,7 @@ def test_previews_are_what_use_would_make():
     recipe, given = config(FACES, MOODS).recipe(), batch(FACES, MOODS)
     shown = recipe.preview(recipe.model, given)
     assert len(shown) == 7
-    assert torch.equal(shown[5].made, translate_batch(recipe.model, given.image, recipe.model.resolve_domain("sad")))
+    assert torch.equal(shown[5].output, translate_batch(recipe.model, given.image, recipe.model.resolve_domain("sad")))
 
 
 def test_sizes_that_the_critic_cannot_judge_as_a_whole_are_refused():

@@ -74,6 +74,8 @@ def run(
     json: Json = False,
 ) -> None:
     """Translate a picture or a folder of pictures; each comes back as it went in, in size, depth and format."""
+    from datasets.errors import UserError
+    from models.contract import DomainError
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan
     from translate.inference.model import load_model
@@ -93,6 +95,9 @@ def run(
         shard=shard,
     )
     loaded = load_model(model, device=device, precision=precision, blend=blend)
-    plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
+    try:
+        plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
+    except DomainError as error:
+        raise UserError(f"--to: {error}") from None
     check_plan(plan, loaded.translator.scale, compare=compare, dry_run=dry_run, json=json)
     report_outcomes(run_plan(loaded, plan, options), plan, compare=compare, json=json)

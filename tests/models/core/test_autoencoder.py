@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from datasets.contract import Pictures
-from models.optimizers import Adam
 from models.core.autoencoder import (
     AutoencoderConfig,
     GaussianNoise,
@@ -21,6 +20,7 @@ from models.core.autoencoder import (
 )
 from models.losses.likelihood import cross_entropy, squared_error
 from models.networks.bodies import DCGANBody, MLPBody
+from models.optimizers import Adam
 
 
 @pytest.fixture(autouse=True)

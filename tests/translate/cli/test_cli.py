@@ -154,7 +154,7 @@ MISTAKES = [
     ("run good.safetensors photos new --work-size 0", 2, "--work-size: .*greater than or equal to 1"),
     ("run good.safetensors photos new --work-size abc", 2, "--work-size: .*valid integer"),
     ("run good.safetensors photos new --on-exists maybe", 2, "--on-exists: .*'error', 'skip' or 'overwrite'"),
-    ("run good.safetensors photos new --to nowhere", 2, "--to nowhere: this model has nothing to choose from"),
+    ("run good.safetensors photos new --to nowhere", 2, "--to: nowhere: this model has no domains"),
     ("run good.safetensors photos new --format gif", 2, "--format: .*'png'"),
     ("run good.safetensors photos new --quality 101", 2, "--quality: .*less than or equal to 100"),
     ("run good.safetensors photos new --background nocolour", 2, "--background: .*nocolour"),

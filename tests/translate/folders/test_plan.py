@@ -265,12 +265,12 @@ def test_a_domain_is_asked_for_by_name(plan: Planner, fill: Callable[..., Path],
     assert aims(seasons, to="winter") == aims(seasons, to=["winter"]) == [("winter", 1)]
     assert aims(seasons[:1]) == aims(seasons[:1], to="summer") == aims(()) == [(None, 0)]
     for domains, to, sentence in (
-        (seasons, None, "this model aims for summer, winter: choose one with --to"),
-        (seasons, "spring", "--to spring: this model aims for summer, winter"),
-        (seasons, ["winter", "spring"], "--to spring: this model aims for summer, winter"),
-        (seasons, "summer,winter", "--to summer,winter: this model aims for summer, winter"),
-        ((), "winter", "--to winter: this model has nothing to choose from"),
-        ((), "all", "--to all: this model has nothing to choose from"),
+        (seasons, None, "this model has the domains summer, winter: choose one"),
+        (seasons, "spring", "spring: this model has the domains summer, winter"),
+        (seasons, ["winter", "spring"], "spring: this model has the domains summer, winter"),
+        (seasons, "summer,winter", "summer,winter: this model has the domains summer, winter"),
+        ((), "winter", "winter: this model has no domains"),
+        ((), "all", "all: this model has no domains"),
     ):
         with pytest.raises(UserError, match=f"^{sentence}$"):
             plan(folder, tmp_path / "out", domains=domains, to=to)

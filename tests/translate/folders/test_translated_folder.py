@@ -248,7 +248,7 @@ def test_a_domain_is_what_the_model_aims_for(unchanged: Models, tmp_path: Path) 
     np.testing.assert_array_equal(negative, 255 - read_picture(folder / "a.png").pixels)
     given = read_picture(folder / "a.png").pixels
     np.testing.assert_array_equal(model(given, "negative"), negative)
-    with pytest.raises(UserError, match="--to neutral: this model aims for positive, negative"):
+    with pytest.raises(UserError, match="neutral: this model has the domains positive, negative"):
         model(given, "neutral")
 
 

@@ -45,7 +45,7 @@ def test_a_run_goes_on_in_the_stage_where_it_stopped(large_photos: Path, tmp_pat
         tree = {**TREE, "training": {**TREE["training"], "steps": steps}}
         training = Training(parse_experiment(tree, "here"), large_photos, tmp_path / "run", device="cpu")
         list(training.run())
-    assert training.best["stage"] == 1
+    assert training.checkpoints.best["stage"] == 1
     straight = Training(parse_experiment(TREE, "here"), large_photos, tmp_path / "straight", device="cpu")
     list(straight.run())
     assert (tmp_path / "run/last.safetensors").read_bytes() == (tmp_path / "straight/last.safetensors").read_bytes()
@@ -75,4 +75,4 @@ def test_blending_from_the_command_line(command, two_stages: Path, large_photos:
     assert ended.code == 0
     ended = command("run", trained, large_photos, tmp_path / "more", "--blend", "0.8")
     assert ended.code == 2
-    assert "is no SRGAN" in ended.err
+    assert "not trained in two stages" in ended.err
