@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.codecs.images import Picture
+from datasets.codecs.picture import Pixels as Pixels
 
-Pixels = NDArray[np.uint8 | np.uint16]
 Floats = NDArray[np.float32]
 
 BAND = 128  # rows converted at once

@@ -1,7 +1,8 @@
-"""Pixels to picture files; `datasets.codecs.images` is the door to it.
+"""Picture files from pixels, for `datasets.codecs.images`.
 
-Pillow encodes 8 bits. Files of 16 bits, which it cannot write, and all TIFFs, whose metadata it
-writes in part, are put together here from parts that Pillow and zlib compress.
+Pillow encodes JPEG, WebP and 8-bit PNG and BMP. Two writers stay by hand, from parts that Pillow and zlib compress:
+- 16-bit PNG, since Pillow writes no 16-bit colour, and OpenCV writes no metadata and no gray with alpha.
+- TIFF, since Pillow writes no 16-bit colour, OpenCV no metadata, and tifffile needs imagecodecs for LZW.
 """
 
 import io
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags
 
-from datasets.codecs import metadata as containers
-from datasets.codecs.decoding import Pixels, opencv, through_profile
+from datasets.codecs import metadata
+from datasets.codecs.decoding import convert_to_srgb, import_opencv
 from datasets.codecs.origin import DAMAGED_TAGS, TIFF_COMPRESSIONS, TIFF_HEAD, Origin, PictureError, copy_tags
+from datasets.codecs.picture import Picture, Pixels
 
+# In pixels: libjpeg's, libwebp's, and the largest signed 32-bit number.
 LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "PNG": 2**31 - 1, "TIFF": 2**31 - 1, "BMP": 2**31 - 1}
 DEEP = frozenset({"PNG", "TIFF"})  # formats that hold 16 bits
 WITH_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "BMP"})
@@ -36,18 +39,20 @@ NAMES = {
     "comment": "JPEG comment",
     "text": "PNG text",
 }
-# zlib's effort. Its default of 6 makes photographs a few per cent smaller at most, in 1.5 to 2.6 times the time.
-PNG_EFFORT = 4
-# Bytes that a JPEG segment has room for beside its length and its heading.
+# zlib's level. Measured: its default of 6 makes photographs a few per cent smaller, in 1.5 to 2.6 times the time.
+PNG_LEVEL = 4
+# Bytes that fit into a JPEG segment beside its length and its heading.
 JPEG_ROOM = {"exif": 65533, "xmp": 65533 - 29, "iptc": 65533 - 27, "comment": 65533}
 
 _TIFF_COMPRESSION_TAGS = {"none": 1, "lzw": 5, "deflate": 8, "packbits": 32773}
 
 
-def encode(
-    format: str, pixels: Pixels, alpha: Pixels | None, origin: Origin, quality: int | None
-) -> tuple[bytes, list[str]]:
-    """A picture file's bytes, and what it could not hold; the format must be able to hold depth and alpha."""
+def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, list[str]]:
+    """Return a picture as a file's bytes, and notes on the metadata that the format cannot hold.
+
+    `datasets.codecs.fitting` has to have fitted the picture to the format. `quality` None: as the origin's.
+    """
+    pixels, alpha, origin = picture.pixels, picture.alpha, picture.origin or Origin("PNG")
     notes = [
         f"{NAMES[part]} was dropped: {format} holds none"
         for part in NAMES
@@ -68,24 +73,24 @@ def encode(
     return data, notes + more
 
 
-def _stacked(pixels: Pixels, alpha: Pixels | None) -> Pixels:
-    """(H, W, C), alpha as the last channel."""
+def _stack_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
+    """Return (H, W, C) samples with alpha as the last channel."""
     return np.ascontiguousarray(pixels if alpha is None else np.dstack([pixels, alpha]))
 
 
-def _image(pixels: Pixels, alpha: Pixels | None) -> Image.Image:
-    samples = _stacked(pixels, alpha)
+def _to_image(pixels: Pixels, alpha: Pixels | None) -> Image.Image:
+    samples = _stack_alpha(pixels, alpha)
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
     return Image.frombytes(mode, (samples.shape[1], samples.shape[0]), samples.tobytes())
 
 
 def _encode_pillow(pixels: Pixels, alpha: Pixels | None, format: str, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    _image(pixels, alpha).save(buffer, format, **{key: value for key, value in options.items() if value is not None})
+    _to_image(pixels, alpha).save(buffer, format, **{key: value for key, value in options.items() if value is not None})
     return buffer.getvalue()
 
 
-def _headed(exif: bytes | None) -> bytes | None:
+def _add_exif_heading(exif: bytes | None) -> bytes | None:
     return None if exif is None else b"Exif\0\0" + exif
 
 
@@ -93,9 +98,10 @@ def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[b
     options, notes = _jpeg_options(origin, quality, pixels.shape[2])
     data = _encode_pillow(pixels, None, "JPEG", options)
     if origin.jpeg_progressive:
-        # Pillow's buffer for a progressive file has, beside metadata, a byte a pixel or 64 kB; past its end it fails.
-        metadata = sum(len(value) for value in options.values() if isinstance(value, bytes))
-        if len(data) - metadata < 0.8 * max(2**16, pixels.shape[0] * pixels.shape[1]):
+        # Pillow's buffer for a progressive file has, beside metadata, a byte per pixel or 64 kB, and it fails where a
+        # file outgrows that. The baseline file tells about how large it becomes; 0.8 is a margin chosen by hand.
+        metadata_size = sum(len(value) for value in options.values() if isinstance(value, bytes))
+        if len(data) - metadata_size < 0.8 * max(2**16, pixels.shape[0] * pixels.shape[1]):
             data = _encode_pillow(pixels, None, "JPEG", {**options, "progressive": True})
         else:
             notes.append("progressive JPEG became baseline")
@@ -104,26 +110,26 @@ def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[b
 
 def _jpeg_options(origin: Origin, quality: int | None, channels: int) -> tuple[dict[str, Any], list[str]]:
     notes = []
-    held: dict[str, bytes | None] = {"exif": _headed(origin.exif)} | {
+    segments: dict[str, bytes | None] = {"exif": _add_exif_heading(origin.exif)} | {
         key: getattr(origin, key) for key in ("xmp", "iptc", "comment")
     }
-    for key, value in held.items():
+    for key, value in segments.items():
         if value is not None and len(value) > JPEG_ROOM[key]:
-            held[key] = None
+            segments[key] = None
             notes.append(f"{NAMES[key]} was dropped: {len(value)} bytes are more than a JPEG segment holds")
-    iptc = held.pop("iptc")
-    options: dict[str, Any] = {**held, "icc_profile": origin.icc, "dpi": origin.dpi}
-    options["extra"] = b"" if iptc is None else _photoshop_segment(iptc)
+    iptc = segments.pop("iptc")
+    options: dict[str, Any] = {**segments, "icc_profile": origin.icc, "dpi": origin.dpi}
+    options["extra"] = b"" if iptc is None else _build_photoshop_segment(iptc)
     options["subsampling"] = (origin.jpeg_subsampling or 0) if channels == 3 else None
     if quality is None and origin.jpeg_tables:
         options["qtables"] = [list(table) for table in origin.jpeg_tables]
     else:
-        options["quality"] = quality or 95
+        options["quality"] = quality or 95  # chosen by hand
     return options, notes
 
 
-def _photoshop_segment(iptc: bytes) -> bytes:
-    """The JPEG segment in which Photoshop, and all after it, keep IPTC."""
+def _build_photoshop_segment(iptc: bytes) -> bytes:
+    """Return the JPEG segment in which Photoshop, and everybody after it, keeps IPTC."""
     block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
     return b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
 
@@ -131,12 +137,12 @@ def _photoshop_segment(iptc: bytes) -> bytes:
 def _webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         "icc_profile": origin.icc,
-        "exif": _headed(origin.exif),
+        "exif": _add_exif_heading(origin.exif),
         "xmp": origin.xmp,
         "exact": True,
     }
     if quality is None and origin.format == "WEBP" and origin.webp_quality is None:
-        return {**options, "lossless": True, "quality": 75}  # here quality is effort
+        return {**options, "lossless": True, "quality": 75}  # here "quality" is effort, and 75 libwebp's default
     return {**options, "quality": quality or origin.webp_quality or 90}
 
 
@@ -149,63 +155,64 @@ def _png_options(origin: Origin) -> dict[str, Any]:
         info.add_text(key, value)
     if origin.xmp is not None:
         info.add_itxt("XML:com.adobe.xmp", origin.xmp.decode("utf-8", "replace"))
-    told = {"icc_profile": origin.icc, "exif": _headed(origin.exif), "dpi": origin.dpi, "pnginfo": info}
-    return {**told, "compress_level": PNG_EFFORT}
+    kept = {"icc_profile": origin.icc, "exif": _add_exif_heading(origin.exif), "dpi": origin.dpi, "pnginfo": info}
+    return {**kept, "compress_level": PNG_LEVEL}
 
 
 def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
-    """16-bit PNG: Pillow writes all chunks of a file of one pixel, and the pixels take that one's place."""
-    samples = _stacked(pixels, alpha)
+    """Return a 16-bit PNG: Pillow writes a file of one pixel with all metadata, whose pixel is then replaced."""
+    samples = _stack_alpha(pixels, alpha)
     height, width, channels = samples.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    head = containers.png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
+    head = metadata.build_png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
     rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
     filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)  # filter 2: each row less the one above
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    body = zlib.compress(filtered.tobytes(), PNG_EFFORT)
-    limit = 2**30  # of a chunk's length, well under the format's own
-    bodies = [containers.png_chunk(b"IDAT", body[start : start + limit]) for start in range(0, len(body), limit)]
+    body = zlib.compress(filtered.tobytes(), PNG_LEVEL)
+    limit = 2**30  # bytes of a chunk; the format's own limit is 2**31 - 1
+    bodies = [metadata.build_png_chunk(b"IDAT", body[start : start + limit]) for start in range(0, len(body), limit)]
     shell = _encode_pillow(np.zeros((1, 1, 1), np.uint8), None, "PNG", _png_options(origin))
-    chunks = [containers.PNG_SIGNATURE]
-    for name, start, length in containers.png_chunks(io.BytesIO(shell)):
+    chunks = [metadata.PNG_SIGNATURE]
+    for name, start, length in metadata.find_png_chunks(io.BytesIO(shell)):
         own = {b"IHDR": [head], b"IDAT": bodies}
-        chunks += own.get(name, [containers.png_chunk(name, shell[start : start + length])])
+        chunks += own.get(name, [metadata.build_png_chunk(name, shell[start : start + length])])
     return b"".join(chunks)
 
 
 def _encode_bmp(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
     if alpha is None:
         return _encode_pillow(pixels, None, "BMP", {"dpi": origin.dpi})
-    cv2 = opencv()  # Pillow writes alpha into BMP where nobody, not even itself, finds it again
+    cv2 = import_opencv()  # alpha in the BMP files that Pillow writes is found by no reader, Pillow included
     colours = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     _, buffer = cv2.imencode(".bmp", np.dstack([colours[:, :, ::-1], alpha]))
     data = bytearray(buffer.tobytes())
-    x, y = origin.dpi or (96.0, 96.0)
+    x, y = origin.dpi or (96.0, 96.0)  # what Pillow writes where nothing is known
     struct.pack_into("<ii", data, 38, round(x / 0.0254), round(y / 0.0254))
     return bytes(data)
 
 
 def _encode_tiff(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> tuple[bytes, list[str]]:
-    """TIFF of either depth: Pillow compresses the rows as plain bytes, the directory that explains them is ours."""
+    """Return a TIFF of either depth: Pillow compresses the rows as bytes, and the directory is built here."""
     notes: list[str] = []
     if alpha is not None and pixels.shape[2] == 1 and pixels.dtype == np.uint16:
-        pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # no library opens 16-bit gray TIFF with alpha
+        # Tried: neither Pillow nor OpenCV opens 16-bit gray TIFF with alpha.
+        pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
         notes.append("gray with alpha became RGB with alpha: 16-bit TIFF of the former is opened by few")
-    samples = _stacked(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
+    samples = _stack_alpha(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
     compression = origin.tiff_compression or "deflate"
-    directory = _tiff_directory(samples, alpha is not None, origin, notes)
+    directory = _build_tiff_directory(samples, alpha is not None, origin, notes)
     if compression in {"lzw", "deflate"}:
-        directory[TiffImagePlugin.PREDICTOR] = 2  # each sample less its left neighbour's packs far better
+        directory[TiffImagePlugin.PREDICTOR] = 2  # differences to the left neighbour compress far better
         samples[:, 1:] -= samples[:, :-1]
-    strips = _tiff_strips(samples, compression, directory)
+    strips = _compress_tiff_strips(samples, compression, directory)
     buffer = io.BytesIO()
     directory.save(buffer)
     buffer.writelines(strips)
     return buffer.getvalue(), notes
 
 
-def _tiff_directory(
+def _build_tiff_directory(
     samples: Pixels, alpha: bool, origin: Origin, notes: list[str]
 ) -> TiffImagePlugin.ImageFileDirectory_v2:
     directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
@@ -215,7 +222,7 @@ def _tiff_directory(
             exif = Image.Exif()
             exif.load(origin.exif)
             copy_tags(exif, directory)
-            directory.tobytes()  # damage shows only now
+            directory.tobytes()  # damaged tags raise only now
         except DAMAGED_TAGS:
             notes.append("damaged EXIF was dropped")
             directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
@@ -237,10 +244,10 @@ def _tiff_directory(
     return directory
 
 
-def _tiff_strips(
+def _compress_tiff_strips(
     samples: Pixels, compression: str, directory: TiffImagePlugin.ImageFileDirectory_v2
 ) -> Sequence[bytes]:
-    """The compressed strips of a TIFF; where they lie is entered into its directory."""
+    """Return the compressed strips of a TIFF, and enter their places into its directory."""
     rows = samples.view(np.uint8).reshape(samples.shape[0], -1)
     buffer = io.BytesIO()
     plain = Image.frombytes("L", (rows.shape[1], rows.shape[0]), rows.tobytes())
@@ -264,16 +271,16 @@ def _tiff_strips(
 
 
 def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
-    """8-bit pixels in sRGB, from the colours of an ICC profile; gray stays gray."""
+    """Return 8-bit pixels in sRGB, converted from the colours of an ICC profile; gray stays gray."""
     try:
-        converted = through_profile(_image(pixels, None), profile, "RGB")
+        converted = convert_to_srgb(_to_image(pixels, None), profile)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         raise PictureError(f"has a colour profile that cannot be used ({error}): keep it with color keep") from error
     return np.asarray(converted)[:, :, : pixels.shape[2]]
 
 
 def recompress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """(H, W, 1 or 3) pixels after a round trip through JPEG of `quality`, 1 to 100, at 4:2:0."""
+    """Return (H, W, 1 or 3) pixels after a round trip through JPEG of `quality`, 1 to 100, at 4:2:0."""
     data = _encode_pillow(pixels, None, "JPEG", {"quality": quality, "subsampling": 2})
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
         return np.array(image).reshape(pixels.shape)

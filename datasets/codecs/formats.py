@@ -1,8 +1,8 @@
-"""What kinds of picture files there are, by their suffixes and by how they begin."""
+"""The kinds of picture files there are, by their suffixes and by their first bytes."""
 
 from collections.abc import Mapping
 
-from datasets.codecs import metadata as containers
+from datasets.codecs import metadata
 
 SUFFIXES_OF = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -25,12 +25,12 @@ UNSUPPORTED: Mapping[str, str] = {
     **{".apng": "animated PNG", ".avif": "AVIF", ".exr": "OpenEXR", ".gif": "GIF", ".hdr": "Radiance HDR"},
     **{".ico": "icon", ".jxl": "JPEG XL", ".svg": "SVG", ".tga": "Targa", ".xcf": "GIMP"},
 }
-"""Lower-case suffixes of picture files that are named but not read, and what these are."""
+"""Lower-case suffixes of picture files that cannot be read, with the names of their kinds."""
 
-# How files begin: to say what a file is that does not open.
+# The first bytes of files, to name the kind of a file that cannot be opened.
 _BEGINNINGS = {
     b"\xff\xd8\xff": "damaged or cut-off JPEG",
-    containers.PNG_SIGNATURE: "damaged or cut-off PNG",
+    metadata.PNG_SIGNATURE: "damaged or cut-off PNG",
     b"II*\0": "damaged, cut-off or rarely coded TIFF",
     b"MM\0*": "damaged, cut-off or rarely coded TIFF",
     b"BM": "damaged or cut-off BMP",
@@ -44,8 +44,8 @@ _BEGINNINGS = {
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC"}
 
 
-def what_it_is(beginning: bytes) -> str:
-    """What a file is that no reader opens, and what to do, from its first 64 bytes."""
+def describe_unreadable(beginning: bytes) -> str:
+    """Return what a file is that cannot be opened, and what to do about it, from its first 64 bytes."""
     if not beginning:
         return "is empty (0 bytes): restore it from its source"
     kind = _BRANDS.get(beginning[8:12]) if beginning[4:8] == b"ftyp" else None

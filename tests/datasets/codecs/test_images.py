@@ -17,7 +17,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin
 from pydantic import ValidationError
 
 from datasets.codecs import images
-from datasets.codecs import metadata as containers
+from datasets.codecs import metadata
 from datasets.codecs.images import Picture, PictureError, SaveOptions
 
 XMP = (
@@ -613,8 +613,8 @@ def test_recompress_degrades_by_quality():
 
 def test_size_tags_grow_where_the_size_outgrows_them():
     block = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x0100, 3, 1, 9, 0, 0)
-    assert containers.number(containers.patched(block, {0x0100: 65535}), 0x0100) == 65535
-    assert containers.number(containers.patched(block, {0x0100: 65536}), 0x0100) == 65536
+    assert metadata.read_number(metadata.patch_numbers(block, {0x0100: 65535}), 0x0100) == 65535
+    assert metadata.read_number(metadata.patch_numbers(block, {0x0100: 65536}), 0x0100) == 65536
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])

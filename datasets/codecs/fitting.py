@@ -1,0 +1,102 @@
+"""What of a picture a file format can hold: its size, alpha, depth, colours and metadata."""
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import ImageColor
+
+from datasets.codecs import encoding, metadata
+from datasets.codecs.origin import Origin, PictureError
+from datasets.codecs.picture import Picture, Pixels, SaveOptions
+
+TIFF_BYTES = 4_000_000_000  # the offsets in TIFF, and the size in BMP, are 32-bit numbers
+
+
+def fit_to_format(picture: Picture, format: str, options: SaveOptions) -> tuple[Picture, list[str]]:
+    """Return the picture as `format` can hold it, with an origin, and notes on what was changed or dropped.
+
+    Raises:
+        PictureError: The format cannot hold the picture, and `options` do not say what to give up.
+    """
+    _refuse_too_large(picture, format)
+    notes: list[str] = []
+    origin = picture.origin or Origin("PNG")  # of a picture made in memory: nothing to keep
+    pixels, alpha = _fit_alpha(picture, format, options)
+    pixels, alpha = _fit_depth(pixels, alpha, format, notes)
+    pixels, origin = _fit_colour(pixels, origin, format, options, notes)
+    origin = _fit_metadata(origin, picture.width, picture.height, options)
+    return Picture(pixels, alpha, origin), notes
+
+
+def _refuse_too_large(picture: Picture, format: str) -> None:
+    side = encoding.LARGEST_SIDE[format]
+    if max(picture.width, picture.height) > side:
+        size = f"{picture.width} × {picture.height} pixels"
+        raise PictureError(f"{size} are more than {format} holds ({side} a side): write it as PNG or TIFF")
+    if format in {"TIFF", "BMP"} and picture.width * picture.height * 4 * picture.depth // 8 > TIFF_BYTES:
+        raise PictureError(f"the picture is more than the 4 GB that {format} holds: write it as PNG")
+
+
+def _fit_alpha(picture: Picture, format: str, options: SaveOptions) -> tuple[Pixels, Pixels | None]:
+    """Return pixels and alpha; where the format has no alpha, an opaque one is dropped, another blended away."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if alpha is None or format in encoding.WITH_ALPHA:
+        return pixels, alpha
+    highest = np.iinfo(alpha.dtype).max
+    if (alpha == highest).all():
+        return pixels, None
+    if options.background is None:
+        raise PictureError(
+            f"the picture has alpha, which {format} cannot hold: name a background colour or another format"
+        )
+    colour = np.array(ImageColor.getrgb(options.background), np.float32) / 255 * highest
+    if (colour == colour[0]).all():
+        colour = colour[: picture.channels]  # a gray picture on gray stays gray
+    opacity = alpha[:, :, None].astype(np.float32) / highest
+    return np.rint(pixels * opacity + colour * (1 - opacity)).astype(pixels.dtype), None
+
+
+def _fit_depth(pixels: Pixels, alpha: Pixels | None, format: str, notes: list[str]) -> tuple[Pixels, Pixels | None]:
+    if pixels.dtype == np.uint8 or format in encoding.DEEP:
+        return pixels, alpha
+    notes.append(f"16 bits became 8: {format} holds no more")
+    return _to_8_bits(pixels), None if alpha is None else _to_8_bits(alpha)
+
+
+def _to_8_bits(array: Pixels) -> Pixels:
+    return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounds: 65535 is 255 · 257
+
+
+def _fit_colour(
+    pixels: Pixels, origin: Origin, format: str, options: SaveOptions, notes: list[str]
+) -> tuple[Pixels, Origin]:
+    """Return pixels and an origin whose colour profile, if any, describes them."""
+    if origin.icc is None:
+        return pixels, origin
+    space = origin.icc[16:20].decode("latin-1").strip()  # ICC.1:2022, table 17
+    if space != ("GRAY" if pixels.shape[2] == 1 else "RGB"):
+        notes.append(f"the colour profile was dropped: it is for {space}, and the pixels are not")
+        return pixels, replace(origin, icc=None)
+    if options.color == "srgb":
+        if pixels.dtype != np.uint8:
+            raise PictureError("converting to sRGB is for 8 bits, and this has 16: keep its colours (color keep)")
+        return encoding.to_srgb(pixels.astype(np.uint8, copy=False), origin.icc), replace(origin, icc=None)
+    if format == "WEBP" and pixels.shape[2] == 1:
+        notes.append(f"the gray colour profile was dropped: {format} holds colour only")
+        return pixels, replace(origin, icc=None)
+    return pixels, origin
+
+
+def _fit_metadata(origin: Origin, width: int, height: int, options: SaveOptions) -> Origin:
+    """Return an origin whose metadata state the new size, or that has no metadata if they are to be stripped."""
+    if options.metadata == "strip":
+        return replace(origin, exif=None, xmp=None, iptc=None, comment=None, text=())
+    sizes = {
+        metadata.WIDTH: width,
+        metadata.PIXEL_WIDTH: width,
+        metadata.LENGTH: height,
+        metadata.PIXEL_HEIGHT: height,
+    }
+    exif = None if origin.exif is None else metadata.patch_numbers(origin.exif, sizes)
+    xmp = None if origin.xmp is None else metadata.set_xmp_size(origin.xmp, width, height)
+    return replace(origin, exif=exif, xmp=xmp)

@@ -1,0 +1,114 @@
+"""A picture in memory, the header of one in a file, and how one is saved."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageColor
+from pydantic import Field, field_validator
+
+from datasets.codecs.origin import Origin
+from datasets.contract import Settings
+
+Pixels = NDArray[np.uint8 | np.uint16]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture in memory, upright.
+
+    To keep a file's format and metadata, derive a new picture from the old one: `replace(picture, pixels=...)`.
+
+    Attributes:
+        pixels: (H, W, 1 or 3), gray or RGB, uint8 or uint16.
+        alpha: (H, W) of the same dtype, not premultiplied; None: opaque.
+        origin: What the picture's file was; None: the picture was made in memory.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        if (
+            self.pixels.ndim != 3
+            or self.pixels.shape[2] not in {1, 3}
+            or self.pixels.dtype not in (np.uint8, np.uint16)
+        ):
+            raise ValueError(
+                f"pixels must be (H, W, 1 or 3) uint8 or uint16, not {self.pixels.shape} {self.pixels.dtype}"
+            )
+        alpha = self.alpha
+        if alpha is not None and (alpha.shape != self.pixels.shape[:2] or alpha.dtype != self.pixels.dtype):
+            raise ValueError(
+                f"alpha {alpha.shape} {alpha.dtype} does not fit pixels {self.pixels.shape} {self.pixels.dtype}"
+            )
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """1 or 3; alpha is not counted."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def depth(self) -> int:
+        """Bits per sample: 8 or 16."""
+        return 8 * self.pixels.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture will be once it is read.
+
+    Attributes:
+        width: In pixels, upright.
+        height: In pixels, upright.
+        channels: 1 or 3; alpha is not counted.
+        depth: Bits per sample: 8 or 16.
+        alpha: Whether there is an alpha channel.
+        format: "JPEG", "PNG", "WEBP", "TIFF" or "BMP".
+        orientation: EXIF's, 1 to 8: how the pixels in the file are turned to be upright.
+    """
+
+    width: int
+    height: int
+    channels: int
+    depth: int
+    alpha: bool
+    format: str
+    orientation: int = 1
+
+
+class SaveOptions(Settings):
+    """How pictures are saved; by default as their files were.
+
+    Attributes:
+        format: Of the file; "keep": as its suffix says.
+        quality: Of JPEG and WebP; None: as the source's, or else 95 for JPEG and 90 for WebP.
+        metadata: "strip" drops EXIF, XMP, IPTC, comments and text, but not the colour profile.
+        color: "srgb" converts colours to sRGB and drops the profile.
+        background: Colour that transparent pictures are laid on for formats without alpha.
+    """
+
+    format: Literal["keep", "jpeg", "png", "webp", "tiff", "bmp"] = "keep"
+    quality: int | None = Field(default=None, ge=1, le=100)
+    metadata: Literal["keep", "strip"] = "keep"
+    color: Literal["keep", "srgb"] = "keep"
+    background: str | None = None
+
+    @field_validator("background")
+    @classmethod
+    def _check_color(cls, value: str | None) -> str | None:
+        if value is not None and len(ImageColor.getrgb(value)) != 3:
+            raise ValueError(f"expected a colour without alpha such as white or #ffffff, found {value}")
+        return value
