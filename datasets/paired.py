@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
+import torch
 from pydantic import Tag
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
 from datasets.codecs.images import read_header, read_picture
 from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
+from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch, recolour_batch
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
 from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
@@ -194,7 +196,7 @@ class PicturePairs(Samples[Paired]):
 
     def sample(self, index: int, seed: int) -> Paired:
         """The pair at `index`, cut, turned into colours or grays, and degraded where it is derived."""
-        source, target = self.cropper.crop(*self._scaled(index), seed=seed)
+        source, target = self.crop(index, seed)
         target = self.cropper.recolour(target, derive_seed(seed, 0))
         derivation = self.config.pairs
         if isinstance(derivation, Derived):
@@ -204,10 +206,61 @@ class PicturePairs(Samples[Paired]):
         source_channels, target_channels = self.config.channels
         return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
 
+    def undegraded(self) -> "UndegradedPairs | None":
+        """Return the same pairs with colour changes and degradation left to `finish`, where batches can have them."""
+        derivation = self.config.pairs
+        if isinstance(derivation, Derived) and derivation.degradation in BATCHED:
+            return UndegradedPairs(self, derivation)
+        return None
+
+    def crop(self, index: int, seed: int) -> tuple[Floats, Floats]:
+        """Return the same square of the source and the target at `index`, (size, size, 1 or 3) in [0, 1]."""
+        return self.cropper.crop(*self._scaled(index), seed=seed)
+
     def _read(self, index: int) -> tuple[Pixels, Pixels]:
         source, target = self.config.pairs.read_pair(self.pairs[index])
         scaled = self.cropper.scaled(target)
         return (scaled, scaled) if source is target else (self.cropper.scaled(source), scaled)
+
+
+class Undegraded(NamedTuple):
+    """Targets (B, 3, H, W) in [-1, 1], which of them are gray (B,) bool, and their colour changes (B, 8) or (B, 0)."""
+
+    image: Tensor
+    is_gray: Tensor
+    colours: Tensor
+
+
+class UndegradedPairs(Samples[Undegraded]):
+    """The targets of derived pairs, recoloured and degraded in batches on the device."""
+
+    def __init__(self, pairs: PicturePairs, derivation: Derived) -> None:
+        self.pairs = pairs
+        self.derivation = derivation
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def name(self, index: int) -> str:
+        """The pair's path within the folder."""
+        return self.pairs.name(index)
+
+    def sample(self, index: int, seed: int) -> Undegraded:
+        """Return the target at `index`, cropped, with what `PicturePairs.sample` would draw for its colours."""
+        _, target = self.pairs.crop(index, seed)
+        is_gray = torch.tensor(target.shape[2] == 1)
+        return Undegraded(_tensor(target, 3), is_gray, self.pairs.cropper.draw_colours(derive_seed(seed, 0)))
+
+    def finish(self, batch: Undegraded, seeds: Sequence[int], device: torch.device) -> Paired:
+        """Return the pairs on `device`."""
+        target = recolour_batch(batch.image.to(device, non_blocking=True), batch.colours)
+        noise_seeds = [derive_seed(seed, 1) for seed in seeds]
+        source = degrade_batch(target, self.derivation.degradation, self.derivation.strength, noise_seeds)
+        # A gray picture gets gray noise.
+        is_gray = batch.is_gray.to(device, non_blocking=True).view(-1, 1, 1, 1)
+        source = torch.where(is_gray, source[:, :1], source)
+        source_channels, target_channels = self.pairs.config.channels
+        return Paired(convert_batch(source, source_channels), convert_batch(target, target_channels))
 
 
 def _bytes(pictures: tuple[Pixels, Pixels]) -> int:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
+import torch
 from pydantic import Field, Tag, model_validator
+from torch import Tensor
 
 from datasets.augment import CropSettings
 from datasets.codecs.images import read_header, read_picture
 from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
+from datasets.degradations.batches import shrink_batch
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import reach_of, shrink_inside
 from datasets.errors import DataError
@@ -185,11 +188,7 @@ class PatchPairs(Samples[Paired]):
         large, small = self._decoded(self._picture[index])
         draws = np.random.default_rng(seed)
         scale = self.config.scale
-        rows, columns = (side - self.size for side in large.shape[:2])
-        if self.training:
-            top, left = int(draws.integers(rows + 1)), int(draws.integers(columns + 1))
-        else:
-            top, left = rows // 2, columns // 2
+        top, left = self._corner(large, draws)
         if small is not None:
             rows, columns = top // scale, left // scale
             less = to_floats(small[rows : rows + self.size // scale, columns : columns + self.size // scale])
@@ -200,10 +199,33 @@ class PatchPairs(Samples[Paired]):
         elif small is None:
             less = shrink_inside(_around(large, top, left, self.size, reach_of(scale)), scale)
             less = np.round(np.clip(less, 0, 1) * 255) / np.float32(255)  # as a file of 8 bits would hold it
-        if self.training and self.config.crop.turn:
-            mirrored, quarters = bool(draws.integers(2)), int(draws.integers(4))
-            cut, less = (_turned(pixels, mirrored, quarters) for pixels in (cut, less))
+        less, cut = self._turn([less, cut], draws)
         return Paired(to_tensor(less), to_tensor(cut))
+
+    def undegraded(self) -> "UndegradedPatches | None":
+        """Return the same squares with their bicubic reduction left to `finish`; None where it is another."""
+        return UndegradedPatches(self) if isinstance(self.config.small, BicubicReduction) else None
+
+    def surroundings(self, index: int, seed: int) -> Floats:
+        """Return the large square of `sample` with the `reach_of(scale)` pixels around it, turned alike, in [0, 1]."""
+        large, _ = self._decoded(self._picture[index])
+        draws = np.random.default_rng(seed)
+        around = _around(large, *self._corner(large, draws), self.size, reach_of(self.config.scale))
+        return self._turn([around], draws)[0]
+
+    def _corner(self, large: Pixels, draws: np.random.Generator) -> tuple[int, int]:
+        """Top and left of a square: drawn in training, else those of the middle one."""
+        rows, columns = (side - self.size for side in large.shape[:2])
+        if self.training:
+            return int(draws.integers(rows + 1)), int(draws.integers(columns + 1))
+        return rows // 2, columns // 2
+
+    def _turn(self, pictures: Sequence[Floats], draws: np.random.Generator) -> list[Floats]:
+        """Mirror and turn pictures alike, at random, where that is asked for."""
+        if not (self.training and self.config.crop.turn):
+            return list(pictures)
+        mirrored, quarters = bool(draws.integers(2)), int(draws.integers(4))
+        return [np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters) for pixels in pictures]
 
     def _squares(self, pair: Pair) -> int:
         head = read_header(pair.target)
@@ -227,6 +249,36 @@ class PatchPairs(Samples[Paired]):
         return _Decoded(window.copy(), small)  # a copy, so that the rest of the picture is let go
 
 
+class Surroundings(NamedTuple):
+    """Large squares with what is around them, (B, 3, size + 2r, size + 2r) in [-1, 1] with r = `reach_of(scale)`."""
+
+    image: Tensor
+
+
+class UndegradedPatches(Samples[Surroundings]):
+    """The large squares of `PatchPairs`, made small in batches on the device."""
+
+    def __init__(self, patches: PatchPairs) -> None:
+        self.patches = patches
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def name(self, index: int) -> str:
+        """The picture's path within the folder."""
+        return self.patches.name(index)
+
+    def sample(self, index: int, seed: int) -> Surroundings:
+        """Return the large square at `index` with what is around it."""
+        return Surroundings(to_tensor(self.patches.surroundings(index, seed)))
+
+    def finish(self, batch: Surroundings, seeds: Sequence[int], device: torch.device) -> Paired:
+        """Return the small and the large squares on `device`."""
+        scale = self.patches.config.scale
+        image, reach = batch.image.to(device, non_blocking=True), reach_of(scale)
+        return Paired(shrink_batch(image, scale), image[:, :, reach:-reach, reach:-reach].contiguous())
+
+
 def _around(pixels: Pixels, top: int, left: int, size: int, reach: int) -> Floats:
     """A square and what is around it, as floats; beyond the border pixels go on as in a mirror."""
     height, width = pixels.shape[:2]
@@ -235,10 +287,6 @@ def _around(pixels: Pixels, top: int, left: int, size: int, reach: int) -> Float
     inside = to_floats(pixels[top - above : top + size + below, left - before : left + size + after])
     missing = ((reach - above, reach - below), (reach - before, reach - after), (0, 0))
     return np.pad(inside, missing, mode="symmetric") if any(map(any, missing)) else inside
-
-
-def _turned(pixels: Floats, mirrored: bool, quarters: int) -> Floats:
-    return np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
 
 
 def _coloured(pixels: Pixels) -> Pixels:

@@ -90,16 +90,18 @@ def shrink_batch(images: Tensor, scale: int) -> Tensor:
     return _to_signed(_round_to_levels(floats))
 
 
-def gray_batch(images: Tensor) -> Tensor:
-    """Return (B, 3, H, W) images as (B, 1, H, W), weighed by BT.601; those of one channel as they are."""
+def convert_batch(images: Tensor, channels: int) -> Tensor:
+    """Return (B, 1 or 3, H, W) images as (B, channels, H, W), as `convert_channels` does: gray is BT.601's luma."""
     from kornia.color import rgb_to_grayscale
 
-    gray: Tensor = rgb_to_grayscale(images) if images.shape[1] == 3 else images
-    return gray
+    if images.shape[1] == channels:
+        return images
+    converted: Tensor = rgb_to_grayscale(images) if channels == 1 else images.expand(-1, 3, -1, -1).contiguous()
+    return converted
 
 
 def _gray(floats: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:
-    gray = gray_batch(floats)
+    gray = convert_batch(floats, 1)
     return gray + (strength - 1) * (gray - 0.5)
 
 
@@ -122,10 +124,9 @@ def _noise(floats: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:
 def _jpeg(floats: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:
     from kornia.enhance import jpeg_codec_differentiable
 
-    channels = floats.shape[1]
     quality = torch.full((1,), float(round(strength)))  # on the host, where kornia checks it
-    coded = jpeg_codec_differentiable(_round_to_levels(floats).expand(-1, 3, -1, -1), quality)
-    return _round_to_levels(coded)[:, :channels]
+    coded = jpeg_codec_differentiable(convert_batch(_round_to_levels(floats), 3), quality)
+    return _round_to_levels(coded)[:, : floats.shape[1]]
 
 
 def _posterize(floats: Tensor, strength: float, seeds: Sequence[int]) -> Tensor:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import derive_seed
+from datasets.contract import Paired, derive_seed, stack
+from datasets.degradations.batches import BATCHED
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
 from datasets.paired import Derived, Pair, PairedConfig
@@ -212,3 +213,45 @@ def test_a_picture_that_is_cut_off_behind_its_head_is_found_where_bad_ones_are_l
     assert len(opened.training) + len(opened.validation) == 5
     assert [sentence for sentence in opened.skipped if "c.jpg" in sentence]
     assert PairedConfig(pairs=Derived()).open(photos).skipped == ()  # heads alone do not tell
+
+
+def both_ways(samples) -> tuple[Paired, Paired]:
+    """A batch of all samples as the threads degrade them, and as the device does."""
+    undegraded, seeds = samples.undegraded(), range(10, 10 + len(samples))
+    assert (len(undegraded), undegraded.name(1)) == (len(samples), samples.name(1))
+    batch = stack([undegraded.sample(index, seed) for index, seed in enumerate(seeds)])
+    return samples.gather(range(len(samples)), seeds), undegraded.finish(batch, seeds, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("channels", [{}, {"source_channels": 3}, {"target_channels": 1}])
+@pytest.mark.parametrize("name", sorted(BATCHED))
+def test_degraded_in_batches_pairs_are_those_of_the_threads(photos, name, channels):
+    for gray in ("a.png", "b.png"):
+        Image.open(photos / gray).convert("L").save(photos / gray)
+    pairs = {"kind": "derived", "degradation": name}
+    crop = {**CROP, "jitter": 0.3}
+    threads, device = both_ways(config(pairs=pairs, crop=crop, validation_fraction=0, **channels).open(photos).training)
+    assert type(device) is Paired
+    assert torch.allclose(threads.target, device.target, atol=1e-4)
+    assert threads.source.shape == device.source.shape
+    if name in ("gray", "blur"):
+        assert torch.allclose(threads.source, device.source, atol=1e-3)
+    elif name == "noise":
+        one, other = ((batch.source - batch.target).std((1, 2, 3)) for batch in (threads, device))
+        assert torch.allclose(one, other, rtol=0.15)
+        is_gray = [(batch.source.amax(1) == batch.source.amin(1)).all((1, 2)) for batch in (threads, device)]
+        assert torch.equal(*is_gray)
+    else:
+        assert (threads.source - device.source).square().mean() < (threads.source - threads.target).square().mean() / 3
+
+
+def test_pairs_without_colour_changes_have_exactly_the_targets_of_the_threads(photos):
+    samples = config(pairs={"kind": "derived", "degradation": "blur"}).open(photos).training
+    threads, device = both_ways(samples)
+    assert torch.equal(threads.target, device.target)
+
+
+def test_what_batches_cannot_do_stays_on_the_threads(photos, pairs):
+    derived = {"kind": "derived", "degradation": "edges"}
+    assert config(pairs=derived).open(photos).training.undegraded() is None
+    assert config().open(pairs).training.undegraded() is None

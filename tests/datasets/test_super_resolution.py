@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import derive_seed
+from datasets.contract import Paired, derive_seed, stack
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
 from datasets.errors import DataError
@@ -156,3 +156,27 @@ def test_real_world_pictures_are_the_squares_made_small_and_bad(tmp_path):
     small, large = samples.sample(0, 3)
     np.testing.assert_allclose(as_picture(small), degrade_twice(as_picture(large), 4, derive_seed(3, 0)), atol=1e-6)
     assert torch.equal(samples.sample(0, 3).source, small)
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_made_small_in_batches_squares_are_those_of_the_threads(tmp_path, turn):
+    for number in range(2):
+        noise(tmp_path / f"{number}.png", 64, 48, number)
+    samples = config(crop={"turn": turn}).open(tmp_path).training
+    undegraded, indices = samples.undegraded(), [index % len(samples) for index in range(60)]
+    assert (len(undegraded), undegraded.name(1)) == (len(samples), samples.name(1))
+    threads = samples.gather(indices, range(60))
+    batch = stack([undegraded.sample(index, seed) for seed, index in enumerate(indices)])
+    device = undegraded.finish(batch, range(60), torch.device("cpu"))
+    assert type(device) is Paired
+    assert torch.equal(threads.target, device.target)
+    apart = (threads.source - device.source).abs() * 255 / 2
+    assert apart.max() < 1.01
+    assert (apart > 0.01).float().mean() < 1e-3
+
+
+@pytest.mark.parametrize("small", ["real-world", "folders"])
+def test_other_ways_to_small_pictures_stay_on_the_threads(tmp_path, small):
+    noise(tmp_path / "HR" / "a.png", 32, 32)
+    noise(tmp_path / "LR" / "a.png", 8, 8)
+    assert config(small={"kind": small}).open(tmp_path).training.undegraded() is None
