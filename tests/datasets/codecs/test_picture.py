@@ -1,0 +1,24 @@
+"""Pictures in memory and the options to save them: what they refuse."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from datasets.codecs.images import Picture, SaveOptions
+
+
+def test_a_picture_is_checked_at_birth():
+    black = Picture(np.zeros((4, 4, 3), np.uint8))
+    assert black in [black]
+    assert black not in [Picture(black.pixels)]  # told apart by identity: comparing arrays has no one answer
+    for wrong in (np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)):
+        with pytest.raises(ValueError, match="pixels must be"):
+            Picture(wrong)
+    with pytest.raises(ValueError, match="alpha"):
+        Picture(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint16))
+
+
+def test_background_and_quality_are_checked():
+    for wrong in ({"background": "no colour"}, {"background": "#11223344"}, {"quality": 0}, {"quality": 101}):
+        with pytest.raises(ValidationError):
+            SaveOptions(**wrong)
