@@ -14,9 +14,15 @@ from torch import Tensor
 from datasets.contract import Settings
 from datasets.pixels import Floats, Pixels, resize_shorter_side, to_floats
 
-# albumentations would otherwise ask the network for updates whenever it is imported.
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-import albumentations as A
+_before = os.environ.get("NO_ALBUMENTATIONS_UPDATE")
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or else its import asks the network for a newer version
+try:
+    import albumentations as A
+finally:
+    if _before is None:
+        del os.environ["NO_ALBUMENTATIONS_UPDATE"]
+    else:
+        os.environ["NO_ALBUMENTATIONS_UPDATE"] = _before
 
 
 class CropSettings(Settings, ABC):
@@ -31,54 +37,64 @@ class CropSettings(Settings, ABC):
 
 
 class CropConfig(CropSettings):
-    """How pictures of any size become squares to learn from.
+    """How pictures of any size are scaled and cropped, and how they are augmented in training.
 
-    The shorter side is scaled to `load` pixels, keeping the aspect, and a square of `size` pixels is
-    cut out at random; with `load` null pictures keep their own scale. A picture smaller than the
-    square is enlarged until it fits. Validation scales the shorter side to `size` where training
-    scales at all, and cuts out the centre.
+    Training scales the shorter side to `load` pixels, keeping the aspect, and crops a random square of `size` pixels;
+    with `load` null pictures keep their own scale. A picture smaller than the square is enlarged until it fits.
+    Validation scales the shorter side to `size`, unless `load` is null, and crops the centre.
+
+    The defaults, 286 and 256, are those of Isola et al. 2017 (arXiv:1611.07004), section 6.2.
     """
 
     load: int | None = Field(286, ge=1)
     size: int = Field(256, ge=1)
     flip: bool = True  # mirror half of the pictures, both of a pair alike
-    jitter: float = Field(0.0, ge=0, le=1)  # how far colours move, those of a source and its target apart
+    # Range of random changes of brightness, contrast, saturation and hue; a source and its target are changed apart.
+    jitter: float = Field(0.0, ge=0, le=1)
 
     @property
     def scaled_to(self) -> int | None:
-        """The shorter side, in pixels, that a model learns to expect; None where pictures keep their scale."""
+        """The shorter side in pixels that a model is to expect; None: pictures keep their own scale."""
         return None if self.load is None else self.size
 
 
 class Cropper:
-    """Cuts the same square out of pictures of one size; safe to use from several threads."""
+    """Scales, crops, flips and recolours pictures; safe to use from several threads."""
 
     def __init__(self, config: CropConfig, *, training: bool) -> None:
         self.config = config
         self.training = training
-        self._local = threading.local()  # a pipeline keeps its random state, so every thread has its own
+        self._local = threading.local()  # a pipeline has a random state, so every thread needs its own
 
-    def crop(self, source: Pixels, target: Pixels, seed: int) -> tuple[Floats, Floats]:
-        """Two `scaled` pictures of one size to two (size, size, C) in [0, 1], by the draws of `seed`."""
-        pipeline = self._pipeline("geometry", self._geometry)
-        pipeline.set_random_seed(seed)
-        cut = pipeline(image=source, target=target)
-        return to_floats(_with_channel(cut["image"])), to_floats(_with_channel(cut["target"]))
+    def resize(self, pixels: Pixels) -> Pixels:
+        """Return (H, W, C) pixels at the scale at which they are cropped; nothing is drawn."""
+        height, width = pixels.shape[:2]
+        load, size = self.config.load, self.config.size
+        if load is None:
+            return resize_shorter_side(pixels, max(size, min(height, width)))
+        return resize_shorter_side(pixels, max(load, size) if self.training else size)
 
-    def cut(self, pixels: Pixels, seed: int) -> Floats:
-        """A `scaled` picture to (size, size, C) in [0, 1], by the draws of `seed`."""
-        pipeline = self._pipeline("geometry", self._geometry)
+    def crop(self, pixels: Pixels, seed: int) -> Floats:
+        """Return a square (size, size, C) in [0, 1] of a resized picture, drawn from `seed`."""
+        pipeline = self._get_pipeline("geometry", self._build_geometry)
         pipeline.set_random_seed(seed)
-        return to_floats(_with_channel(pipeline(image=pixels)["image"]))
+        return to_floats(_add_channel(pipeline(image=pixels)["image"]))
+
+    def crop_pair(self, source: Pixels, target: Pixels, seed: int) -> tuple[Floats, Floats]:
+        """Return the same square (size, size, C) in [0, 1] of two resized pictures of one size, drawn from `seed`."""
+        pipeline = self._get_pipeline("geometry", self._build_geometry)
+        pipeline.set_random_seed(seed)
+        cropped = pipeline(image=source, target=target)
+        return to_floats(_add_channel(cropped["image"])), to_floats(_add_channel(cropped["target"]))
 
     def recolour(self, pixels: Floats, seed: int) -> Floats:
-        """(H, W, 1 or 3) floats in [0, 1] with brightness, contrast, saturation and hue moved, in training."""
+        """Return (H, W, 1 or 3) floats in [0, 1], in training with other brightness, contrast, saturation and hue."""
         if not self.training or not self.config.jitter:
             return pixels
-        pipeline = self._pipeline("photometry", self._photometry)
+        pipeline = self._get_pipeline("photometry", self._build_photometry)
         pipeline.set_random_seed(seed)
-        moved: Floats = np.clip(_with_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)
-        return moved
+        recoloured: Floats = np.clip(_add_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)
+        return recoloured
 
     def draw_colours(self, seed: int) -> Tensor:
         """Return what `recolour` draws from `seed`, for `recolour_batch`: (8,), or (0,) where it changes nothing.
@@ -87,37 +103,29 @@ class Cropper:
         """
         if not self.training or not self.config.jitter:
             return torch.empty(0)
-        pipeline = self._pipeline("photometry", self._photometry)
+        pipeline = self._get_pipeline("photometry", self._build_photometry)
         pipeline.set_random_seed(seed)
         ((_, drawn),) = pipeline(image=np.zeros((1, 1, 3), np.float32))["applied_transforms"]
         amounts = [drawn[name] for name in ("brightness", "contrast", "saturation", "hue")]
         return torch.tensor([*amounts, *drawn["order"]])
 
-    def scaled(self, pixels: Pixels) -> Pixels:
-        """(H, W, C) pixels at the scale that squares are cut out at; nothing is drawn."""
-        height, width = pixels.shape[:2]
-        load, size = self.config.load, self.config.size
-        if load is None:
-            return resize_shorter_side(pixels, max(size, min(height, width)))
-        return resize_shorter_side(pixels, max(load, size) if self.training else size)
-
-    def _pipeline(self, name: str, build: Callable[[], Any]) -> Any:
+    def _get_pipeline(self, name: str, build: Callable[[], Any]) -> Any:
         pipelines: dict[str, Any] = self._local.__dict__
         if name not in pipelines:
             pipelines[name] = build()
         return pipelines[name]
 
-    def _geometry(self) -> Any:
+    def _build_geometry(self) -> Any:
         size = self.config.size
         if not self.training:
             return A.Compose([A.CenterCrop(size, size)], additional_targets={"target": "image"})
         flip = A.HorizontalFlip(p=0.5 if self.config.flip else 0.0)
         return A.Compose([A.RandomCrop(size, size), flip], additional_targets={"target": "image"})
 
-    def _photometry(self) -> Any:
-        amount = self.config.jitter
+    def _build_photometry(self) -> Any:
+        amount = self.config.jitter  # hue moves by an eighth of that part of the colour circle: chosen by hand
         return A.Compose([A.ColorJitter(amount, amount, amount, amount / 8, p=1.0)], save_applied_params=True)
 
 
-def _with_channel(pixels: Any) -> Any:
+def _add_channel(pixels: Any) -> Any:
     return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]

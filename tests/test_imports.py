@@ -15,6 +15,7 @@ HELPERS = (
     "contract",
     "labels",
     "metrics",
+    "optimizers",
     "published",
     "two_domains",
 )  # models/*.py that are none
@@ -36,6 +37,7 @@ FLOORS = (
         "translate.files",
         "translate.hardware",
         "translate.migrations",
+        "translate.process",
         "translate.recipes",
         "translate.run_folder",
         "translate.sheet",

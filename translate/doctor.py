@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from models.networks.translators import ResNetConfig, UNetConfig
+from models.networks.generators import ResNetConfig, UNetConfig
 from translate import __version__
-from translate.hardware import Numerics, choose_device, choose_numerics, free_memory, native_bfloat16
+from translate.hardware import Numerics, choose_device, resolve_numerics, free_memory, native_bfloat16
 
 PACKAGES = ("torch", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
 DEPTH = 8  # of the U-Net that speeds are measured with
@@ -70,8 +70,8 @@ def _speeds(device: torch.device) -> dict[str, dict[str, float | str]]:
 
 @torch.inference_mode()
 def _time(network: torch.nn.Module, numerics: Numerics, device: torch.device) -> float:
-    settled = numerics.settle(network, device)
-    image = numerics.place(torch.zeros(1, 3, SIZE, SIZE), device)
+    settled = numerics.place_network(network, device)
+    image = numerics.place_batch(torch.zeros(1, 3, SIZE, SIZE), device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     began = time.perf_counter()
@@ -83,7 +83,7 @@ def _time(network: torch.nn.Module, numerics: Numerics, device: torch.device) ->
 
 
 def _choices(device: torch.device) -> dict[str, str]:
-    training = choose_numerics(device, training=True)
+    training = resolve_numerics(device, training=True)
     native = native_bfloat16(device)
     why = "bfloat16 is multiplied in hardware here" if native else "bfloat16 is not multiplied in hardware here"
     inference = (

@@ -6,35 +6,24 @@ them may turn a picture, since each does it in its own way.
 """
 
 import io
-import logging
-import os
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from datasets.codecs import metadata
+from datasets.codecs.libraries import silent_opencv, silent_tifffile
 from datasets.codecs.origin import Origin, PictureError, format_name, read_exif, read_origin
 from datasets.codecs.picture import Pixels
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA"})  # Pillow's, where a file has 16 bits
 _MODES = _DEEP_MODES | {"1", "L", "LA", "P", "PA", "CMYK", "YCbCr"}
-
-# `read_picture` checks its own limit before anything is decoded; Pillow's two would warn or refuse before that.
-Image.MAX_IMAGE_PIXELS = None
-PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY  # image generators store whole workflows in PNG text
-# Pillow warns of oddities in metadata and reads them all the same.
-warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextmanager
@@ -235,8 +224,8 @@ def _decode_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None
 
 def _decode_opencv(data: bytes) -> NDArray[np.uint16]:
     """Return the samples (H, W, C) of a 16-bit picture, in the order RGB."""
-    cv2 = import_opencv()
-    samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    with silent_opencv() as cv2:
+        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.dtype != np.uint16:
         raise PictureError("is a 16-bit picture that is damaged or coded in a rare way: save it anew as PNG")
     samples = samples.reshape(*samples.shape[:2], -1)
@@ -245,10 +234,7 @@ def _decode_opencv(data: bytes) -> NDArray[np.uint16]:
 
 
 def _decode_tiff_planes(data: bytes) -> NDArray[np.uint16]:
-    import tifffile
-
-    logging.getLogger("tifffile").disabled = True  # our own errors say it
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with silent_tifffile() as tifffile, tifffile.TiffFile(io.BytesIO(data)) as file:
         return np.moveaxis(np.asarray(file.pages[0].asarray(), np.uint16), 0, -1)
 
 
@@ -263,16 +249,6 @@ def _unmultiply(pixels: Pixels, alpha: Pixels) -> Pixels:
     """Return the colours of pixels whose colours were multiplied with alpha."""
     scale = np.float32(0xFFFF) / np.maximum(alpha, 1).astype(np.float32)[:, :, None]
     return np.clip(np.rint(pixels * scale), 0, 0xFFFF).astype(pixels.dtype)
-
-
-def import_opencv() -> "ModuleType":
-    """Return the cv2 module, silenced; it is imported only when it is needed, to start faster."""
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read at its first import
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own errors say it
-    module: ModuleType = cv2
-    return module
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from datasets.codecs import metadata
-from datasets.codecs.decoding import convert_to_srgb, import_opencv
+from datasets.codecs.decoding import convert_to_srgb
+from datasets.codecs.libraries import configured_pillow, silent_opencv
 from datasets.codecs.origin import DAMAGED_TAGS, TIFF_COMPRESSIONS, TIFF_HEAD, Origin, PictureError, copy_tags
 from datasets.codecs.picture import Picture, Pixels
 
@@ -183,9 +184,9 @@ def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> by
 def _encode_bmp(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
     if alpha is None:
         return _encode_pillow(pixels, None, "BMP", {"dpi": origin.dpi})
-    cv2 = import_opencv()  # alpha in the BMP files that Pillow writes is found by no reader, Pillow included
     colours = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    _, buffer = cv2.imencode(".bmp", np.dstack([colours[:, :, ::-1], alpha]))
+    with silent_opencv() as cv2:  # alpha in the BMP files that Pillow writes is found by no reader, Pillow included
+        _, buffer = cv2.imencode(".bmp", np.dstack([colours[:, :, ::-1], alpha]))
     data = bytearray(buffer.tobytes())
     x, y = origin.dpi or (96.0, 96.0)  # what Pillow writes where nothing is known
     struct.pack_into("<ii", data, 38, round(x / 0.0254), round(y / 0.0254))
@@ -282,5 +283,5 @@ def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
 def recompress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """Return (H, W, 1 or 3) pixels after a round trip through JPEG of `quality`, 1 to 100, at 4:2:0."""
     data = _encode_pillow(pixels, None, "JPEG", {"quality": quality, "subsampling": 2})
-    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+    with configured_pillow, Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
         return np.array(image).reshape(pixels.shape)

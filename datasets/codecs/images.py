@@ -18,6 +18,7 @@ from datasets.codecs import decoding, encoding
 from datasets.codecs.encoding import recompress
 from datasets.codecs.fitting import fit_to_format
 from datasets.codecs.formats import FORMAT_OF, SUFFIXES, SUFFIXES_OF, UNSUPPORTED, describe_unreadable
+from datasets.codecs.libraries import configured_pillow
 from datasets.codecs.origin import Origin, PictureError, format_name
 from datasets.codecs.picture import Header, Picture, Pixels, SaveOptions
 from datasets.storage.atomic import replace_file
@@ -48,7 +49,7 @@ def read_header(path: Path) -> Header:
     Raises:
         PictureError: `read_picture` would raise it too, unless only the pixels are damaged.
     """
-    with _name_file_in_errors(path):
+    with _on_file(path):
         _refuse_by_name(path)
         with path.open("rb") as stream, _open_image(stream) as image:
             with decoding.report_damage(format_name(image)):
@@ -72,7 +73,7 @@ def read_picture(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
         PictureError: The file cannot be read faithfully.
     """
     header = read_header(path)
-    with _name_file_in_errors(path):
+    with _on_file(path):
         if header.width * header.height > limit:
             size = f"{header.width} × {header.height} pixels"
             raise PictureError(f"has {size}, and the limit is {limit:,} in all: make it smaller or cut it in parts")
@@ -97,7 +98,7 @@ def write_picture(picture: Picture, path: Path, options: SaveOptions | None = No
         PictureError: The format cannot hold the picture, or the file cannot be written.
     """
     options = SaveOptions() if options is None else options
-    with _name_file_in_errors(path):
+    with _on_file(path):
         format = _choose_format(path, options)
         fitted, notes = fit_to_format(picture, format, options)
         data, more = encoding.encode(format, fitted, options.quality)
@@ -125,10 +126,11 @@ def turn_upright(array: Pixels, orientation: int) -> Pixels:
 
 
 @contextmanager
-def _name_file_in_errors(path: Path) -> Iterator[None]:
-    """Turn what is raised into one sentence that begins with the file's name."""
+def _on_file(path: Path) -> Iterator[None]:
+    """Configure Pillow, and turn what is raised into one sentence that begins with the file's name."""
     try:
-        yield
+        with configured_pillow:
+            yield
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     except FileNotFoundError as error:

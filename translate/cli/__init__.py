@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ import typer
 
 from translate import __version__
 from translate.cli import data, demo, doctor, evaluate, inpaint, model, recipes, run, sample, train, upscale
-from translate.cli.common import INTERRUPTED
+from translate.cli.common import INTERRUPTED, spell_options
+from translate.process import configure_process
 
 app = typer.Typer(
     help="Train and run translators between kinds of pictures, from folder to folder.",
@@ -53,7 +53,7 @@ def main() -> None:
     """Run the program; what a person can fix ends in one sentence and the exit code of its kind."""
     # Not KeyboardInterrupt: a person who stops the program wants no traceback, and has a code of its own.
     signal.signal(signal.SIGINT, lambda number, frame: sys.exit(INTERRUPTED))
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    configure_process()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files hold what not every terminal can show
             stream.reconfigure(errors="backslashreplace")
@@ -66,7 +66,7 @@ def main() -> None:
     try:
         app(prog_name="translate")
     except UserError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {spell_options(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has had enough; Python would complain on closing

@@ -1,14 +1,15 @@
-"""What a model's codes are good for: how well a few labels teach a classifier that stands on them.
+"""Probes: how well a few labels teach a classifier on a model's codes.
 
-Four classifiers learn from the same labels and are judged on the same pictures held out:
+Four classifiers learn from the same labels and are tested on the same held-out images:
 
-- pixels: logistic regression on the pixels themselves;
-- code: logistic regression on the model's codes, the model left as it is ("linear probe");
-- fine-tuned: encoder and a linear layer, trained together from the model's weights;
-- from scratch: the same network and training, from weights as they are first drawn.
+- pixels: logistic regression on the pixels;
+- code: logistic regression on the model's codes, with the model unchanged (a "linear probe");
+- fine-tuned: the encoder and a linear layer, trained together from the model's weights;
+- from scratch: the same network, trained in the same way from random weights.
 
-Logistic regression has an L2 penalty on its weights, chosen by cross-validation on the labels alone, and features that
-are centred and scaled as a whole. What `seed` draws is the labels, as many of each class, and the weights that are new.
+Logistic regression has an L2 penalty on its weights, chosen by cross-validation on the training labels alone; its
+features are centred, and scaled by one factor. The seed decides which images are labelled, an equal number of each
+class, and the random weights.
 """
 
 import copy
@@ -22,26 +23,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.contract import OpenedData, Pictures, Samples, derive_seed
+from datasets.contract import OpenedData, Pictures, Samples, derive_seed, to_device
 from datasets.errors import DataError, UserError
 from models.apply import evaluating
 from models.contract import Encoder
-from translate.experiment import Experiment, with_overrides
-from translate.hardware import choose_device, choose_numerics
+from translate.experiment import Experiment, override_experiment
+from translate.hardware import choose_device, keep_random_state, resolve_numerics
 from translate.inference.model_file import ModelError, load_network, model_path
-from translate.training.processes import World
-from translate.training.validation import gather_validation
 
-HELD_OUT = 10_000  # pictures on which classifiers are judged, at most
-AT_ONCE = 500  # pictures encoded at a time
-PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)  # tried, as a sum over weights beside the sum over labels
-FOLDS = 3
-STEPS, BATCH, RATE = 500, 50, 1e-3  # Adam's, of the networks that are trained
+MAX_TEST_IMAGES = 10_000  # as many as MNIST and Fashion-MNIST hold out
+ENCODED_AT_ONCE = 500  # images; bounds the memory
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)  # tried; weigh half the squared weights against the sum over the labels
+FOLDS = 3  # of the cross-validation
+STEPS, BATCH, RATE = 500, 50, 1e-3  # of Adam, for the classifiers that are networks; chosen by hand
 
 
 @dataclass(frozen=True)
-class Probed:
-    """Shares of held-out pictures that each classifier names rightly, one a seed."""
+class ProbeResult:
+    """The accuracies of all classifiers.
+
+    Attributes:
+        labels: Number of labelled training images.
+        held_out: Number of test images.
+        classes: Names of the classes.
+        accuracies: Fraction of the test images that each classifier names correctly, one value a seed.
+    """
 
     labels: int
     held_out: int
@@ -49,10 +55,10 @@ class Probed:
     accuracies: dict[str, list[float]]
 
     def means(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation over the seeds."""
+        """Return the mean and standard deviation of every classifier's accuracy over the seeds."""
         return {
-            way: (statistics.mean(found), statistics.stdev(found) if len(found) > 1 else 0.0)
-            for way, found in self.accuracies.items()
+            classifier: (statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0)
+            for classifier, values in self.accuracies.items()
         }
 
 
@@ -64,58 +70,65 @@ def probe(
     seeds: Sequence[int] = (0, 1, 2),
     overrides: Sequence[str] = (),
     device: str = "auto",
-) -> Probed:
-    """Judge the codes of a model file or run folder by `labels` labels of the data in a folder.
+) -> ProbeResult:
+    """Evaluate the codes of a model with `labels` labels of the data in a folder.
 
-    The folder is opened as the model's own data were, unless `overrides`, as in "data.kind=idx", say otherwise.
+    Args:
+        model: Model file or run folder of a model with an encoder.
+        data: Folder of labelled images, read as the model's own data were, except for `overrides`.
+        labels: Number of images to learn from.
+        seeds: Each repeats everything with other labels.
+        overrides: Such as "data.kind=idx".
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        ModelError: The model tells no codes.
+        ModelError: The model has no encoder.
         DataError: The data has no labels, or too few.
     """
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Encoder):
         name = card.experiment.model.name
-        raise ModelError(f"{path}: a {name} model tells no codes of pictures; probe an autoencoder or a VAE")
-    experiment = with_overrides(card.experiment, overrides)
+        raise ModelError(f"{path}: a {name} model has no encoder; probe an autoencoder or a VAE")
+    experiment = override_experiment(card.experiment, overrides)
     opened = experiment.data.open(data)
     if not opened.domains or not len(opened.validation):
-        missing = "labels" if not opened.domains else "pictures held out"
-        raise DataError(f"{data}: read as data.kind={experiment.data.kind}, it has no {missing}; say so with --set")
-    world = World(device=choose_device(device))
-    choose_numerics(world.device, training=False, precision="fp32")
-    network.to(world.device)
-    count = min(len(opened.validation), HELD_OUT)
-    judged = _read(opened.validation, range(count), world)
+        missing = "labels" if not opened.domains else "held-out images"
+        raise DataError(f"{data}: read as data.kind={experiment.data.kind}, it has no {missing}; choose another kind")
+    place = choose_device(device)
+    numerics = resolve_numerics(place, training=False, precision="fp32")
+    count = min(len(opened.validation), MAX_TEST_IMAGES)
     accuracies: dict[str, list[float]] = {}
-    for seed in seeds:
-        taught = _labelled(opened, labels, seed, world)
-        for way, share in _ways(network, experiment, taught, judged, len(opened.domains), seed):
-            accuracies.setdefault(way, []).append(share)
-    return Probed(labels, count, opened.domains, accuracies)
+    with numerics.active(place), keep_random_state(place):
+        network.to(place)
+        test = _read(opened.validation, range(count), place)
+        for seed in seeds:
+            train = _draw_labelled(opened, labels, seed, place)
+            for classifier, accuracy in _accuracies(network, experiment, train, test, len(opened.domains), seed):
+                accuracies.setdefault(classifier, []).append(accuracy)
+    return ProbeResult(labels, count, opened.domains, accuracies)
 
 
-def _ways(
-    network: Any, experiment: Experiment, taught: Pictures, judged: Pictures, classes: int, seed: int
+def _accuracies(
+    network: Any, experiment: Experiment, train: Pictures, test: Pictures, classes: int, seed: int
 ) -> Iterator[tuple[str, float]]:
-    """Each way's name, and the share of the judged pictures that it names rightly."""
-    device = judged.image.device
+    """Yield the name and the accuracy of each classifier."""
+    device = test.image.device
     features = {
-        "pixels": (taught.image.flatten(1), judged.image.flatten(1)),
-        "code": (_codes(network, taught.image), _codes(network, judged.image)),
+        "pixels": (train.image.flatten(1), test.image.flatten(1)),
+        "code": (_encode(network, train.image), _encode(network, test.image)),
     }
-    for way, (known, asked) in features.items():
-        classifier = logistic_regression(known, taught.label, classes, seed)
-        yield way, _share_right(classifier(asked), judged.label)
+    for name, (train_features, test_features) in features.items():
+        classifier = logistic_regression(train_features, train.label, classes, seed)
+        yield name, _accuracy(classifier(test_features), test.label)
     torch.manual_seed(derive_seed(seed))
-    untaught = experiment.model.translator().to(device)
-    for way, start in (("fine-tuned", network), ("from scratch", untaught)):
+    untrained = experiment.model.translator().to(device)
+    for name, start in (("fine-tuned", network), ("from scratch", untrained)):
         torch.manual_seed(derive_seed(seed))
-        trained = _trained(Classifier(start, classes).to(device), taught)
+        trained = _train(Classifier(start, classes).to(device), train)
         with evaluating(trained):
-            scores = torch.cat([trained(part) for part in torch.split(judged.image, AT_ONCE)])
-        yield way, _share_right(scores, judged.label)
+            scores = torch.cat([trained(part) for part in torch.split(test.image, ENCODED_AT_ONCE)])
+        yield name, _accuracy(scores, test.label)
 
 
 class Classifier(nn.Module):
@@ -127,15 +140,15 @@ class Classifier(nn.Module):
         self.head = nn.Linear(network.latent, classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Scores of each class, (B, classes)."""
+        """Return scores of each class, (B, classes), for images (B, C, H, W) in [-1, 1]."""
         scores: Tensor = self.head(self.network.encode(image))
         return scores
 
 
 def logistic_regression(features: Tensor, label: Tensor, classes: int, seed: int) -> Callable[[Tensor], Tensor]:
-    """From (B, n) features and labels, a function of (B', n) features to scores of each class.
+    """Fit a classifier to features (B, n) and labels (B,); it maps features (B', n) to scores (B', classes).
 
-    The penalty is the one of `PENALTIES` that errs least over all labels in turn held out, a third at a time.
+    Of `PENALTIES`, the one with the least loss in a cross-validation over the labels is used.
     """
     centre = features.mean(0)
     scale = (features - centre).square().mean().sqrt().clamp(min=1e-12)
@@ -152,67 +165,67 @@ def logistic_regression(features: Tensor, label: Tensor, classes: int, seed: int
         return total
 
     weight, bias = _fit(known, label, classes, min(PENALTIES, key=loss_of))
-    return lambda asked: ((asked - centre) / scale).double() @ weight + bias
+    return lambda unknown: ((unknown - centre) / scale).double() @ weight + bias
 
 
 def _fit(features: Tensor, label: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
-    """The weights and biases with the least Σ cross-entropy + ½ penalty ‖weights‖²; the problem is convex."""
+    """Return the weights and biases that minimize Σ cross-entropy + ½ penalty ‖weights‖², a convex problem."""
     weight = features.new_zeros(features.shape[1], classes).requires_grad_()
     bias = features.new_zeros(classes).requires_grad_()
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe", tolerance_grad=1e-6)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        right = F.cross_entropy(features @ weight + bias, label, reduction="sum")
-        loss = (right + 0.5 * penalty * weight.square().sum()) / len(features)
+        error = F.cross_entropy(features @ weight + bias, label, reduction="sum")
+        loss = (error + 0.5 * penalty * weight.square().sum()) / len(features)
         torch.autograd.backward(loss)
         return loss
 
-    minimise: Callable[[Callable[[], Tensor]], object] = optimizer.step
-    minimise(closure)
+    minimize: Callable[[Callable[[], Tensor]], object] = optimizer.step
+    minimize(closure)
     return weight.detach(), bias.detach()
 
 
-def _trained(classifier: Classifier, taught: Pictures) -> Classifier:
+def _train(classifier: Classifier, data: Pictures) -> Classifier:
     optimizer = torch.optim.Adam(classifier.parameters(), lr=RATE, fused=True)
     classifier.train()
     for _ in range(STEPS):
-        drawn = torch.randint(len(taught.label), (min(BATCH, len(taught.label)),), device=taught.label.device)
+        batch = torch.randint(len(data.label), (min(BATCH, len(data.label)),), device=data.label.device)
         optimizer.zero_grad()
-        torch.autograd.backward(F.cross_entropy(classifier(taught.image[drawn]), taught.label[drawn]))
+        torch.autograd.backward(F.cross_entropy(classifier(data.image[batch]), data.label[batch]))
         optimizer.step()
     return classifier
 
 
-def _codes(network: Any, image: Tensor) -> Tensor:
+def _encode(network: Any, image: Tensor) -> Tensor:
     with evaluating(network):
-        codes = torch.cat([network.encode(part) for part in torch.split(image, AT_ONCE)])
-    return codes.clone()  # out of inference mode: a classifier is fitted to them
+        codes = torch.cat([network.encode(part) for part in torch.split(image, ENCODED_AT_ONCE)])
+    return codes.clone()  # out of inference mode, since a classifier is fitted to them
 
 
-def _share_right(scores: Tensor, label: Tensor) -> float:
+def _accuracy(scores: Tensor, label: Tensor) -> float:
     return round(float((scores.argmax(1) == label).float().mean()), 4)
 
 
-def _labelled(opened: OpenedData, count: int, seed: int, world: World) -> Pictures:
-    """As many training pictures of each class, `count` together; the first classes have one more if it must be."""
+def _draw_labelled(opened: OpenedData, count: int, seed: int, device: torch.device) -> Pictures:
+    """Return `count` training images, equally many of each class; the first classes have one more if it must be."""
     classes = len(opened.domains)
     if count < classes:
-        raise UserError(f"--labels {count}: there are {classes} classes, and each needs one")
-    wanted = [count // classes + (index < count % classes) for index in range(classes)]
+        raise UserError(f"expected at least one label for each of the {classes} classes, found {count}")
+    missing = [count // classes + (index < count % classes) for index in range(classes)]
     order = torch.randperm(len(opened.training), generator=torch.Generator().manual_seed(derive_seed(seed)))
     chosen: list[int] = []
     for index in order.tolist():
         label = int(opened.training.sample(index, derive_seed(index))[1])
-        if wanted[label]:
-            wanted[label] -= 1
+        if missing[label]:
+            missing[label] -= 1
             chosen.append(index)
         if len(chosen) == count:
-            return _read(opened.training, chosen, world)
-    short = ", ".join(name for name, missing in zip(opened.domains, wanted, strict=True) if missing)
-    raise DataError(f"--labels {count}: too few pictures of {short} to learn from; ask for fewer labels")
+            return _read(opened.training, chosen, device)
+    short = ", ".join(name for name, lacking in zip(opened.domains, missing, strict=True) if lacking)
+    raise DataError(f"there are too few images of {short} for {count} labels; ask for fewer")
 
 
-def _read(samples: Samples[Any], indices: Sequence[int], world: World) -> Pictures:
-    batch = gather_validation(samples, indices, world)
+def _read(samples: Samples[Any], indices: Sequence[int], device: torch.device) -> Pictures:
+    batch = to_device(samples.gather(indices, [derive_seed(index) for index in indices]), device)
     return Pictures(*batch)

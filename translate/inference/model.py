@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import torch
 from numpy.typing import NDArray
@@ -10,22 +10,41 @@ from PIL.Image import Image as PILImage
 from torch import Tensor
 
 from datasets.codecs.images import Picture
+from datasets.errors import UserError
 from models.apply import translate_batch
 from models.contract import Domain, Translator
 from translate.files import file_digest
-from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
-from translate.inference.conversion import restore_kind, to_input, to_output, to_picture
+from translate.hardware import Numerics, choose_device, memory_ran_out, resolve_numerics
+from translate.inference.conversion import (
+    check_input,
+    check_tensor,
+    restore_kind,
+    scale_tensor,
+    to_input,
+    to_output,
+    to_picture,
+    work_dimensions,
+)
 from translate.inference.model_file import Card, ModelError, load_network, model_path
-from translate.inference.precision import choose_inference
+from translate.inference.precision import choose_inference, is_flat
 from translate.inference.tiles import SMALLEST
-from translate.inference.tiling import Norms, Tile, tile_problem, tile_side, translate_tiled
+from translate.inference.tiling import Norms, Tile, check_tile, tile_problem, tile_side, translate_tiled
 
-P = TypeVar("P", Picture, PILImage, NDArray[Any])
+P = TypeVar("P", Picture, PILImage, NDArray[Any], Tensor)
+F = TypeVar("F", bound=str | Path)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A translator ready to use, with its card. Call it with a picture to get one of the same kind."""
+    """A translator ready to use; call it with a picture to get one of the same kind.
+
+    Attributes:
+        translator: The network, on `device`.
+        card: The description in its file.
+        digest: Of the file, and of what was changed after reading it; manifests record it.
+        device: Where it computes.
+        numerics: Precision, memory layout and threads.
+    """
 
     translator: Translator
     card: Card
@@ -33,21 +52,49 @@ class Model:
     device: torch.device
     numerics: Numerics
 
-    def __call__(self, picture: P, to: str | None = None) -> P:
-        """Translate one picture as `translate run` does: same size, depth, gray or colour, and alpha.
+    @overload
+    def __call__(
+        self, image: str | Path, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
+    ) -> Picture: ...
+    @overload
+    def __call__(
+        self, image: list[F], *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
+    ) -> list[Picture]: ...
+    @overload
+    def __call__(self, image: P, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto") -> P: ...
+    @overload
+    def __call__(
+        self, image: list[P], *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
+    ) -> list[P]: ...
+    def __call__(self, image: Any, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto") -> Any:
+        """Translate a picture as `translate run` does, and return the same kind of object.
 
-        `to` names what to aim for, of a model that has several domains.
+        Size (times `scale`), bit depth, gray or colour, and alpha stay as they are.
 
-        Takes and gives a `datasets.codecs.images.Picture`, a PIL image (8 bit, of any mode), or an array of
-        (H, W) or (H, W, 1 to 4) uint8 or uint16, RGB and alpha.
+        Args:
+            image: A PIL image (8 bit, any mode, or I;16), an array (H, W) or (H, W, 1 to 4) of uint8 or uint16, a
+                `Picture`, the path of a picture, which gives a `Picture`, or a float tensor (C, H, W) or (B, C, H, W)
+                in [-1, 1] with the channels that the network takes. A list gives a list.
+            to: The domain to translate to, of a model that has several.
+            work_size: Scale the shorter side to this many pixels for the model, and the output back.
+            tile: Pixels on a side of the tiles that the picture is cut into; "auto": only if it is large; "off": never.
 
         Raises:
-            UserError: It is none of these, or the model works on another size alone.
+            DomainError: The model has no such domain, or several and `to` is None.
+            PictureError: A file cannot be read.
+            UserError: The object is no picture, or the model cannot work on it.
         """
-        given = to_picture(picture)
-        output = self.run(to_input(given, self.translator)[None], self.translator.resolve_domain(to))[0]
-        made: P = restore_kind(to_output(output, given, self.translator), picture)
-        return made
+        if isinstance(image, list):
+            return [self(one, to=to, work_size=work_size, tile=tile) for one in image]
+        check_tile(self.translator, tile)
+        domain = self.translator.resolve_domain(to)
+        with self.numerics.active(self.device):
+            if isinstance(image, Tensor):
+                return self._translate_tensor(image, domain, work_size, tile)
+            picture = to_picture(image)
+            batch = to_input(picture, self.translator, work_size)[None]
+            output = self._translate(batch, domain, picture.depth, tile)[0]
+            return restore_kind(to_output(output, picture, self.translator, work_size), image)
 
     def run(
         self,
@@ -57,14 +104,18 @@ class Model:
         tile: Tile = "auto",
         norms: Norms = "exact",
     ) -> Tensor:
-        """Pictures of one size, (B, C, H, W) in [-1, 1], to (B, C', s * H, s * W) float32 on the host.
+        """Translate (B, C, H, W) in [-1, 1] to (B, C', scale * H, scale * W) float32 on the CPU.
 
-        Large ones are cut into tiles where the network can be, and so is one for which memory runs out.
+        Large pictures are cut into tiles if the network allows it, and so is a single one for which memory runs out.
+        Callers activate `numerics` first: some compute several batches at once, with a part of the threads each.
+
+        Raises:
+            RuntimeError, MemoryError: Memory does not suffice.
         """
         numerics = self.numerics if precision is None else replace(self.numerics, precision=precision)
 
-        def whole(images: Tensor) -> Tensor:
-            placed = numerics.place(images, self.device)
+        def run_whole(images: Tensor) -> Tensor:
+            placed = numerics.place_batch(images, self.device)
             with numerics.autocast(self.device):
                 return translate_batch(self.translator, placed, domain).float().cpu()
 
@@ -72,14 +123,36 @@ class Model:
         side = tile_side(self.translator, height, width, tile, norms)
         if side is None:
             try:
-                return whole(images)
+                return run_whole(images)
             except (RuntimeError, MemoryError) as error:
                 side = max(height, width) // 2
-                fewer = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
-                if not memory_ran_out(error) or not fewer or side < SMALLEST:
+                can_tile = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
+                if not memory_ran_out(error) or not can_tile or side < SMALLEST:
                     raise
-        tiled = [translate_tiled(whole, self.translator, image, side, norms) for image in images]
-        return tiled[0][None] if len(tiled) == 1 else torch.stack(tiled)
+        outputs = [translate_tiled(run_whole, self.translator, image, side, norms) for image in images]
+        return outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
+
+    def _translate(self, batch: Tensor, domain: Domain, depth: int, tile: Tile) -> Tensor:
+        """Translate a batch, in float32 if a picture has 16 bits a sample or is nearly flat."""
+        exact = depth == 16 or any(map(is_flat, batch))
+        output = self.run(batch, domain, "fp32" if exact else None, tile)
+        if not output.isfinite().all():
+            output = self.run(batch, domain, "fp32", tile)
+        if not output.isfinite().all():
+            raise UserError("the model's output is not finite; was its training sound?")
+        return output
+
+    def _translate_tensor(self, image: Tensor, domain: Domain, work_size: int | None, tile: Tile) -> Tensor:
+        batch = image[None] if image.ndim == 3 else image
+        check_tensor(batch, self.translator)
+        height, width = batch.shape[-2:]
+        work = (width, height) if work_size is None else work_dimensions(width, height, work_size)
+        check_input(self.translator, *work)
+        images = scale_tensor(batch.detach().float().cpu(), *work)
+        output = self._translate(images, domain, 8, tile)
+        scale = self.translator.scale
+        result = scale_tensor(output, scale * width, scale * height).to(image.device, image.dtype)
+        return result if image.ndim == 4 else result[0]
 
 
 def load_model(
@@ -90,26 +163,32 @@ def load_model(
     threads: int | str = "auto",
     blend: float | None = None,
 ) -> Model:
-    """Rebuild the translator of a model file, a run folder, or a model that ships.
+    """Load a model that translates pictures.
 
-    `blend` is the share of the second stage in the weights of a model that was trained in two (`Translator.blend_stages`).
+    Args:
+        model: A model file, a run folder (its last model), or the name of a model that ships.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        precision: "fp32", "bf16", or "auto": the fastest that changes nothing visible, measured once and remembered.
+        threads: Threads that compute on a CPU; "auto": as many as torch uses in this process.
+        blend: Of a model that was trained in two stages, the fraction of the second in the weights, from 0 to 1.
 
     Raises:
-        ModelError: It is missing, damaged, or was not written by this program.
-        UserError: There is no such device, or there is nothing to blend.
+        ModelError: The file is missing, damaged, or was not written by this program.
+        UserError: There is no such device or precision, or nothing to blend.
     """
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Translator):
-        raise ModelError(f"{path}: makes pictures from noise and translates none; use `translate sample`")
+        raise ModelError(f"{path}: makes pictures from noise and translates none; use `sample`")
     digest = file_digest(path)
     if blend is not None:
         network.blend_stages(blend)
         digest = f"{digest}-blend-{blend:g}"  # other weights make other pictures
     chosen = choose_device(device)
-    numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
-    network = numerics.settle(network, chosen).eval().requires_grad_(False)
+    numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
+    network = numerics.place_network(network, chosen).eval().requires_grad_(False)
     if precision == "auto":
-        numerics = choose_inference(network, digest, numerics, chosen)
-        network = numerics.settle(network, chosen)
+        with numerics.active(chosen):
+            numerics = choose_inference(network, digest, numerics, chosen)
+        network = numerics.place_network(network, chosen)
     return Model(network, card, digest, chosen, numerics)

@@ -19,6 +19,7 @@ from datasets.errors import UserError
 from models.contract import Sampler, Translator
 from translate.experiment import Experiment
 from translate.files import replace_file
+from translate.hardware import keep_random_state
 from translate.inference.shipped import builtin_models
 from translate.migrations import FORMAT, NewerFormatError, migrate_card
 
@@ -114,7 +115,8 @@ def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
         ModelError: The file is damaged, or was not written by this program.
     """
     card, tensors = _read(path)
-    network = card.experiment.model.translator()
+    with keep_random_state(torch.device("cpu")):  # of the weights that are drawn first, and then replaced
+        network = card.experiment.model.translator()
     _load_weights(network, tensors, path)
     return network.eval().requires_grad_(False), card
 

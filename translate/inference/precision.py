@@ -101,7 +101,7 @@ def layout_speeds(translator: Translator, numerics: Numerics, device: torch.devi
     for _ in range(4):
         for layout in LAYOUTS:
             laid_out = replace(numerics, layout=layout)
-            laid_out.settle(translator, device)
+            laid_out.place_network(translator, device)
             began = time.perf_counter()
             _run(translator, laid_out, device, picture)
             times[layout].append(1000 * (time.perf_counter() - began))
@@ -151,7 +151,7 @@ def _probes_of(translator: Translator) -> dict[str, Tensor]:
 
 def _run(translator: Translator, numerics: Numerics, device: torch.device, picture: Tensor) -> Tensor:
     with numerics.autocast(device):
-        return translate_batch(translator, numerics.place(picture, device)).float().cpu()
+        return translate_batch(translator, numerics.place_batch(picture, device)).float().cpu()
 
 
 def _cache_folder() -> Path:
