@@ -26,11 +26,13 @@ from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.upscalers import SRDiscriminator
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
-from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
-from models.losses.perceptual import ContentLoss, ContentName
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
+from models.losses.perceptual import CONTENTS, ContentLoss, ContentName
 from models.metrics import upscaling_metrics
-from models.networks.translators import SRDiscriminatorConfig, SRResNetConfig, UpscalerConfig
+from models.networks.discriminators import SRDiscriminatorConfig
+from models.networks.upscalers import SRResNetConfig, UpscalerConfig
 from models.optimizers import Adam
+from models.published import load_vgg19
 
 
 class SRGANConfig(ModelConfig):
@@ -122,7 +124,7 @@ class SRGAN(Translator):
             UserError: It was trained in a single stage.
         """
         if self.first_stage is None:
-            raise UserError("this model was trained in a single stage, and there is nothing to blend: run it without")
+            raise UserError("this model was trained in one stage, so there is nothing to blend")
         first = self.first_stage.state_dict()
         for name, own in self.generator.state_dict().items():
             if own.is_floating_point():
@@ -150,7 +152,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         self.content: ContentLoss | None = None
         self.discriminator: SRDiscriminator | None = None
         if config.pixel_steps is not None:
-            self.content = ContentLoss(config.content) if config.content_weight else None
+            self.content = build_content_loss(config.content) if config.content_weight else None
             self.discriminator = config.discriminator.build(config.discriminator_size or 96)
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -175,7 +177,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(made.detach())
         right = {"right": fraction_right(real_scores, fake_scores)}
         if self.config.relativistic:
-            real_scores, fake_scores = relative(real_scores, fake_scores)
+            real_scores, fake_scores = relativistic(real_scores, fake_scores)
         yield Update("discriminator", {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}, right)
 
         losses = {"adversarial": self.config.adversarial_weight * self.fooled(made, batch.target)}
@@ -193,7 +195,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
             return self.adversarial.generator(scores)
         with torch.no_grad():
             real_scores = self.discriminator(target)
-        real_scores, scores = relative(real_scores, scores)
+        real_scores, scores = relativistic(real_scores, scores)
         return 0.5 * self.adversarial.discriminator(scores, real_scores)
 
     def preview(self, model: SRGAN, batch: Paired) -> list[Preview]:
@@ -205,6 +207,12 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         return upscaling_metrics(translate_batch(model, batch.source), batch.target, self.config.scale)
 
 
-def relative(real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores against the average of the other kind (Jolicoeur-Martineau 2018, arXiv:1807.00734)."""
-    return real_scores - fake_scores.mean(), fake_scores - real_scores.mean()
+def build_content_loss(name: ContentName) -> ContentLoss:
+    """Build the content loss of this name, on VGG-19's features with its published weights.
+
+    Raises:
+        UserError: The weights are not there and cannot be downloaded.
+    """
+    content = CONTENTS[name]
+    trunk = load_vgg19(content.layers, needed_by="the content loss", alternative="model.pixel_steps=null")
+    return ContentLoss(content, trunk)

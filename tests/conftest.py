@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.losses.perceptual import vgg19_trunk
+from models.published import build_vgg19
 from translate.experiment import Experiment, load_experiment
 from translate.training.session import Training
 
@@ -80,7 +80,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = folder / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
     place.parent.mkdir(parents=True)
     torch.manual_seed(0)
-    torch.save({f"features.{name}": tensor for name, tensor in vgg19_trunk(19).state_dict().items()}, place)
+    torch.save({f"features.{name}": tensor for name, tensor in build_vgg19(19).state_dict().items()}, place)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder))
         yield folder

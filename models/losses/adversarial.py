@@ -22,7 +22,7 @@ and penalties.
 
 Differs from the paper:
 - The first two are computed from logits as softplus, which neither overflows nor loses small probabilities.
-- Means are taken in float32 at least, so that half-precision scores do not leave a loss of three digits.
+- Means, and differences from them, are computed in float32 at least: in half precision a loss would have three digits.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,11 @@ class Adversarial:
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+
+
+def _widen(values: Tensor) -> Tensor:
+    """Convert to float32, unless the values are wider already."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _mean(values: Tensor) -> Tensor:
@@ -88,8 +93,13 @@ ADVERSARIAL: dict[AdversarialName, Adversarial] = {
 
 
 def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores of real and fake examples, each less the mean of the others: Jolicoeur-Martineau 2018, section 4.1."""
-    return real - _mean(fake), fake - _mean(real)
+    """Subtract from the scores of each kind the mean score of the other kind (Jolicoeur-Martineau 2018, section 4.1).
+
+    Scores may have any shape; the result is float32 at least. A 0-d float32 mean does not widen half-precision scores,
+    so they are converted first.
+    """
+    real, fake = _widen(real), _widen(fake)
+    return real - fake.mean(), fake - real.mean()
 
 
 def fraction_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:

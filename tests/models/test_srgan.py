@@ -2,6 +2,7 @@
 
 import copy
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from datasets.contract import Paired
 from datasets.errors import UserError
-from models.srgan import SRGANConfig, relative
+from models.srgan import SRGANConfig
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
 from translate.training.processes import World
@@ -73,7 +74,30 @@ def test_a_relativistic_game_compares_with_the_average_of_the_other_kind() -> No
     assert found["discriminator"]["adversarial"] == pytest.approx(wanted, rel=1e-5)
     fooled = (cross_entropy(real_odds, False) + cross_entropy(fake_odds, True)).item() / 2
     assert found["generator"]["adversarial"] == pytest.approx(1e-3 * fooled, rel=1e-5)
-    assert [scores.tolist() for scores in relative(torch.tensor([1.0, 3.0]), torch.tensor([5.0]))] == [[-4, -2], [3]]
+
+
+def test_relativistic_losses_keep_their_digits_in_half_precision() -> None:
+    torch.manual_seed(0)
+    recipe, examples = config(relativistic=True).recipe(), batch(4)
+    scores: list[Tensor] = []
+    recipe.discriminator.register_forward_hook(lambda module, given, output: scores.append(output))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = next(recipe.updates(examples, 1)).losses["adversarial"]
+    assert {one.dtype for one in scores} == {torch.bfloat16}
+    real, fake = (one.double() for one in scores)
+    expected = cross_entropy(real - fake.mean(), True) + cross_entropy(fake - real.mean(), False)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_without_vggs_weights_a_sentence_names_the_setting_that_does_without(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", unreachable)
+    with pytest.raises(UserError, match=r"content loss needs VGG-19's .* with model\.pixel_steps=null"):
+        config().recipe()
+
+
+def unreachable(*arguments: object, **options: object) -> None:
+    raise URLError("no network")
 
 
 def test_pixels_alone_need_neither_vgg_nor_an_opponent(tmp_path, monkeypatch) -> None:
@@ -112,12 +136,12 @@ def test_a_blend_lies_between_the_two_stages(share: float) -> None:
 
 
 def test_one_stage_has_nothing_to_blend() -> None:
-    with pytest.raises(UserError, match="trained in a single stage"):
+    with pytest.raises(UserError, match="trained in one stage"):
         config(pixel_steps=None).translator().blend_stages(0.5)
 
 
 def test_a_scale_that_a_generator_cannot_make_is_refused() -> None:
-    with pytest.raises(ValueError, match="scale is 3, and rrdb enlarges by 2 and 4 alone"):
+    with pytest.raises(ValueError, match="scale is 3, and rrdb enlarges only by 2 and 4"):
         config(generator={"name": "rrdb"}, scale=3)
 
 

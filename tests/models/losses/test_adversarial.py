@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.losses.adversarial import ADVERSARIAL, AdversarialName
+from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
 
 NAMES: tuple[AdversarialName, ...] = get_args(AdversarialName)
 
@@ -113,3 +113,23 @@ def test_maps_of_scores_may_differ_in_number() -> None:
     real, fake = torch.zeros(4, 1, 2, 2), torch.zeros(1, 1, 3, 3)
     loss: Tensor = ADVERSARIAL["non-saturating"].discriminator(real, fake)
     assert loss.item() == pytest.approx(math.log(4))
+
+
+def test_relativistic_scores_are_differences_from_the_mean_of_the_other_kind() -> None:
+    real, fake = relativistic(torch.tensor([1.0, 3.0]), torch.tensor([5.0]))
+    assert real.tolist() == [-4, -2]
+    assert fake.tolist() == [3]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_relativistic_scores_keep_their_digits_in_half_precision(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(64, 1, generator=generator).to(dtype) + offset for offset in (3, 0))
+    exact = real.double() - fake.double().mean(), fake.double() - real.double().mean()
+    for found, expected in zip(relativistic(real, fake), exact, strict=True):
+        assert found.dtype == torch.promote_types(dtype, torch.float32)
+        torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_the_fraction_right_is_how_often_the_real_score_is_higher() -> None:
+    assert fraction_right(torch.tensor([1.0, 2.0, 0.0, 4.0]), torch.tensor([0.0, 3.0, 0.0, 1.0])) == 0.5
