@@ -20,11 +20,13 @@ from torch.optim import Optimizer
 
 from datasets.contract import Unpaired
 from models.apply import translate_batch
+from models.backbones.patch_heads import PatchHeads
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
 from models.losses.adversarial import ADVERSARIAL, fraction_right
-from models.losses.contrastive import PatchHeads, draw_places, patch_nce
+from models.losses.contrastive import draw_places, patch_nce
 from models.metrics import l1
-from models.networks.translators import PatchConfig, ResNetConfig
+from models.networks.discriminators import PatchConfig
+from models.networks.generators import ResNetConfig
 from models.optimizers import Adam
 from models.two_domains import add_error, make_preview, two_domains
 

@@ -25,7 +25,8 @@ from models.backbones.image_pool import ImagePool
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
 from models.losses.adversarial import ADVERSARIAL, fraction_right
 from models.metrics import l1
-from models.networks.translators import PatchConfig, ResidualGeneratorConfig, ResNetConfig
+from models.networks.discriminators import PatchConfig
+from models.networks.generators import ResidualGeneratorConfig, ResNetConfig
 from models.optimizers import Adam
 from models.two_domains import add_error, average_metrics, make_preview, two_domains
 

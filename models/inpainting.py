@@ -25,16 +25,12 @@ from datasets.contract import Masked
 from models.apply import translate_batch
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
-from models.losses.perceptual import FeatureLosses
+from models.losses.perceptual import POOLED, FeatureLosses
 from models.metrics import hole_metrics
-from models.networks.translators import (
-    ContextConfig,
-    DeepFillConfig,
-    InpainterConfig,
-    InpaintingDiscriminatorConfig,
-    SNPatchConfig,
-)
+from models.networks.discriminators import InpaintingDiscriminatorConfig, SNPatchConfig
+from models.networks.inpainters import ContextConfig, DeepFillConfig, InpainterConfig
 from models.optimizers import Adam
+from models.published import load_vgg19
 
 
 class InpaintingConfig(ModelConfig):
@@ -116,7 +112,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         self.config = config
         self.adversarial = ADVERSARIAL[config.adversarial]
         self.model = Inpainting(config)
-        self.features = FeatureLosses() if config.perceptual_weight or config.style_weight else None
+        self.features = build_feature_losses() if config.perceptual_weight or config.style_weight else None
         self.discriminator = config.discriminator.build(4) if config.adversarial_weight else None
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -187,6 +183,16 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
     def validate(self, model: Inpainting, batch: Masked) -> dict[str, Tensor]:
         """How close what fills the holes is to what was there."""
         return hole_metrics(translate_batch(model, torch.cat(batch, dim=1)), batch.image, batch.mask)
+
+
+def build_feature_losses() -> FeatureLosses:
+    """Build the losses on VGG-19's features, with its published weights.
+
+    Raises:
+        UserError: The weights are not there and cannot be downloaded.
+    """
+    alternative = "model.perceptual_weight=0 and model.style_weight=0"
+    return FeatureLosses(load_vgg19(POOLED[-1], needed_by="the perceptual loss", alternative=alternative))
 
 
 def completed(made: Tensor, picture: Tensor, mask: Tensor) -> Tensor:

@@ -26,7 +26,8 @@ from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translato
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
 from models.losses.penalties import gradient_penalty
 from models.metrics import reconstruction_metrics
-from models.networks.translators import GeneratorConfig, PatchConfig, UNetConfig
+from models.networks.discriminators import PatchConfig
+from models.networks.generators import GeneratorConfig, UNetConfig
 from models.optimizers import Adam
 
 

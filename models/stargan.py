@@ -19,34 +19,19 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datasets.contract import Attributed, LabelSet, Settings
+from datasets.contract import Attributed, LabelSet
 from datasets.errors import UserError
 from models.apply import translate_batch
-from models.backbones.blocks import Upsampling
-from models.backbones.stargan_networks import StarDiscriminator, StarGenerator
 from models.contract import Domain, DomainError, FailureMode, ModelConfig, Preview, Recipe, Translator, Update, due
 from models.labels import Labels
 from models.losses.adversarial import WASSERSTEIN
 from models.losses.penalties import gradient_penalty
 from models.metrics import l1
+from models.networks.discriminators import StarDiscriminatorConfig
+from models.networks.generators import StarGeneratorConfig
 from models.optimizers import Adam
 
 ROWS = 8  # domains that a preview shows
-
-
-class StarGeneratorConfig(Settings):
-    """The generator."""
-
-    blocks: int = Field(6, ge=0)
-    width: int = Field(64, ge=1)
-    upsampling: Upsampling = "transposed"
-
-
-class StarDiscriminatorConfig(Settings):
-    """The critic."""
-
-    layers: int = Field(6, ge=1)  # times the picture is halved: 2 pixels are left of 128
-    width: int = Field(64, ge=1)
 
 
 class StarGANConfig(ModelConfig):
@@ -99,12 +84,7 @@ class StarGANConfig(ModelConfig):
 
     def size_problem(self, size: int) -> str | None:
         """Why squares of `size` pixels cannot be learned from, if they cannot."""
-        multiple = max(4, 2**self.discriminator.layers)
-        return (
-            f"{self.discriminator.layers} layers of model.discriminator need multiples of {multiple}"
-            if (size % multiple)
-            else None
-        )
+        return self.discriminator.size_problem(size)
 
     def translator(self) -> "StarGAN":
         """The generator alone."""
@@ -124,13 +104,7 @@ class StarGAN(Translator):
         self.domains = self.labels.names
         # Where there are two sets, as many numbers more say whose labels are meant.
         told = len(self.domains) + (len(self.labels.sets) if len(self.labels.sets) > 1 else 0)
-        self.generator = StarGenerator(
-            config.channels,
-            told,
-            blocks=config.generator.blocks,
-            width=config.generator.width,
-            upsampling=config.generator.upsampling,
-        )
+        self.generator = config.generator.build(config.channels, told)
         self.channels_in = self.channels_out = config.channels
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
         self.margin, self.global_norm = self.generator.margin, True
@@ -189,13 +163,7 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         self.config = config
         self.model = StarGAN(config)
         self.labels = self.model.labels
-        self.discriminator = StarDiscriminator(
-            config.channels,
-            len(self.model.domains),
-            size=config.size or 128,
-            layers=config.discriminator.layers,
-            width=config.discriminator.width,
-        )
+        self.discriminator = config.discriminator.build(config.channels, len(self.model.domains), config.size or 128)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for each of the two."""

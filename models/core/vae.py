@@ -18,19 +18,51 @@ Differs from the paper:
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, Tag
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import Pictures
+from datasets.contract import Pictures, Settings, discriminate_by
 from models.apply import evaluating, generate_batch, translate_batch
 from models.contract import Encoder, FailureMode, ModelConfig, Preview, Recipe, Sampler, Translator, Trunk, Update
-from models.losses.likelihood import Bernoulli, Likelihood, LikelihoodConfig, from_zero
+from models.losses.likelihood import FIRST_DEVIATION, BernoulliPixels, GaussianPixels, Likelihood, from_zero
 from models.networks.bodies import BodyConfig, MLPBody
 from models.optimizers import Adam
+
+
+class Bernoulli(Settings):
+    """For pictures that are mostly black and white."""
+
+    name: Literal["bernoulli"] = "bernoulli"
+
+    def build(self) -> BernoulliPixels:
+        """The likelihood."""
+        return BernoulliPixels()
+
+
+class Gaussian(Settings):
+    """For photographs.
+
+    The smaller its deviation, the more the picture counts against the code's terms. Learned, it settles at the root
+    mean square error (Rybkin, Daniilidis, Levine 2020, arXiv:2006.13202).
+    """
+
+    name: Literal["gaussian"] = "gaussian"
+    deviation: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"  # of a pixel, on the scale [0, 1]
+
+    def build(self) -> GaussianPixels:
+        """The likelihood."""
+        if self.deviation == "learned":
+            return GaussianPixels(FIRST_DEVIATION, learned=True)
+        return GaussianPixels(self.deviation, learned=False)
+
+
+LikelihoodConfig = Annotated[
+    Annotated[Bernoulli, Tag("bernoulli")] | Annotated[Gaussian, Tag("gaussian")], discriminate_by("name", "bernoulli")
+]
 
 
 class VAEConfig(ModelConfig):

@@ -13,14 +13,10 @@ One nat is 1 / log 2 = 1.4427 bits.
 """
 
 import math
-from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, Tag
 from torch import Tensor, nn
-
-from datasets.contract import Settings, discriminate_by
 
 FIRST_DEVIATION = 0.5  # of a deviation that is learned, on the scale [0, 1]
 
@@ -76,34 +72,4 @@ class GaussianPixels(nn.Module):
         return -exponent - image[0].numel() * constant
 
 
-class Bernoulli(Settings):
-    """For pictures that are mostly black and white."""
-
-    name: Literal["bernoulli"] = "bernoulli"
-
-    def build(self) -> BernoulliPixels:
-        """The likelihood."""
-        return BernoulliPixels()
-
-
-class Gaussian(Settings):
-    """For photographs.
-
-    The smaller its deviation, the more the picture counts against the code's terms. Learned, it settles at the root
-    mean square error (Rybkin, Daniilidis, Levine 2020, arXiv:2006.13202).
-    """
-
-    name: Literal["gaussian"] = "gaussian"
-    deviation: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"  # of a pixel, on the scale [0, 1]
-
-    def build(self) -> GaussianPixels:
-        """The likelihood."""
-        if self.deviation == "learned":
-            return GaussianPixels(FIRST_DEVIATION, learned=True)
-        return GaussianPixels(self.deviation, learned=False)
-
-
-LikelihoodConfig = Annotated[
-    Annotated[Bernoulli, Tag("bernoulli")] | Annotated[Gaussian, Tag("gaussian")], discriminate_by("name", "bernoulli")
-]
 Likelihood = BernoulliPixels | GaussianPixels

@@ -24,10 +24,11 @@ from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.pixels import resize_shorter_side
 from datasets.storage.listing import find_pictures
 from models.contract import Translator
-from models.networks.translators import ResNetConfig, UNetConfig
+from models.networks.generators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
 from translate.experiment import parse_experiment
-from translate.folders.translated_folder import RunOptions, translate_folder
+from translate.folders.options import RunOptions
+from translate.folders.translated_folder import translate_folder
 from translate.inference.conversion import to_input
 from translate.inference.model import Model, load_model
 from translate.inference.model_file import Card, save_model
@@ -60,7 +61,7 @@ def pinned(model: Model) -> Model:
     """The model in bfloat16, in the layout that `auto` would find the faster."""
     speeds = layout_speeds(model.translator, model.numerics, model.device)
     numerics = replace(model.numerics, layout=min(speeds, key=lambda layout: speeds[layout]))
-    return replace(model, translator=numerics.settle(model.translator, model.device), numerics=numerics)
+    return replace(model, translator=numerics.place_network(model.translator, model.device), numerics=numerics)
 
 
 def added_by_files(model: Model, folder: Path, out: Path) -> str:

@@ -18,11 +18,12 @@ from peers_way import PeersCycleGAN, PeersPix2Pix, PeersStarGAN, peers_folder
 from datasets.contract import Paired
 from models.cut import CUTConfig
 from models.cyclegan import CycleGANConfig
-from models.networks.translators import ResNetConfig, UNetConfig
+from models.networks.generators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
 from translate.experiment import TrainingConfig
-from translate.folders.translated_folder import RunOptions, translate_folder
-from translate.hardware import choose_numerics
+from translate.folders.options import RunOptions
+from translate.folders.translated_folder import translate_folder
+from translate.hardware import resolve_numerics
 from translate.training.processes import World
 from translate.training.trainer import Trainer
 
@@ -56,7 +57,7 @@ def stargan_peers(work: Path) -> None:
 
 def train(recipe: Any, batch: Any, steps: int) -> None:
     world = World()
-    trainer: Trainer[Any] = Trainer(recipe, TrainingConfig(), choose_numerics(world.device, training=True), world)
+    trainer: Trainer[Any] = Trainer(recipe, TrainingConfig(), resolve_numerics(world.device, training=True), world)
     for _ in range(steps):
         trainer.advance([batch])
 

@@ -2,6 +2,7 @@
 
 import copy
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.contract import Masked
-from models.inpainting import InpaintingConfig, variation
-from models.losses.perceptual import FeatureLosses
+from datasets.errors import UserError
+from models.inpainting import InpaintingConfig, build_feature_losses, variation
 
 DEEPFILL = {"generator": {"name": "deepfill", "width": 4}, "discriminator": {"layers": 2, "width": 3}}
 GATED = {"generator": {"name": "gated", "width": 4, "widest": 8, "smooth_levels": 3}, "adversarial_weight": 0}
@@ -78,7 +79,8 @@ def test_partial_convolutions_losses_are_the_papers():
     recipe, (image, mask) = config(PARTIAL, **weights).recipe(), batch()
     (made,) = copy.deepcopy(recipe.model).generator(image, mask)
     filled = mask * made + (1 - mask) * image
-    likeness = [FeatureLosses()(picture, image) for picture in (made, filled)]
+    perceptual = build_feature_losses()
+    likeness = [perceptual(picture, image) for picture in (made, filled)]
     hole, valid = (part * (made - image).abs() for part in (mask, 1 - mask))
     expected = {
         "pixel": 6 * hole.mean() + valid.mean(),
@@ -88,6 +90,16 @@ def test_partial_convolutions_losses_are_the_papers():
     }
     expected = {name: value.item() for name, value in expected.items()}
     assert losses(recipe, Masked(image, mask))["generator"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_vggs_weights_a_sentence_names_the_settings_that_do_without(tmp_path, monkeypatch):
+    def unreachable(*arguments: object, **options: object) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.urlopen", unreachable)
+    with pytest.raises(UserError, match=r"perceptual loss needs VGG-19's.*perceptual_weight=0.*style_weight=0"):
+        config(PARTIAL, style_weight=1).recipe()
 
 
 def test_variation_counts_neighbours_within_the_hole_and_a_pixel_around_it():

@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from datasets.contract import Pictures
 from models.apply import evaluating
 from models.contract import Encoder
-from models.core.vae import VAE, VAEConfig, importance_bound, kl_to_prior
-from models.losses.likelihood import Gaussian
+from models.core.vae import VAE, Bernoulli, Gaussian, VAEConfig, importance_bound, kl_to_prior
 from models.networks.bodies import DCGANBody
 
 SIZE, LATENT = 3, 2  # of the linear model; a picture is 9 numbers
@@ -167,3 +167,11 @@ def test_a_convolutional_body_makes_photographs_of_its_size():
     assert config.size_problem(32) is None
     assert config.size_problem(64) == "model.size is 32"
     assert config.model_copy(update={"size": 36}).size_problem(36) is not None
+
+
+def test_a_fixed_deviation_does_not_learn_and_a_learned_one_does():
+    assert not Gaussian(deviation=0.1).build().log_deviation.requires_grad
+    assert Gaussian().build().log_deviation.requires_grad
+    assert not list(Bernoulli().build().parameters())
+    with pytest.raises(ValidationError, match="greater than 0"):
+        Gaussian(deviation=0)

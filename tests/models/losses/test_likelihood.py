@@ -4,11 +4,10 @@ import math
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Normal
 
-from models.losses.likelihood import Bernoulli, BernoulliPixels, Gaussian, GaussianPixels, cross_entropy, squared_error
+from models.losses.likelihood import FIRST_DEVIATION, BernoulliPixels, GaussianPixels, cross_entropy, squared_error
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +44,11 @@ def test_logits_far_out_overflow_nowhere():
 def test_a_gaussian_is_a_density_over_pixels_from_0_to_1(deviation):
     raw, image = torch.randn(3, 2, 4, 5), torch.rand(3, 2, 4, 5) * 2 - 1
     expected = Normal((raw + 1) / 2, deviation).log_prob((image + 1) / 2).sum(dim=(1, 2, 3))
-    torch.testing.assert_close(Gaussian(deviation=deviation).build()(raw, image), expected)
+    torch.testing.assert_close(GaussianPixels(deviation, learned=False)(raw, image), expected)
 
 
 def test_a_learned_deviation_settles_at_the_root_mean_square_error():
-    likelihood = Gaussian().build()
+    likelihood = GaussianPixels(FIRST_DEVIATION, learned=True)
     raw, image = torch.zeros(8, 1, 6, 6), torch.randn(8, 1, 6, 6) * 0.3
     optimizer = torch.optim.LBFGS(likelihood.parameters(), max_iter=50)
 
@@ -64,23 +63,15 @@ def test_a_learned_deviation_settles_at_the_root_mean_square_error():
     assert likelihood.log_deviation.exp().item() == pytest.approx(math.sqrt(error), rel=1e-3)
 
 
-def test_a_fixed_deviation_does_not_learn_and_a_learned_one_does():
-    assert not Gaussian(deviation=0.1).build().log_deviation.requires_grad
-    assert Gaussian().build().log_deviation.requires_grad
-    assert not list(Bernoulli().build().parameters())
-    with pytest.raises(ValidationError, match="greater than 0"):
-        Gaussian(deviation=0)
-
-
 def test_what_lies_outside_the_range_is_cut_in_pictures_only():
     raw = torch.tensor([-3.0, 0.5, 3.0]).view(1, 1, 1, 3)
     assert GaussianPixels(1, learned=False).picture(raw).flatten().tolist() == [-1, 0.5, 1]
     assert squared_error(raw, torch.zeros(1, 1, 1, 3)).item() == pytest.approx((9 + 0.25 + 9) / 4)
 
 
-@pytest.mark.parametrize("config", [Bernoulli(), Gaussian()])
-def test_half_precision_does_not_leave_a_likelihood_of_three_digits(config):
+@pytest.mark.parametrize("likelihood", [BernoulliPixels(), GaussianPixels(0.5, learned=False)])
+def test_half_precision_does_not_leave_a_likelihood_of_three_digits(likelihood):
     raw, image = torch.randn(2, 1, 28, 28).bfloat16(), torch.rand(2, 1, 28, 28) * 2 - 1
-    nats = config.build()(raw, image)
+    nats = likelihood(raw, image)
     assert nats.dtype == torch.float32
-    torch.testing.assert_close(nats, config.build()(raw.float(), image))
+    torch.testing.assert_close(nats, likelihood(raw.float(), image))

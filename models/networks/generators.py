@@ -1,0 +1,95 @@
+"""Configurations of image-to-image generators that keep the size; each builds its network."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Tag
+
+from datasets.contract import Settings, discriminate_by
+from models.backbones.blocks import Norm, Upsampling
+from models.backbones.resnet import ResNetGenerator
+from models.backbones.stargan_networks import StarGenerator
+from models.backbones.unet import UNet
+
+
+class UNetConfig(Settings):
+    """The U-Net of Pix2Pix; the authors' code calls depth 7 `unet_128` and depth 8 `unet_256`."""
+
+    name: Literal["unet"] = "unet"
+    depth: int = Field(8, ge=2)  # number of halvings; sides are padded to multiples of 2 ** depth
+    width: int = Field(64, ge=1)
+    norm: Norm = "instance"
+    dropout: float = Field(0.5, ge=0, lt=1)
+    upsampling: Upsampling = "transposed"
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        multiple = 2**self.depth
+        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+
+    def for_size(self, size: int) -> Self:
+        """Return this configuration: the depth limits which sizes are possible, so it is not chosen by the size."""
+        return self
+
+    def build(self, channels_in: int, channels_out: int) -> UNet:
+        """Build the network with random weights."""
+        return UNet(
+            channels_in,
+            channels_out,
+            depth=self.depth,
+            width=self.width,
+            norm=self.norm,
+            dropout=self.dropout,
+            upsampling=self.upsampling,
+        )
+
+
+class ResNetConfig(Settings):
+    """The residual generator of Johnson et al. 2016 and of CycleGAN."""
+
+    name: Literal["resnet"] = "resnet"
+    blocks: int | None = Field(None, ge=0)  # null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper
+    width: int = Field(64, ge=1)
+    norm: Norm = "instance"
+    dropout: float = Field(0.0, ge=0, lt=1)
+    upsampling: Upsampling = "transposed"
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        return "a ResNet needs multiples of 4 from 8 on, in" if size % 4 or size < 8 else None
+
+    def for_size(self, size: int) -> Self:
+        """Return the configuration for squares of `size` pixels, with the number of blocks chosen."""
+        return self if self.blocks is not None else self.model_copy(update={"blocks": 6 if size <= 128 else 9})
+
+    def build(self, channels_in: int, channels_out: int) -> ResNetGenerator:
+        """Build the network with random weights."""
+        return ResNetGenerator(
+            channels_in,
+            channels_out,
+            blocks=9 if self.blocks is None else self.blocks,
+            width=self.width,
+            norm=self.norm,
+            dropout=self.dropout,
+            upsampling=self.upsampling,
+        )
+
+
+GeneratorConfig = Annotated[
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], discriminate_by("name", "unet")
+]
+# The same union, for models in which a section without a name means the ResNet.
+ResidualGeneratorConfig = Annotated[
+    Annotated[UNetConfig, Tag("unet")] | Annotated[ResNetConfig, Tag("resnet")], discriminate_by("name", "resnet")
+]
+
+
+class StarGeneratorConfig(Settings):
+    """The generator of StarGAN."""
+
+    blocks: int = Field(6, ge=0)
+    width: int = Field(64, ge=1)
+    upsampling: Upsampling = "transposed"
+
+    def build(self, channels: int, label: int) -> StarGenerator:
+        """Build the network, which takes `label` numbers beside the image, with random weights."""
+        return StarGenerator(channels, label, blocks=self.blocks, width=self.width, upsampling=self.upsampling)

@@ -1,0 +1,88 @@
+"""Configurations of generators that fill holes; each builds its network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from datasets.contract import Settings, discriminate_by
+from models.backbones.context import ContextEncoder
+from models.backbones.deepfill import DeepFill
+from models.backbones.gated import GatedUNet
+from models.backbones.partial import PartialUNet
+
+
+class GatedConfig(Settings):
+    """A small U-Net of gated convolutions, for machines without a GPU, which adds to a smooth filling."""
+
+    name: Literal["gated"] = "gated"
+    width: int = Field(32, ge=1)
+    halvings: int = Field(2, ge=1)
+    widest: int = Field(72, ge=1)  # upper limit of a layer's channels
+    smooth_levels: int = Field(6, ge=1)  # halvings of the pyramid by which the hole is first filled smoothly
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        multiple = self.build().multiple
+        return f"this generator needs multiples of {multiple}" if size % multiple else None
+
+    def build(self) -> GatedUNet:
+        """Build the network with random weights."""
+        return GatedUNet(width=self.width, halvings=self.halvings, widest=self.widest, smooth_levels=self.smooth_levels)
+
+
+class DeepFillConfig(Settings):
+    """The two stages of DeepFill v2."""
+
+    name: Literal["deepfill"] = "deepfill"
+    width: int = Field(24, ge=2)
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        return "DeepFill needs multiples of 8" if size % 8 else None
+
+    def build(self) -> DeepFill:
+        """Build the network with random weights."""
+        return DeepFill(self.width)
+
+
+class PartialConfig(Settings):
+    """The U-Net of partial convolutions; the paper's has depth 8, for 512 pixels."""
+
+    name: Literal["partial"] = "partial"
+    depth: int = Field(7, ge=1)  # number of halvings; sides are padded to multiples of 2 ** depth
+    width: int = Field(64, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        multiple = 2**self.depth
+        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+
+    def build(self) -> PartialUNet:
+        """Build the network with random weights."""
+        return PartialUNet(depth=self.depth, width=self.width)
+
+
+class ContextConfig(Settings):
+    """The context encoder, which works on squares of one size only."""
+
+    name: Literal["context"] = "context"
+    size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
+    width: int = Field(64, ge=1)
+    bottleneck: int = Field(4000, ge=1)
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        return f"this context encoder works on squares of {self.size}" if size != self.size else None
+
+    def build(self) -> ContextEncoder:
+        """Build the network with random weights."""
+        return ContextEncoder(self.size, width=self.width, bottleneck=self.bottleneck)
+
+
+InpainterConfig = Annotated[
+    Annotated[DeepFillConfig, Tag("deepfill")]
+    | Annotated[GatedConfig, Tag("gated")]
+    | Annotated[PartialConfig, Tag("partial")]
+    | Annotated[ContextConfig, Tag("context")],
+    discriminate_by("name", "deepfill"),
+]

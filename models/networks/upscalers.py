@@ -1,0 +1,65 @@
+"""Configurations of networks that enlarge images; each builds its network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from datasets.contract import Settings, discriminate_by
+from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
+
+
+class SRResNetConfig(Settings):
+    """The generator of SRResNet and SRGAN."""
+
+    name: Literal["srresnet"] = "srresnet"
+    blocks: int = Field(16, ge=0)
+    width: int = Field(64, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None
+
+    def build(self, scale: int) -> SRResNet:
+        """Build the network with random weights."""
+        return SRResNet(scale, blocks=self.blocks, width=self.width)
+
+
+class RRDBConfig(Settings):
+    """The generator of ESRGAN; published ones have 23 blocks, or 6 for drawings."""
+
+    name: Literal["rrdb"] = "rrdb"
+    blocks: int = Field(23, ge=0)
+    width: int = Field(64, ge=1)
+    growth: int = Field(32, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return "rrdb enlarges only by 2 and 4" if scale == 3 else None
+
+    def build(self, scale: int) -> RRDBNet:
+        """Build the network with random weights."""
+        return RRDBNet(scale, blocks=self.blocks, width=self.width, growth=self.growth)
+
+
+class CompactConfig(Settings):
+    """A plain chain of convolutions, for machines without a GPU."""
+
+    name: Literal["compact"] = "compact"
+    depth: int = Field(16, ge=0)
+    width: int = Field(64, ge=1)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None
+
+    def build(self, scale: int) -> CompactChain:
+        """Build the network with random weights."""
+        return CompactChain(scale, depth=self.depth, width=self.width)
+
+
+UpscalerConfig = Annotated[
+    Annotated[SRResNetConfig, Tag("srresnet")]
+    | Annotated[RRDBConfig, Tag("rrdb")]
+    | Annotated[CompactConfig, Tag("compact")],
+    discriminate_by("name", "srresnet"),
+]
