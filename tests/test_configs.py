@@ -11,11 +11,13 @@ from PIL import Image
 
 from models.contract import Sampler, Translator
 from translate.experiment import Experiment, load_experiment
-from translate.folders.translated_folder import RunOptions, translate_folder
+from translate.folders.options import RunOptions
+from translate.folders.translated_folder import translate_folder
 from translate.inference.model import load_model
 from translate.inference.model_file import load_network, model_path
 from translate.recipes import recipe_names, recipe_path, recipe_summary
-from translate.sampling.outputs import SampleOptions, run_samples
+from translate.sampling.outputs import SampleOptions
+from translate.sampling.sampled_folder import run_samples
 from translate.sampling.sampler import load_sampler
 from translate.sampling.samples import plan_samples
 from translate.training.session import Training
@@ -94,7 +96,7 @@ def test_it_trains_saves_loads_and_runs(
     last = [*training.run()][-1]
     assert last.step == 2
     assert last.losses is not None
-    assert training.metrics
+    assert training.checkpoints.metrics
     network, card = load_network(model_path(tmp_path / "run"))
     assert (card.step, card.trained_size, card.domains) == (2, experiment.data.training_size, network.domains)
     if isinstance(network, Sampler):

@@ -80,9 +80,7 @@ def train_demo(out: Path, minutes: float) -> tuple[Training, Iterator[Progress]]
 
 def mend(out: Path) -> Verdict:
     """Degrade the unseen photographs, mend them with the model, judge, and draw the contact sheet."""
-    for problem in degrade_folder(out / "unseen", out / "noisy", "noise", NOISE):
-        if problem:
-            raise UserError(problem)
+    raise_on_failure(degrade_folder(out / "unseen", out / "noisy", "noise", NOISE))
     model = load_model(out / "run")
     raise_on_failure(translate_folder(model, out / "noisy", out / "translated"))
     rows, figures = [], []

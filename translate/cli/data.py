@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from translate.cli.common import SOME_FAILED, absolute, console
+from translate.cli.common import absolute, console, finish, show_progress
+from translate.cli.options import Destination, Seed, Source
 
 app = typer.Typer(help="Folders of pictures: make them and look at them.", no_args_is_help=True)
 
@@ -18,28 +19,21 @@ def _data() -> None:
 @app.command("degrade")
 def degrade(
     degradation: Annotated[str, typer.Argument(help="gray, edges, blur, noise, jpeg or posterize.")],
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A folder of good pictures.")],
-    destination: Annotated[Path, typer.Argument(metavar="OUT", help="Where the degraded ones go.")],
-    strength: Annotated[float | None, typer.Option(help="Of the degradation; it says what of.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same noise.")] = 0,
+    source: Source,
+    destination: Destination,
+    strength: Annotated[float | None, typer.Option(help="Of the degradation; a wrong value prints the range.")] = None,
+    seed: Seed = 0,
 ) -> None:
-    """Make inputs to try a model on: the pictures of a folder, degraded as a training would degrade them."""
+    """Make inputs to try a model on: degrade the pictures of a folder as a training would."""
     from datasets.degradations.degrade import DEGRADATIONS
     from datasets.errors import UserError
-    from translate.folders.degraded_folder import degrade_folder
+    from translate.folders.degraded_folder import plan_degrading, run_degrading
 
     if degradation not in DEGRADATIONS:
         raise UserError(f"{degradation}: there is no such degradation; there are {', '.join(DEGRADATIONS)}")
-    screen = console()
-    counts = {"ok": 0, "failed": 0}
-    for problem in degrade_folder(source, destination, degradation, strength, seed):
-        counts["failed" if problem else "ok"] += 1
-        if problem:
-            screen.print(f"failed: {problem}", style="red", markup=False)
-    tally = ", ".join(f"{count} {status}" for status, count in counts.items())
-    screen.print(f"done {tally} → {absolute(destination)}", markup=False)
-    if counts["failed"]:
-        raise typer.Exit(SOME_FAILED)
+    jobs = plan_degrading(source, destination, degradation, strength)
+    outcomes, interrupted = show_progress(run_degrading(jobs, degradation, strength, seed), len(jobs))
+    finish(outcomes, destination, interrupted=interrupted, skips=False)
 
 
 @app.command("masks")
@@ -51,21 +45,26 @@ def masks(
     like: Annotated[
         Path | None, typer.Option(metavar="DIR", help="One for each picture of a folder instead, of its name and size.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same masks.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Draw masks of holes, white on black, to look at or to inpaint by."""
     from datasets.errors import UserError
     from datasets.masks.drawing import MASKS
-    from translate.folders.mask_sets import draw_masks, masks_like, masks_to_draw
+    from translate.folders.manifest import raise_on_failure
+    from translate.folders.mask_sets import draw_masks, plan_masks, plan_masks_like
 
     name = next((name for name in MASKS if name.replace("_", "-") == kind), None)
     if name is None:
         known = ", ".join(name.replace("_", "-") for name in MASKS)
         raise UserError(f"{kind}: there is no such kind of mask; there are {known}")
-    places = masks_to_draw(destination, count, size) if like is None else masks_like(like, destination)
-    shares = list(draw_masks(name, places, seed))
-    told = f"{sum(shares) / len(shares):.1%} of them is hole" if len(shares) > 1 else f"{shares[0]:.1%} of it is hole"
-    console().print(f"done {len(shares)} masks, {told} → {absolute(destination)}", markup=False)
+    if like is None:
+        jobs = plan_masks(destination, name, count, size, seed)
+    else:
+        jobs = plan_masks_like(like, destination, name, seed)
+    fractions = [outcome.record["hole"] for outcome in raise_on_failure(draw_masks(jobs))]
+    of_them = "of them" if len(fractions) > 1 else "of it"
+    summary = f"{sum(fractions) / len(fractions):.1%} {of_them} is hole"
+    console().print(f"done {len(fractions)} masks, {summary} → {absolute(destination)}", markup=False)
 
 
 @app.command("mixture")
@@ -73,7 +72,7 @@ def mixture(
     name: Annotated[str, typer.Argument(help="ring, of 8 modes, or grid, of 25.")],
     destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for points.csv.")],
     count: Annotated[int, typer.Option(min=1, help="Points.")] = 100_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same points.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
     from datasets.errors import UserError
@@ -107,7 +106,7 @@ def preview(
 ) -> None:
     """Look at the first samples as a training will see them: cut, mirrored, degraded, with their labels."""
     from translate.experiment import load_experiment
-    from translate.training.preview import preview
+    from translate.training.preview import preview_data
 
-    shown = preview(load_experiment(recipe, settings or []), data, out, count)
+    shown = preview_data(load_experiment(recipe, settings or []), data, out, count)
     console().print(f"done {shown} samples → {absolute(out)}", markup=False)

@@ -20,7 +20,7 @@ def list_models(
 ) -> None:
     """List the models that ship, by name, and the model files under a folder."""
     from datasets.errors import UserError
-    from translate.folders.plan import NothingFoundError
+    from translate.folders.jobs import NothingFoundError
     from translate.inference.model_file import build_on_meta, read_card
     from translate.inference.shipped import builtin_models
 

@@ -4,100 +4,60 @@ from typing import Annotated
 
 import typer
 
-from translate.cli.common import Device, Json, Precision
-from translate.cli.folders import (
-    Background,
-    Batch,
-    Color,
-    Compare,
+from translate.cli.common import COMPUTING, TASK, option
+from translate.cli.folders import check_plan, run_options, run_plan
+from translate.cli.options import (
     Destination,
-    DryRun,
-    Format,
-    Limit,
-    Metadata,
-    OnExists,
-    PixelLimit,
-    Quality,
-    Recurse,
-    Shard,
+    DeviceOptions,
+    OutputOptions,
+    PictureOptions,
+    ReportOptions,
     Source,
-    Tile,
-    check_plan,
-    report_outcomes,
-    run_options,
+    TilingOptions,
+    expand_options,
 )
 
 
+@expand_options
 def run(
-    model: Annotated[
-        str, typer.Argument(help="A model file, a run folder (its last model), or a name of `model list`.")
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, run folder or shipped name.")],
     source: Source,
     destination: Destination,
     to: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[,NAME]|all",
-            help="The domain to aim for, of a model that has several; a folder each where it is given again, or all.",
-        ),
+        list[str] | None, option("The domain to make; again for another", panel=TASK, metavar="NAME[,NAME]|all")
     ] = None,
     work_size: Annotated[
-        str, typer.Option(metavar="N|native", help="Scale the shorter side to N pixels for the model, and back.")
+        str, option("Shorter side for the model, in pixels", panel=TASK, metavar="native|N")
     ] = "native",
-    on_exists: OnExists = "error",
-    batch: Batch = "auto",
     blend: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Of an SRGAN: 0 is its first stage, true to the pixels; 1 its second."),
+        float | None, option("Of SRGAN's stages; 0: faithful, 1: sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
-    tile: Tile = "auto",
+    *,
+    output: OutputOptions,
+    pictures: PictureOptions,
+    computing: DeviceOptions,
+    tiling: TilingOptions,
     norms: Annotated[
-        str,
-        typer.Option(
-            metavar="exact|reduced",
-            help="In tiles, norms over the whole picture: its own statistics, or, much faster, a reduced copy's.",
-        ),
+        str, option("In tiles: over all, or a small copy", panel=COMPUTING, metavar="exact|reduced")
     ] = "exact",
-    device: Device = "auto",
-    precision: Precision = "auto",
-    image_format: Format = "keep",
-    quality: Quality = None,
-    metadata: Metadata = "keep",
-    color: Color = "keep",
-    background: Background = None,
-    compare: Compare = False,
-    pixel_limit: PixelLimit = None,
-    recurse: Recurse = True,
-    limit: Limit = None,
-    shard: Shard = "1/1",
-    dry_run: DryRun = False,
-    json: Json = False,
+    report: ReportOptions,
 ) -> None:
-    """Translate a picture or a folder of pictures; each comes back as it went in, in size, depth and format."""
+    """Translate a picture or a folder; files keep their size, depth and format.
+
+    Of choices with | between them, the first is the default.
+    """
     from datasets.errors import UserError
     from models.contract import DomainError
     from translate.folders.plan import make_plan
-    from translate.folders.translated_folder import run_plan
+    from translate.folders.translated_folder import run_plan as translate
     from translate.inference.model import load_model
 
-    save = {"format": image_format, "quality": quality, "metadata": metadata, "color": color, "background": background}
-    options = run_options(
-        save=save,
-        to=to,
-        work_size=None if work_size == "native" else work_size,
-        on_exists=on_exists,
-        batch=batch,
-        tile=tile,
-        norms=norms,
-        pixel_limit=pixel_limit,
-        recurse=recurse,
-        limit=limit,
-        shard=shard,
-    )
-    loaded = load_model(model, device=device, precision=precision, blend=blend)
+    size = None if work_size == "native" else work_size
+    options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms)
+    loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
     try:
         plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
     except DomainError as error:
-        raise UserError(f"--to: {error}") from None
-    check_plan(plan, loaded.translator.scale, compare=compare, dry_run=dry_run, json=json)
-    report_outcomes(run_plan(loaded, plan, options), plan, compare=compare, json=json)
+        raise UserError(f"--to {error}" if to else f"--to: {error}") from None
+    check_plan(plan, loaded.translator.scale, report)
+    run_plan(translate(loaded, plan, options), plan, report)

@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from translate.cli.common import (
-    Device,
+    COMPUTING,
+    OUTPUT,
+    TASK,
     Json,
-    Precision,
-    absolute,
-    console,
-    count_outcomes,
-    describe_outcome,
     finish,
+    flag,
+    option,
     parse_options,
-    print_json,
+    print_notes,
+    print_outcomes,
     show_progress,
 )
+from translate.cli.options import DeviceOptions, OnExists, expand_options
 
 if TYPE_CHECKING:
     from translate.sampling.outputs import SampleOptions, SamplePlan
     from translate.sampling.sampler import LoadedSampler
 
-# What to make besides single pictures of a seed, and which options each takes.
+BETWEEN = "Instead of pictures of a seed"  # a panel of `--help`
+
+# What can be made instead of pictures of a seed, which is the last, and the options that each takes.
 MODES = {
     "interpolate": {"steps", "truncation", "format"},
     "arithmetic": {"seed", "format"},
@@ -32,70 +35,58 @@ MODES = {
 }
 
 
+@expand_options
 def sample(
-    model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
-    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for what is made.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or a run folder.")],
+    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the results.")],
     count: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Pictures, of each class; 16 if not given, of points 1000."),
+        int | None, option("Of each class; else 16, or 1000 points", panel=TASK, metavar="N", min=1)
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed makes the same pictures; 0 if not given.")
-    ] = None,
+    seed: Annotated[int | None, option("Decides what is drawn; 0 if not given", panel=TASK, metavar="N", min=0)] = None,
     classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="NAME[,NAME]", help="What to make, of a model that has classes; all, if none."),
+        list[str] | None, option("What to make; all classes if not given", "--class", panel=TASK, metavar="NAME[,NAME]")
     ] = None,
     truncation: Annotated[
-        float | None,
-        typer.Option(metavar="T", help="Draw again what is farther from 0 than this: better pictures, more alike."),
+        float | None, option("Latents within ±T: better, but more alike", panel=TASK, metavar="T")
     ] = None,
-    grid: Annotated[
-        bool,
-        typer.Option("--grid", help="Besides the pictures write grid.png: the first 100, or a row of 10 a class."),
-    ] = False,
+    grid: Annotated[bool, flag("Also write a sheet of the first pictures", "--grid", TASK)] = False,
     interpolate: Annotated[
-        str | None,
-        typer.Option(metavar="A,B[,C…]", help="Go from the first picture of seed A to that of seed B; with a strip."),
+        str | None, option("From each seed's first picture to the next", panel=BETWEEN, metavar="A,B[,C…]")
     ] = None,
     arithmetic: Annotated[
-        str | None,
-        typer.Option(metavar='"A - B + C"', help="The picture of the sum of three pictures' latents; with a strip."),
+        str | None, option("The picture of a sum of latents; see above", panel=BETWEEN, metavar='"A - B + C"')
     ] = None,
-    manifold: Annotated[
-        bool, typer.Option("--manifold", help="A sheet of what two numbers of the latent make, evenly by chance.")
-    ] = False,
-    axes: Annotated[
-        str | None, typer.Option(metavar="I,J", help="The two numbers of --manifold, from 0; others are 0.")
-    ] = None,
+    manifold: Annotated[bool, flag("A sheet of what two numbers change", "--manifold", BETWEEN)] = False,
+    axes: Annotated[str | None, option("Which two, from 0; the others are 0", panel=BETWEEN, metavar="I,J")] = None,
     steps: Annotated[
         int | None,
-        typer.Option(min=2, metavar="N", help="Pictures of each way, 8 if not given; of a manifold's side, 20."),
+        option("From seed to seed (8), or on a side (20)", panel=BETWEEN, metavar="N", min=2),
     ] = None,
-    batch: Annotated[
-        int, typer.Option(help="Pictures computed at once; another number may change a pixel's last bit.")
-    ] = 16,
-    on_exists: Annotated[str, typer.Option(help="error, skip (what is up to date) or overwrite.")] = "error",
+    on_exists: OnExists = "error",
     image_format: Annotated[
-        str | None, typer.Option("--format", help="png (the default), jpeg, webp, tiff or bmp.")
+        str | None, option("png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
     ] = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    *,
+    computing: DeviceOptions,
+    batch: Annotated[int, option("Computed at once; 16 if not given", panel=COMPUTING, metavar="N")] = 16,
     json: Json = False,
 ) -> None:
-    """Make pictures from noise: OUT/000000.png and so on, of a model with classes in a folder a class.
+    """Make pictures from noise: OUT/000000.png and so on, by class.
 
-    A seed and a class always make the same pictures, however many; points go to points.csv and a plot.
+    A seed and a class always make the same pictures, however many; another
+    --batch may change a pixel's last bit. Points go to a table and a plot.
 
-    --arithmetic takes names with ' - ' and ' + ' between them, in quotes where one holds such a sign.
+    --arithmetic takes files with ' - ' and ' + ' between them, in quotes where a
+    name holds such a sign. A model without an encoder searches for their latents,
+    and says how near it came.
 
-    A model without an encoder searches for the latents of these pictures, and says how near it came.
+    Of choices with | between them, the first is the default.
     """
-    from translate.sampling.outputs import SampleOptions, run_samples
+    from translate.sampling.sampled_folder import run_samples
     from translate.sampling.sampler import load_sampler
 
-    mode = _mode({"interpolate": interpolate, "arithmetic": arithmetic, "manifold": manifold or None})
-    given = {
+    mode = _choose_mode({"interpolate": interpolate, "arithmetic": arithmetic, "manifold": manifold or None})
+    settings = {
         "count": count,
         "seed": seed,
         "truncation": truncation,
@@ -104,83 +95,81 @@ def sample(
         "steps": steps,
         "format": image_format,
     }
-    _refuse_unused(mode, given)
-    options = parse_options(
-        SampleOptions,
-        classes=(),
-        truncation=truncation,
-        batch=batch,
-        on_exists=on_exists,
-        save={"format": image_format or "png"},
-    )
+    _refuse_unused(mode, settings)
+    options = _sample_options(truncation, batch, on_exists, image_format)
+    loaded = load_sampler(model, device=computing.device, precision=computing.precision)
+    options = options.model_copy(update={"classes": _split_names(classes or [], loaded.sampler.domains)})
+    settings |= {"interpolate": interpolate, "arithmetic": arithmetic}
+    plan = _make_plan(mode, loaded, destination, settings, options)
+    print_notes(plan.notes)
+    outcomes, interrupted = show_progress(run_samples(loaded, plan), len(plan.outputs))
+    if json:
+        print_outcomes(outcomes, destination, plan.notes)
+    finish(outcomes, destination, interrupted=interrupted)
+
+
+def _choose_mode(modes: dict[str, Any]) -> str:
+    chosen = [mode for mode, value in modes.items() if value is not None]
+    if len(chosen) > 1:
+        _refuse(f"{' and '.join(f'--{mode}' for mode in chosen)}: exclude each other; ask for one at a time")
+    return chosen[0] if chosen else ""
+
+
+def _refuse_unused(mode: str, settings: dict[str, Any]) -> None:
+    """Refuse an option that would do nothing."""
+    for name, value in settings.items():
+        if value is not None and name not in MODES[mode]:
+            takers = [f"--{other}" for other, names in MODES.items() if other and name in names]
+            if mode:
+                _refuse(f"--{name}: has no meaning with --{mode}; leave it out")
+            _refuse(f"--{name}: has a meaning only with {' or '.join(takers)}")
+
+
+def _sample_options(truncation: float | None, batch: int, on_exists: str, image_format: str | None) -> "SampleOptions":
+    from translate.sampling.outputs import SampleOptions
+
+    save = {"format": image_format or "png"}
+    options = parse_options(SampleOptions, truncation=truncation, batch=batch, on_exists=on_exists, save=save)
     if options.save.format == "keep":
         _refuse("--format keep: there is no file whose format to keep; choose png, jpeg, webp, tiff or bmp")
-    loaded = load_sampler(model, device=device, precision=precision)
-    options = options.model_copy(update={"classes": _names(classes or [], loaded.sampler.domains)})
-    plan = _plan(mode, loaded, destination, {**given, "interpolate": interpolate, "arithmetic": arithmetic}, options)
-    screen = console()
-    for note in plan.notes:
-        screen.print(f"note: {note}", markup=False)
-    outcomes, interrupted = show_progress(run_samples(loaded, plan), len(plan.pieces))
-    counts = count_outcomes(outcomes)
-    if json:
-        files = [describe_outcome(outcome) for outcome in outcomes]
-        print_json({"out": absolute(destination), "counts": counts, "notes": list(plan.notes), "files": files})
-    finish(counts, destination, interrupted=interrupted)
+    return options
 
 
-def _mode(modes: dict[str, Any]) -> str:
-    asked = [mode for mode, value in modes.items() if value is not None]
-    if len(asked) > 1:
-        _refuse(f"{' and '.join(f'--{mode}' for mode in asked)}: exclude each other; ask for one at a time")
-    return asked[0] if asked else ""
-
-
-def _refuse_unused(mode: str, given: dict[str, Any]) -> None:
-    """Refuse an option that would do nothing."""
-    for option, value in given.items():
-        if value is not None and option not in MODES[mode]:
-            takers = [f"--{other}" for other, options in MODES.items() if other and option in options]
-            if mode:
-                _refuse(f"--{option}: has no meaning with --{mode}; leave it out")
-            _refuse(f"--{option}: has a meaning only with {' or '.join(takers)}")
-
-
-def _names(given: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in what was given: each by itself, or several with commas between them."""
+def _split_names(texts: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in the texts: each is one name, or several with commas between them."""
     return tuple(
-        name for text in given for name in ([text] if text in known else [part.strip() for part in text.split(",")])
+        name for text in texts for name in ([text] if text in known else [part.strip() for part in text.split(",")])
     )
 
 
-def _numbers(option: str, text: str, least: int, most: int) -> list[int]:
+def _parse_numbers(name: str, text: str, least: int, most: int) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not least <= len(parts) <= most or not all(part.isascii() and part.isdigit() for part in parts):
         amount = f"{least}" if least == most else f"{least} or more"
-        _refuse(f"--{option} {text}: expected {amount} whole numbers with commas between them, as in 0,1")
+        _refuse(f"--{name} {text}: expected {amount} whole numbers with commas between them, as in 0,1")
     return [int(part) for part in parts]
 
 
-def _plan(
-    mode: str, loaded: "LoadedSampler", destination: Path, given: dict[str, Any], options: "SampleOptions"
+def _make_plan(
+    mode: str, loaded: "LoadedSampler", destination: Path, settings: dict[str, Any], options: "SampleOptions"
 ) -> "SamplePlan":
     from translate.sampling.arithmetic import plan_arithmetic
     from translate.sampling.samples import plan_interpolation, plan_manifold, plan_samples
 
-    seed = given["seed"] or 0
+    seed = settings["seed"] or 0
     if mode == "interpolate":
-        seeds = _numbers("interpolate", given["interpolate"], 2, 1000)
-        return plan_interpolation(loaded, destination, seeds, given["steps"], options)
+        seeds = _parse_numbers("interpolate", settings["interpolate"], 2, 1000)
+        return plan_interpolation(loaded, destination, seeds, settings["steps"], options)
     if mode == "arithmetic":
-        return plan_arithmetic(loaded, destination, given["arithmetic"], seed, options)
+        return plan_arithmetic(loaded, destination, settings["arithmetic"], seed, options)
     if mode == "manifold":
-        axes = None if given["axes"] is None else _numbers("axes", given["axes"], 2, 2)
-        chosen = None if axes is None else (axes[0], axes[1])
-        return plan_manifold(loaded, destination, chosen, given["steps"], options)
-    return plan_samples(loaded, destination, given["count"], seed, bool(given["grid"]), options)
+        numbers = None if settings["axes"] is None else _parse_numbers("axes", settings["axes"], 2, 2)
+        axes = None if numbers is None else (numbers[0], numbers[1])
+        return plan_manifold(loaded, destination, axes, settings["steps"], options)
+    return plan_samples(loaded, destination, settings["count"], seed, bool(settings["grid"]), options)
 
 
-def _refuse(sentence: str) -> NoReturn:
+def _refuse(message: str) -> NoReturn:
     from datasets.errors import UserError
 
-    raise UserError(sentence)
+    raise UserError(message)

@@ -1,44 +1,87 @@
-"""A folder of good pictures into a folder of degraded ones, as inputs to try a model on."""
+"""Degrade a folder of good pictures, for inputs to try a model on."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datasets.codecs.images import read_picture, write_picture
+from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.contract import derive_seed
 from datasets.degradations.degrade import DegradationName, check_strength, degrade
-from datasets.errors import UserError
 from datasets.pixels import drop_alpha, to_floats, to_pixels, to_tensor
-from datasets.storage.threads import ordered_map
-from translate.folders.plan import Job, RunOptions, find_jobs
+from translate.folders.jobs import Job, find_jobs, refuse_existing
+from translate.folders.manifest import Manifest, Outcome
+from translate.folders.options import RunOptions
+from translate.folders.pipeline import Item, Schedule, Written, describe_change, notes_of, run_jobs
+
+
+@dataclass(frozen=True)
+class DegradedPicture:
+    """A picture before and after it was degraded."""
+
+    before: Picture
+    after: Picture
+
+
+@dataclass(frozen=True)
+class Degrading:
+    """Reads, degrades and writes the pictures of one run."""
+
+    name: DegradationName
+    strength: float | None
+    seed: int
+
+    def read(self, job: Job) -> Picture:
+        """Read a picture."""
+        return read_picture(job.source)
+
+    def compute(self, group: Sequence[Item[Job, Picture]]) -> list[DegradedPicture]:
+        """Degrade pictures; the noise of each depends on the seed and its own name only."""
+        return [self._degrade(item.job, item.content) for item in group]
+
+    def write(self, item: Item[Job, DegradedPicture]) -> Written:
+        """Write a degraded picture as the kind of file that its source is."""
+        before, after = item.content.before, item.content.after
+        notes = write_picture(after, item.job.output)
+        return Written((*notes_of(before), *notes), describe_change(item.job, before, after))
+
+    def _degrade(self, job: Job, picture: Picture) -> DegradedPicture:
+        seed = derive_seed(self.seed, *job.name.as_posix().encode())
+        floats = degrade(to_floats(drop_alpha(picture)), self.name, self.strength, seed)
+        return DegradedPicture(picture, replace(picture, pixels=to_pixels(to_tensor(floats), picture.depth)))
 
 
 def degrade_folder(
     source: Path, destination: Path, name: DegradationName, strength: float | None = None, seed: int = 0
-) -> Iterator[str | None]:
-    """Degrade every picture under `source` into `destination`; yield what went wrong with each, or None.
-
-    What a picture's noise draws depends on `seed` and the picture's name alone.
+) -> Generator[Outcome, None, None]:
+    """Degrade every picture under `source` into `destination`; yield an outcome for each, in order.
 
     Raises:
-        UserError: There are no pictures, or something would be overwritten.
+        DataError: The degradation has no such strength.
+        NothingFoundError: There are no pictures.
+        UserError: Something would be overwritten.
     """
+    return run_degrading(plan_degrading(source, destination, name, strength), name, strength, seed)
+
+
+def plan_degrading(source: Path, destination: Path, name: DegradationName, strength: float | None) -> list[Job]:
+    """Find the pictures and decide where each output goes; refuse as `degrade_folder` does."""
     check_strength(name, strength)
-    jobs, _ = find_jobs(source, destination, RunOptions())
+    jobs, _ = find_jobs(source, destination, RunOptions(on_exists="overwrite"))
+    refuse_existing(jobs)
+    return jobs
 
-    def one(job: Job) -> str | None:
-        try:
-            if job.unreadable:
-                return f"{job.name}: {job.unreadable} cannot be read"
-            picture = read_picture(job.source)
-            draws = derive_seed(seed, *job.name.as_posix().encode())
-            made = degrade(to_floats(drop_alpha(picture)), name, strength, draws)
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(replace(picture, pixels=to_pixels(to_tensor(made), picture.depth)), job.output)
-        except OSError as error:
-            return f"{job.name}: {error.strerror or error}"
-        except UserError as error:
-            return str(error)
-        return None
 
-    return ordered_map(one, jobs, threads=2, ahead=4)
+def run_degrading(
+    jobs: Sequence[Job], name: DegradationName, strength: float | None, seed: int
+) -> Generator[Outcome, None, None]:
+    """Degrade the pictures of a plan; yield an outcome for each, in order."""
+    work = Degrading(name, strength, seed)
+    # No manifest: the outputs are inputs of another run, and what lies beside them would be in the way there.
+    manifest = Manifest(None, name, {})
+    return run_jobs(jobs, work.read, work.compute, work.write, manifest=manifest, schedule=Schedule(size=_size))
+
+
+def _size(content: Picture | DegradedPicture) -> int:
+    if isinstance(content, Picture):
+        return content.pixels.nbytes
+    return content.before.pixels.nbytes + content.after.pixels.nbytes

@@ -1,6 +1,7 @@
-"""A run's record: one line of JSON a picture, beside the pictures."""
+"""The record of a run: one JSON object a line for each output, in the folder of the outputs."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import threading
@@ -10,14 +11,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from datasets.errors import UserError
-from translate.folders.plan import Job
+from translate.folders.jobs import Job
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one picture."""
+    """How a job ended.
+
+    Attributes:
+        name: The name of the job.
+        output: The file that was to be written.
+        status: Whether it was written, was left as it is, or could not be made.
+        reason: Why it was skipped or failed, in one sentence.
+        notes: What the user should know about it.
+        record: What the manifest tells of it besides, such as sizes and precision.
+        out_of_memory: It failed since memory was not enough even for the smallest tile.
+    """
 
     name: Path
     output: Path
@@ -25,53 +36,58 @@ class Outcome:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
-    out_of_memory: bool = False  # why it failed: not even the smallest tile found place
+    out_of_memory: bool = False
 
 
-def raise_on_failure(outcomes: Iterable[Outcome]) -> None:
-    """Go through all outcomes, of which none may have failed.
+def raise_on_failure(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Run all jobs and return their outcomes.
 
     Raises:
-        UserError: One has.
+        UserError: One has failed; the jobs after it are not run.
     """
+    finished = []
     for outcome in outcomes:
         if outcome.status == "failed":
             raise UserError(str(outcome.reason))
+        finished.append(outcome)
+    return finished
 
 
 class Manifest:
     """The manifest of a destination folder, or nothing where a single file was asked for."""
 
-    def __init__(self, path: Path | None, identity: dict[str, str]) -> None:
-        self.path = path
-        self.identity = identity
-        self._lock = threading.Lock()  # pictures are written by several threads
-        self._known = _read(path) if path is not None and path.is_file() else {}
+    def __init__(self, path: Path | None, model: str, options: dict[str, Any]) -> None:
+        """Read what an earlier run has left at `path`.
 
-    def is_current(self, job: Job, source_digest: str) -> bool:
-        """Whether a job's output, which exists, was made from its very source, by this model, with these options."""
-        record = self._known.get(job.name.as_posix(), {})
-        expected = {**self.identity, "source": source_digest, "to": job.to}
-        whole = record.get("status") == "ok" or (record.get("status") == "writing" and not record.get("replaces"))
-        return whole and all(record.get(key) == value for key, value in expected.items())
-
-    def begin(self, job: Job, source_digest: str) -> None:
-        """Write down that an output is about to be put in place.
-
-        Should the process be killed before `keep`, an output that exists is still known to be whole,
-        unless it may be the older one that was to be replaced.
+        Args:
+            path: The file; None: nothing is recorded.
+            model: A fingerprint of the model that makes the outputs.
+            options: The options that change an output, as JSON can hold them.
         """
-        record = {
-            "name": job.name.as_posix(),
-            "status": "writing",
-            "source": source_digest,
-            "to": job.to,
-            **self.identity,
-        }
+        text = json.dumps(options, sort_keys=True)
+        self.path = path
+        self.identity = {"model": model, "options": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        self._lock = threading.Lock()  # several threads write
+        self._known = _read_records(path) if path is not None and path.is_file() else {}
+
+    def is_current(self, job: Job, digest: str) -> bool:
+        """Return whether an existing output was made completely from this input, by this model, with these options."""
+        record = self._known.get(job.name.as_posix(), {})
+        expected = {**self.identity, "source": digest, "to": job.to}
+        complete = record.get("status") == "ok" or (record.get("status") == "writing" and not record.get("replaces"))
+        return complete and all(record.get(key) == value for key, value in expected.items())
+
+    def begin(self, job: Job, digest: str) -> None:
+        """Record that an output is about to be put in place.
+
+        If the process is killed before `keep`, an output that exists is still known to be complete, unless it may be
+        the older file that was to be replaced.
+        """
+        record = {"name": job.name.as_posix(), "status": "writing", "source": digest, "to": job.to, **self.identity}
         self._append({**record, "replaces": job.output.exists()})
 
     def keep(self, outcome: Outcome) -> Outcome:
-        """Write an outcome down; skipped pictures keep the line they have."""
+        """Record an outcome and return it, with a note if that is impossible; skipped jobs keep their older record."""
         if outcome.status == "skipped":
             return outcome
         record = {
@@ -98,12 +114,12 @@ class Manifest:
             with self.path.open("ab+") as file:
                 if file.seek(0, os.SEEK_END):
                     file.seek(-1, os.SEEK_END)
-                    line = line if file.read() == b"\n" else "\n" + line  # somebody's last line is a half one
-                file.write(line.encode("utf-8", "backslashreplace"))  # of names that are no UTF-8, JSON's own escapes
+                    line = line if file.read() == b"\n" else "\n" + line  # a killed process left half a line
+                file.write(line.encode("utf-8", "backslashreplace"))  # names that are not UTF-8 become JSON's escapes
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The latest line about what each picture's output is; a failure leaves an output as it was."""
+def _read_records(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the latest line about what each output is; after a failure an output still is what it was."""
     records: dict[str, dict[str, Any]] = {}
     for line in path.read_bytes().split(b"\n"):
         try:
@@ -111,5 +127,5 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             if record["status"] != "failed" or records.get(record["name"], record)["status"] == "writing":
                 records[record["name"]] = record
         except (ValueError, KeyError, TypeError):
-            continue  # the half line of a process that was killed
+            continue  # half a line, left by a killed process
     return records

@@ -1,130 +1,65 @@
-"""What a run over a folder will do, settled and checked before anything is written."""
+"""What a translation of a folder will do, decided and checked before anything is written."""
 
 import shutil
 import statistics
-from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
-
-from datasets.codecs.formats import FORMAT_OF
-from datasets.codecs.images import PIXEL_LIMIT, SUFFIXES, UNSUPPORTED, Header, SaveOptions, choose_suffix, read_header
-from datasets.contract import Settings
+from datasets.codecs.images import SUFFIXES, Header, read_header
 from datasets.errors import UserError
-from datasets.storage.listing import Found, find_pictures
-from models.contract import Domain, Translator
+from models.contract import Domain, DomainError, Translator
 from translate.files import domain_folder
-from translate.inference.tiles import SMALLEST
-from translate.inference.tiling import Norms, Tile, check_tile
+from translate.folders.jobs import Job, find_jobs
+from translate.folders.options import RunOptions
+from translate.inference.tiling import check_tile
 
-HEADS_READ = 50  # of a folder, to see what sizes it holds
-
-
-class NothingFoundError(UserError):
-    """There is no picture where pictures were said to be."""
-
-    exit_code: ClassVar[int] = 4
-
-
-class RunOptions(Settings):
-    """How to run a model over pictures.
-
-    Attributes:
-        to: The domains to aim for, of a model that has several; `all` means each of them. What can be had at once is
-            named with commas between. Several make a folder each.
-        work_size: Scale the shorter side to this many pixels for the model, and its output back.
-        batch: Pictures of one size that the model gets at once; null: as many as suits.
-        tile: Pixels on a side of the tiles that pictures are cut into; "auto": where they are large; "off": never.
-        norms: What norms over the whole picture are given where it is cut into tiles: its own statistics ("exact"), or
-            those of a reduced copy ("reduced"), which is much cheaper: no seams, but another result.
-        on_exists: What to do where an output exists: refuse, skip what is up to date, or overwrite.
-        shard: (i, n), counted from 1: do every n-th picture from the i-th on.
-    """
-
-    to: tuple[str, ...] = ()
-    work_size: int | None = Field(None, ge=1)
-    batch: int | None = Field(None, ge=1)
-    tile: Tile = "auto"
-    norms: Norms = "exact"
-    on_exists: Literal["error", "skip", "overwrite"] = "error"
-    recurse: bool = True
-    limit: int | None = Field(None, ge=1)
-    shard: tuple[int, int] = (1, 1)
-    threads: int = Field(2, ge=1)  # that decode, and as many that encode
-    pixel_limit: int = Field(PIXEL_LIMIT, ge=1)  # a larger picture is refused: it may be a bomb
-    save: SaveOptions = SaveOptions()
-
-    @field_validator("to", mode="before")
-    @classmethod
-    def _one_or_several(cls, to: Any) -> Any:
-        return () if to is None else (to,) if isinstance(to, str) else to
-
-    @field_validator("tile", mode="before")
-    @classmethod
-    def _tile_is_a_size(cls, tile: Any) -> Any:
-        if tile in ("auto", "off"):
-            return tile
-        if not str(tile).isdecimal() or int(tile) < SMALLEST:
-            raise ValueError(f"expected auto, off, or {SMALLEST} or more pixels on a side, found {tile}")
-        return int(tile)
-
-    @field_validator("shard")
-    @classmethod
-    def _shard_exists(cls, shard: tuple[int, int]) -> tuple[int, int]:
-        if not 1 <= shard[0] <= shard[1]:
-            raise ValueError(f"shard {shard[0]}/{shard[1]}: expected i/n with i from 1 to n")
-        return shard
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture's way: where it is, what it is called, where it goes."""
-
-    source: Path
-    name: Path
-    output: Path
-    unreadable: str | None = None  # what kind of picture it is, where that kind cannot be read
-    to: str | None = None  # what is aimed for, by name, where there is a choice
-    domain: Domain = 0  # the same, as the translator is told
-    mask: Path | None = None  # what shows its holes, where a file does
+HEADERS_READ = 50  # of a folder's pictures, for a median of their sizes; chosen by judgement
+UNUSUAL_SCALE = 1.5  # how many times larger or smaller than in training gets a note; chosen by judgement
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a run, and what a person should know of them first."""
+    """All jobs of a run, and what the user should know before it starts."""
 
     jobs: tuple[Job, ...]
     destination: Path
-    manifest: Path | None  # None where a single file goes to a single file
+    manifest: Path | None  # None where a single file is written to a named file
     notes: tuple[str, ...]
 
 
 def make_plan(
-    translator: Translator, scaled_to: int | None, source: Path, destination: Path, options: RunOptions
+    translator: Translator, trained_size: int | None, source: Path, destination: Path, options: RunOptions
 ) -> Plan:
-    """Find the pictures and settle where each goes.
+    """Find the pictures and decide where each output goes.
+
+    Args:
+        translator: The model's network.
+        trained_size: The shorter side, in pixels, that pictures were scaled to in training; None if they were not.
+        source: A picture, or a folder of pictures.
+        destination: A file for a picture, or a folder.
+        options: How the model will be run.
 
     Raises:
-        NothingFoundError: There are none.
-        UserError: Something would be overwritten, two outputs would be one file, there is no room for larger pictures,
-            tiles were asked for that cannot be, or the model needs to be told what to fill.
+        NothingFoundError: There are no pictures.
+        UserError: Something would be overwritten, two outputs would be one file, there is too little room for larger
+            pictures, the model cannot work in the tiles asked for, or it fills holes and needs masks.
     """
     if translator.fills_holes:
         raise UserError("this model fills holes, and has to be told which: use `translate inpaint`")
     check_tile(translator, options.tile, options.norms)
-    aims = targets(translator, options.to)
-    if len(aims) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
-        raise UserError(f"{destination}: is one file, and each of the {len(aims)} targets needs its own: give a folder")
+    domains = find_domains(translator, options.to)
+    if len(domains) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
+        raise UserError(
+            f"{destination}: is one file, and each of the {len(domains)} domains needs its own: give a folder"
+        )
     jobs: list[Job] = []
     notes: list[str] = []
-    for name, domain, folder in aims:
+    for name, domain, folder in domains:
         found, notes = find_jobs(source, destination / folder, options)
         jobs += [replace(job, name=folder / job.name, to=name, domain=domain) for job in found]
-    if options.work_size is None and translator.scale == 1 and scaled_to is not None:
-        notes += _size_notes(jobs, scaled_to)
+    if options.work_size is None and translator.scale == 1 and trained_size is not None:
+        notes += _size_notes(jobs, trained_size)
     _refuse_without_room(jobs, destination, translator.scale)
     return build_plan(jobs, source, destination, options, notes)
 
@@ -132,121 +67,38 @@ def make_plan(
 def build_plan(
     jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions, notes: Sequence[str] = ()
 ) -> Plan:
-    """The plan of these jobs, with the place of its manifest.
+    """Return the plan of these jobs, with the path of its manifest.
 
     Raises:
-        UserError: Nothing could tell whether a single file is up to date.
+        UserError: An existing file is to be skipped if up to date, and there is no manifest to tell.
     """
     single = not source.is_dir() and jobs[0].output == destination
     if single and options.on_exists == "skip" and destination.exists():
         raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
-    # A single file that was given a name leaves nothing beside it.
+    # Beside a file that the user named, no manifest is left.
     return Plan(tuple(jobs), destination, None if single else destination / "manifest.jsonl", tuple(notes))
 
 
-def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
-    """Every picture with the place it goes to, and notes for a person; refused as in `make_plan`."""
-    notes: list[str] = []
-    if source.is_dir():
-        found = find_pictures(source, recurse=options.recurse)
-        jobs = _folder_jobs(found, source, destination, options)
-        notes += found.notes()
-    else:
-        jobs = [_file_job(source, destination, options)]
-    if not jobs:
-        raise NothingFoundError(f"{source}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
-    _refuse_clashes(jobs, destination)  # also those between shards
-    first, every = options.shard
-    mine = jobs[first - 1 :: every][: options.limit]
-    if not mine:
-        raise NothingFoundError(f"{source}: shard {first}/{every} of {len(jobs)} pictures is empty; take fewer shards")
-    _refuse_overwriting(mine, {job.source.resolve() for job in jobs}, source, options)
-    return mine, notes
+def find_domains(translator: Translator, to: Sequence[str]) -> list[tuple[str | None, Domain, Path]]:
+    """Return the name, the value and the output folder of each domain to translate to.
 
-
-def refuse_existing(jobs: Sequence[Job]) -> None:
-    """Check that no output exists.
+    A single domain needs no folder of its own, and no name where the model has only one.
 
     Raises:
-        UserError: One does.
-    """
-    existing = [job.output for job in jobs if job.output.exists()]
-    if existing:
-        raise UserError(
-            f"{existing[0]}: exists"
-            + (f", and so do {len(existing) - 1} more outputs" if existing[1:] else "")
-            + "; choose another place, or --on-exists skip or overwrite"
-        )
-
-
-def targets(translator: Translator, to: Sequence[str]) -> list[tuple[str | None, Domain, Path]]:
-    """What is aimed for, under its name, with the folder that its pictures go to: their own where there are several.
-
-    Raises:
-        UserError: There is nothing of a name, or nothing was named where there is a choice.
+        UserError: The model has no such domain, or none was named where there is a choice.
     """
     everything = "all" in to and "all" not in translator.domains
     names = translator.domains if everything else tuple(dict.fromkeys(to))
     if everything and not names:
-        raise UserError("--to all: this model has nothing to choose from")
+        raise DomainError("all: this model has no domains")
     if len(names) < 2 and not everything:
         domain = translator.resolve_domain(names[0] if names else None)
         return [(names[0] if len(translator.domains) > 1 else None, domain, Path())]
     return [(name, translator.resolve_domain(name), domain_folder(names, index)) for index, name in enumerate(names)]
 
 
-def _folder_jobs(found: Found, source: Path, destination: Path, options: RunOptions) -> list[Job]:
-    if destination.is_file():
-        raise UserError(f"{destination}: is a file; a folder of pictures needs a folder to go to")
-    here, there = source.resolve(), destination.resolve()
-    if there == here or here in there.parents:
-        raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")
-    readable = [
-        Job(source / name, name, destination / name.with_suffix(choose_suffix(name, options.save)))
-        for name in found.pictures
-    ]
-    unreadable = [Job(source / name, name, destination / name, kind) for name, kind in found.unsupported]
-    return readable + unreadable
-
-
-def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
-    if not source.exists():
-        raise NothingFoundError(f"{source}: there is no such file or folder")
-    suffix = source.suffix.lower()
-    if suffix not in SUFFIXES | UNSUPPORTED.keys():
-        raise NothingFoundError(f"{source}: is no picture by its name; known are {', '.join(sorted(SUFFIXES))}")
-    name = Path(source.name)
-    unwritten = UNSUPPORTED.get(destination.suffix.lower())
-    if unwritten and not destination.is_dir():
-        raise UserError(f"{destination}: {unwritten} cannot be written; choose PNG or TIFF")
-    if destination.suffix.lower() not in SUFFIXES or destination.is_dir():
-        if destination.is_file():
-            raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
-        output = destination / name.with_suffix(choose_suffix(name, options.save))
-        return Job(source, name, output, UNSUPPORTED.get(suffix))
-    wanted = FORMAT_OF.get(suffix) if options.save.format == "keep" else options.save.format.upper()
-    if wanted is not None and FORMAT_OF[destination.suffix.lower()] != wanted:
-        raise UserError(f"{destination}: is another format than {wanted}; say so with --format")
-    return Job(source, name, destination, UNSUPPORTED.get(suffix))
-
-
-def _refuse_clashes(jobs: Sequence[Job], destination: Path) -> None:
-    outputs = Counter(job.output for job in jobs)
-    clashing = [job.name.as_posix() for job in jobs if outputs[job.output] > 1]
-    if clashing:
-        raise UserError(f"{', '.join(clashing[:6])}: would become one file in {destination}; convert them apart")
-
-
-def _refuse_overwriting(jobs: Sequence[Job], sources: Set[Path], source: Path, options: RunOptions) -> None:
-    for job in jobs:
-        if job.output.resolve() in sources:
-            raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")
-    if options.on_exists == "error":
-        refuse_existing(jobs)
-
-
 def _refuse_without_room(jobs: Sequence[Job], destination: Path, scale: int) -> None:
-    """What enlarges needs about `scale`² times the room of its sources."""
+    """Refuse to enlarge pictures that would not fit on the disk: outputs take about `scale`² times their sources."""
     if scale == 1:
         return
     needed = scale**2 * sum(job.source.stat().st_size for job in jobs if job.source.is_file())
@@ -255,25 +107,25 @@ def _refuse_without_room(jobs: Sequence[Job], destination: Path, scale: int) -> 
     if needed > free:
         raise UserError(
             f"{destination}: pictures {scale} times as large need about {needed / 2**30:.1f} GiB, and only "
-            f"{free / 2**30:.1f} are free; choose another place, or translate fewer with --shard"
+            f"{free / 2**30:.1f} are free; choose another place, or translate fewer at once with `shard`"
         )
 
 
 def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
-    heads = [head for job in jobs[:HEADS_READ] if (head := _head(job)) is not None]
-    if not heads:
+    headers = [header for job in jobs[:HEADERS_READ] if (header := _read_header(job)) is not None]
+    if not headers:
         return []
-    typical = round(statistics.median(min(head.width, head.height) for head in heads))
-    if trained_size / 1.5 <= typical <= trained_size * 1.5:
+    typical = round(statistics.median(min(header.width, header.height) for header in headers))
+    if trained_size / UNUSUAL_SCALE <= typical <= trained_size * UNUSUAL_SCALE:
         return []
     return [
-        f"the pictures' shorter side is {typical} pixels, and the model learned from {trained_size}: "
-        f"details have another scale than it knows; --work-size {trained_size} translates at its own"
+        f"the pictures' shorter side is {typical} pixels, and the model learned from {trained_size}: it sees details "
+        f"at another scale than it knows; `work_size` {trained_size} translates at its own"
     ]
 
 
-def _head(job: Job) -> Header | None:
+def _read_header(job: Job) -> Header | None:
     try:
         return None if job.unreadable else read_header(job.source)
     except UserError:
-        return None  # the run itself will say what is wrong with it
+        return None  # the run itself reports what is wrong with it

@@ -1,11 +1,12 @@
-"""Holes filled at the picture's own resolution: crop by crop, and not one known pixel is touched.
+"""Fill holes at the picture's own resolution, crop by crop, without changing a known pixel.
 
-A crop of up to twice the trained size is seen pixel by pixel. A larger one, which holds a hole larger than the model
-ever saw, is scaled down to what it knows, filled, and the fill scaled up: softer than its surroundings, but whole.
-Crops are filled one after the other; what one has filled is known to the next.
+A crop of up to twice the trained size is filled pixel by pixel. A larger one, which holds a hole larger than any that
+the model was trained on, is scaled down to the trained size, filled, and the fill is scaled up: softer than its
+surroundings, but complete. Crops are filled one after the other, and what one has filled is known to the next.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import cv2
@@ -21,26 +22,29 @@ from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, resize
 from translate.inference.tiles import Area
 from translate.inpainting.crops import Crop, find_crops
 
-LITTLE, MUCH = 0.0001, 0.6  # shares of hole beyond which black and white may have been exchanged
+# Fractions of hole below and above which the mask may be wrong, or black and white exchanged; chosen by judgement.
+SUSPICIOUSLY_SMALL, SUSPICIOUSLY_LARGE = 0.0001, 0.6
 
 Fill = Callable[[Tensor, Tensor, int], Tensor]
 
 
 @dataclass(frozen=True)
 class Inpainter:
-    """What fills holes, ready to use.
+    """A method that fills holes, ready to use.
 
     Attributes:
-        fill: Takes a picture (C, H, W) in [-1, 1], its hole, (1, H, W) of 0 and 1, and the bits of the picture's
-            samples; gives the whole picture (C', H, W) in [-1, 1].
-        digest: Of all that decides what it makes.
-        size: Pixels on a side of the squares that it learned from.
-        channels: Of the pictures that it takes, 1 or 3.
+        fill: Takes a picture (C, H, W) in [-1, 1], its hole (1, H, W) of 0 and 1, and the bits of the picture's
+            samples; returns the whole picture (C', H, W) in [-1, 1].
+        digest: A fingerprint of all that decides the result.
+        size: Pixels on a side of the squares that it was trained on.
+        channels: Channels of the pictures that it takes, 1 or 3.
         any_scale: Holes of any size are filled pixel by pixel.
-        whole: It knows whole pictures only, squares that are scaled to its `size`.
-        only_size: It takes crops of `size` pixels on a side and no others.
+        whole_picture: It takes a whole square picture, scaled to `size`, and no crops of one.
+        only_size: It takes crops of exactly `size` pixels on a side.
         precision: That it computes with.
-        alone: Pictures are to be filled one after the other.
+        exclusive: Only one picture may be filled at a time.
+        computing: The context in which `fill` is called: it sets the threads and flags that the method computes with,
+            and restores those of the process afterwards.
     """
 
     fill: Fill
@@ -48,40 +52,43 @@ class Inpainter:
     size: int
     channels: int = 3
     any_scale: bool = False
-    whole: bool = False
+    whole_picture: bool = False
     only_size: bool = False
     precision: str = "fp32"
-    alone: bool = False
+    exclusive: bool = False
+    computing: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-def inpaint(filler: Inpainter, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False) -> Picture:
-    """The picture with its hole, (H, W), filled. All other pixels are the very same, and so is the alpha.
+def fill_holes(
+    inpainter: Inpainter, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False
+) -> Picture:
+    """Return the picture with its hole filled; all other pixels are unchanged, and so is the alpha.
 
     Args:
-        filler: What fills it.
+        inpainter: What fills it.
         picture: Of 8 or 16 bits, gray or colour.
-        hole: Which pixels to make.
-        feather: Over so many pixels inward from the border of a hole, what is made fades in over what was there.
-        make_opaque: Nothing can be seen through the result.
+        hole: (H, W), which pixels to fill.
+        feather: Pixels, inward from the border of a hole, over which the fill fades in over what was there.
+        make_opaque: Make every pixel of the result opaque.
 
     Raises:
-        UserError: There is nothing to go by, or the filler cannot take such a picture.
+        UserError: All of the picture is hole, or the inpainter cannot take such a picture.
     """
     if hole.all():
-        raise UserError("all of it is hole, and nothing is left to go by; is black the hole? then --mask-invert")
-    if filler.whole and picture.width != picture.height:
+        raise UserError("all of it is hole, and nothing is left to go by; if black is the hole, set `mask_invert`")
+    if inpainter.whole_picture and picture.width != picture.height:
         size = f"{picture.width}x{picture.height}"
         raise UserError(f"expected a square, which is all that this generator makes, found {size}; cut it first")
-    canvas, left = picture.pixels.copy(), hole.copy()
+    canvas, remaining = picture.pixels.copy(), hole.copy()
     alpha = None if picture.alpha is None else picture.alpha.copy()
-    for crop in _whole(hole) if filler.whole else find_crops(hole, filler.size):
-        place = _place(crop.area)
-        seen = drop_alpha(Picture(canvas[place], None if alpha is None else alpha[place]))
-        made = _made(filler, seen, left[place])
+    for crop in _whole_picture(hole) if inpainter.whole_picture else find_crops(hole, inpainter.size):
+        place = _slices(crop.area)
+        before = drop_alpha(Picture(canvas[place], None if alpha is None else alpha[place]))
+        filled = _fill_crop(inpainter, before, remaining[place])
         if feather:
-            made = _faded(made, seen, hole[place], feather)
-        canvas[place][crop.own] = made[crop.own]
-        left[place][crop.own] = False
+            filled = _fade_in(filled, before, hole[place], feather)
+        canvas[place][crop.own] = filled[crop.own]
+        remaining[place][crop.own] = False
         if alpha is not None and make_opaque:
             alpha[place][crop.own] = np.iinfo(alpha.dtype).max
     if alpha is not None and make_opaque:
@@ -90,69 +97,71 @@ def inpaint(filler: Inpainter, picture: Picture, hole: Mask, *, feather: int = 0
 
 
 def describe_hole(hole: Mask) -> str:
-    """How much of a picture is hole, in words, and whether that looks like a mistake."""
-    share = float(hole.mean())
-    told = f"{share:.2%} is hole" if share >= LITTLE else f"{int(hole.sum())} pixels are hole"
-    if share < LITTLE:
-        return f"{told}, which is next to nothing: is it the right mask?"
-    return f"{told}, which is much; if black is the hole, then --mask-invert" if share > MUCH else told
+    """Return how much of a picture is hole, in words, with a question if that looks like a mistake."""
+    fraction = float(hole.mean())
+    if fraction < SUSPICIOUSLY_SMALL:
+        return f"{int(hole.sum())} pixels are hole, which is next to nothing: is it the right mask?"
+    if fraction > SUSPICIOUSLY_LARGE:
+        return f"{fraction:.2%} is hole, which is much; if black is the hole, set `mask_invert`"
+    return f"{fraction:.2%} is hole"
 
 
-def _place(area: Area) -> tuple[slice, slice]:
+def _slices(area: Area) -> tuple[slice, slice]:
     return slice(area.top, area.bottom), slice(area.left, area.right)
 
 
-def _whole(hole: Mask) -> Iterator[Crop]:
-    """One crop, which is the picture."""
+def _whole_picture(hole: Mask) -> Iterator[Crop]:
+    """Yield one crop, the whole picture."""
     yield Crop(Area(0, 0, *hole.shape), hole)
 
 
-def _made(filler: Inpainter, seen: Pixels, hole: Mask) -> Pixels:
-    """What a filler makes of (h, w, C) pixels and their hole, at their size, depth and channels."""
-    height, width, channels = seen.shape
-    depth = 8 * seen.dtype.itemsize
-    seen_as, small = _at_size(to_floats(seen), hole, *_work_dimensions(filler, width, height))
-    image = to_tensor(convert_channels(seen_as, filler.channels))
-    made = filler.fill(image, torch.from_numpy(small.transpose(2, 0, 1).astype(np.float32)), depth)
-    floats = np.asarray((made.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
+def _fill_crop(inpainter: Inpainter, pixels: Pixels, hole: Mask) -> Pixels:
+    """Return (h, w, C) pixels with their hole filled, at the same size, depth and channels."""
+    height, width, channels = pixels.shape
+    depth = 8 * pixels.dtype.itemsize
+    scaled, scaled_hole = _scale(to_floats(pixels), hole, *_working_size(inpainter, width, height))
+    image = to_tensor(convert_channels(scaled, inpainter.channels))
+    filled = inpainter.fill(image, torch.from_numpy(scaled_hole.transpose(2, 0, 1).astype(np.float32)), depth)
+    floats = np.asarray((filled.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
     return resize(to_pixels(to_tensor(convert_channels(floats, channels)), depth), width, height)
 
 
-def _at_size(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Floats, Mask]:
-    """Floats (h, w, C) and their hole (h, w, 1) at another size, where nothing of what is to go tints what is known.
+def _scale(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Floats, Mask]:
+    """Return floats (h, w, C) and their hole (h, w, 1) at another size; pixels of the hole do not tint known ones.
 
-    A pixel is hole where any of it is; or where all is, if otherwise nothing known were left.
+    A scaled pixel is hole where any part of it is; if that left nothing known, where all of it is.
     """
     if pixels.shape[:2] == (height, width):
         return pixels, hole[:, :, np.newaxis]
     known = (~hole).astype(np.float32)[:, :, np.newaxis]
-    share = _averaged(known, width, height)
-    mean = _averaged(pixels * known, width, height) / np.maximum(share, 1e-6)
-    small: Mask = share < 0.999
-    return np.asarray(mean, np.float32), (share <= 0.001 if small.all() else small)
+    known_fraction = _average(known, width, height)
+    mean = _average(pixels * known, width, height) / np.maximum(known_fraction, 1e-6)
+    # 0.1 % of tolerance for rounding in the averages
+    any_hole: Mask = known_fraction < 0.999
+    return np.asarray(mean, np.float32), (known_fraction <= 0.001 if any_hole.all() else any_hole)
 
 
-def _averaged(floats: Floats, width: int, height: int) -> Floats:
-    """(h, w, C) at another size, by weights that are never negative and add up to 1."""
+def _average(floats: Floats, width: int, height: int) -> Floats:
+    """Return (h, w, C) at another size, by weights that are never negative and add up to 1."""
     shrinks = width * height < floats.shape[0] * floats.shape[1]
     result = cv2.resize(floats, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(result, np.float32).reshape(height, width, floats.shape[2])
 
 
-def _work_dimensions(filler: Inpainter, width: int, height: int) -> tuple[int, int]:
-    """Width and height at which a filler sees a crop: its own, unless it is more than twice the trained size."""
-    size = filler.size
-    if filler.whole or filler.only_size:
+def _working_size(inpainter: Inpainter, width: int, height: int) -> tuple[int, int]:
+    """Return the width and height at which a crop is filled: its own, unless it is over twice the trained size."""
+    size = inpainter.size
+    if inpainter.whole_picture or inpainter.only_size:
         return size, size
-    if filler.any_scale or max(width, height) <= 2 * size:
+    if inpainter.any_scale or max(width, height) <= 2 * size:
         return width, height
     factor = min(1.0, size / min(width, height), 2 * size / max(width, height))
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def _faded(made: Pixels, before: Pixels, hole: Mask, feather: int) -> Pixels:
-    """What is made, fading in from the border of the hole; the first pixel within has its share already."""
-    inside = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    share: NDArray[np.float32] = np.minimum(inside / np.float32(feather + 1), np.float32(1))[:, :, np.newaxis]
-    blend = before + share * (made.astype(np.float32) - before)
-    return np.asarray(np.rint(blend), made.dtype)
+def _fade_in(filled: Pixels, before: Pixels, hole: Mask, feather: int) -> Pixels:
+    """Return the fill, faded in from the border of the hole; even the outermost pixel of the hole has a part of it."""
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    weight: NDArray[np.float32] = np.minimum(depth / np.float32(feather + 1), np.float32(1))[:, :, np.newaxis]
+    blend = before + weight * (filled.astype(np.float32) - before)
+    return np.asarray(np.rint(blend), filled.dtype)

@@ -1,17 +1,18 @@
-"""Semantic inpainting: a generator that knows nothing of holes fills them, once the right latent is found.
+"""Semantic inpainting: search a generator's latents for the picture that fits around a hole.
 
 Yeh, Chen, Lim, Schwing, Hasegawa-Johnson, Do 2017, arXiv:1607.07539: the latent whose picture agrees with what is known
-next to the hole, and which the discriminator takes for real; then Poisson blending.
+next to the hole, and which the discriminator takes for real; then Poisson blending. The generator itself was never
+trained to fill holes.
 
-Only whole pictures of the generator's own size, a square, can be filled; others are scaled to it. The prior needs the
-discriminator, which a model file does not hold and a run folder does. Of a model file the prior is that of the latent
-itself, -log p(z), which for a uniform prior is the box that latents stay in anyway.
+Only whole square pictures can be filled; they are scaled to the generator's own size. The paper's prior loss needs the
+discriminator, which a run folder holds and a model file does not. With a model file the prior loss is that of the
+latent, -log p(z), which for a uniform prior is the box that latents stay in anyway.
 
 Differs from the paper:
 - The search is that of `translate.sampling.latent_search`: Adam, 8 starts of each class, 400 steps.
-- The prior is the generator's own objective, as in the authors' code: -log D for log(1 - D), where D was trained by
-  cross-entropy. It then leads even where the discriminator is sure.
-- The prior weighs 0.1, not 0.003: at that, it changed nothing where this was tried.
+- The prior loss is the generator's own objective, as in the authors' code: -log D in place of log(1 - D), where the
+  discriminator was trained by cross-entropy. Its gradient does not vanish where the discriminator is sure.
+- The prior loss weighs 0.1, not 0.003, which changed nothing where this was tried.
 """
 
 from collections.abc import Callable
@@ -30,48 +31,63 @@ from translate.sampling.latent_search import STARTS, descend
 from translate.sampling.latents import sample_latent
 from translate.sampling.sampler import LoadedSampler
 
-WINDOW = 7  # pixels on a side in which holes are counted
-PRIOR_WEIGHT = 0.1
+WINDOW = 7  # pixels on a side of the window in equation 3, as in the paper's experiments
+PRIOR_WEIGHT = 0.1  # the head of this file says why not the paper's
 
-# Of pictures made (N, C, H, W), their latents (N, latent) and their labels (N,): (N,).
-Prior = Callable[[Tensor, Tensor, Tensor], Tensor]
+# From pictures (N, C, H, W), their latents (N, latent) and their labels (N,) to losses (N,).
+PriorLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def load_gan_search(loaded: LoadedSampler, model: str | Path) -> Inpainter:
-    """A filler from a generator; `model` is where it was loaded from, a model file or a run folder.
+    """Return an inpainter that searches a generator's latents.
+
+    Args:
+        loaded: The generator.
+        model: Where it was loaded from, a model file or a run folder.
 
     Raises:
-        ModelError: It makes no pictures.
+        ModelError: It makes points and no pictures.
     """
     if loaded.makes_points:
         raise ModelError(f"{model}: makes points of the plane, and no pictures whose holes it could fill")
-    sampler, (kind, prior) = loaded.sampler, prior_of(loaded, Path(model))
+    sampler, (kind, prior_loss) = loaded.sampler, find_prior_loss(loaded, Path(model))
     labels = torch.arange(max(1, len(sampler.domains))).repeat_interleave(STARTS)
     starts = torch.stack([sample_latent(sampler, 0, int(label), index % STARTS) for index, label in enumerate(labels)])
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
-        placed, inside = image.to(loaded.device), hole.to(loaded.device)
-        made = nearest(sampler, placed, inside, prior, starts.to(loaded.device), labels.to(loaded.device))
-        return blend(placed, made, inside).clamp(-1, 1).cpu()
+        known, inside = image.to(loaded.device), hole.to(loaded.device)
+        found = search(sampler, known, inside, prior_loss, starts.to(loaded.device), labels.to(loaded.device))
+        return blend(known, found, inside).clamp(-1, 1).cpu()
 
-    return Inpainter(fill, f"{loaded.digest}-{kind}", sampler.size, channels=sampler.channels, whole=True, alone=True)
+    digest = f"{loaded.digest}-{kind}"
+    return Inpainter(
+        fill,
+        digest,
+        sampler.size,
+        channels=sampler.channels,
+        whole_picture=True,
+        exclusive=True,
+        computing=lambda: loaded.numerics.active(loaded.device),
+    )
 
 
-def nearest(model: Sampler, image: Tensor, hole: Tensor, prior: Prior, starts: Tensor, labels: Tensor) -> Tensor:
-    """The picture (C, H, W) of the best latent: of least context and prior loss, after a descent from each start.
+def search(
+    model: Sampler, image: Tensor, hole: Tensor, prior_loss: PriorLoss, starts: Tensor, labels: Tensor
+) -> Tensor:
+    """Return the picture, (C, H, W), whose context and prior loss are least after a descent from each start.
 
     Args:
-        model: Evaluating, its weights at rest.
+        model: In evaluation mode, its parameters without gradients.
         image: (C, H, W) in [-1, 1], of the model's size.
         hole: (1, H, W), 1 in the hole and 0 elsewhere.
-        prior: How unlike a real picture one is.
+        prior_loss: How unlike a real picture one is.
         starts: (N, latent).
-        labels: (N,), what is asked for from each start.
+        labels: (N,), the class asked for from each start.
     """
     weight = context_weight(hole)
 
-    def loss(made: Tensor, latent: Tensor) -> Tensor:
-        return context_loss(made, image, weight) + PRIOR_WEIGHT * prior(made, latent, labels)
+    def loss(pictures: Tensor, latents: Tensor) -> Tensor:
+        return context_loss(pictures, image, weight) + PRIOR_WEIGHT * prior_loss(pictures, latents, labels)
 
     latents, losses = descend(model, starts, labels, loss)
     best = losses.nan_to_num(torch.inf).argmin()
@@ -81,18 +97,18 @@ def nearest(model: Sampler, image: Tensor, hole: Tensor, prior: Prior, starts: T
 
 
 def context_weight(hole: Tensor) -> Tensor:
-    """(1, H, W): for a known pixel, the share of hole in the window around it; in the hole, 0 (equation 3)."""
-    share = F.avg_pool2d(hole[None], WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)[0]
-    return share * (1 - hole)
+    """Return (1, H, W): at a known pixel, the fraction of hole in the window around it; in the hole 0 (equation 3)."""
+    fraction = F.avg_pool2d(hole[None], WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)[0]
+    return fraction * (1 - hole)
 
 
-def context_loss(made: Tensor, image: Tensor, weight: Tensor) -> Tensor:
-    """(N,): the weighted differences of (N, C, H, W) from a picture, added up (equation 4)."""
-    return (weight * (made - image).abs()).flatten(1).sum(1)
+def context_loss(pictures: Tensor, image: Tensor, weight: Tensor) -> Tensor:
+    """Return (N,): the sum of the weighted absolute differences of (N, C, H, W) from a picture (equation 4)."""
+    return (weight * (pictures - image).abs()).flatten(1).sum(1)
 
 
-def prior_of(loaded: LoadedSampler, model: Path) -> tuple[str, Prior]:
-    """Return the loss that keeps images realistic, and its name.
+def find_prior_loss(loaded: LoadedSampler, model: Path) -> tuple[str, PriorLoss]:
+    """Return the loss that keeps pictures realistic, and its name.
 
     It is the discriminator's, "discriminator", if `model` is a run folder of a model that has one, and else the
     negative logarithm of the latent's own density, "latent".
@@ -101,5 +117,5 @@ def prior_of(loaded: LoadedSampler, model: Path) -> tuple[str, Prior]:
         recipe = RunFolder(model).read_recipe(loaded.card.experiment).eval().requires_grad_(False)
         realism = recipe.to(loaded.device).realism_loss()
         if realism is not None:
-            return "discriminator", lambda made, latent, labels: realism(made, labels)
-    return "latent", lambda made, latent, labels: loaded.sampler.prior_energy(latent)
+            return "discriminator", lambda pictures, latents, labels: realism(pictures, labels)
+    return "latent", lambda pictures, latents, labels: loaded.sampler.prior_energy(latents)

@@ -1,4 +1,4 @@
-"""What can fill holes, by name: a learned inpainter, OpenCV's classics, or a generator that searches."""
+"""Inpainters by name: a trained network, OpenCV's classical methods, or a search in a generator's latents."""
 
 from pathlib import Path
 from typing import ClassVar, get_args
@@ -19,9 +19,9 @@ from translate.inpainting.fill import Inpainter
 from translate.inpainting.gan_search import load_gan_search
 from translate.sampling.sampler import load_sampler
 
-SHIPPED = "inpaint"  # the name of the model that is used where none is named
+SHIPPED = "inpaint"  # the model that is used where none is named
 CLASSICAL: tuple[ClassicalName, ...] = get_args(ClassicalName)
-CLASSICAL_SIZE = 64  # pixels on a side of a crop, at least: they look at what is near only
+CLASSICAL_SIZE = 64  # least pixels on a side of a crop: these methods look a few pixels far only
 
 
 class OutOfMemoryError(UserError):
@@ -31,9 +31,13 @@ class OutOfMemoryError(UserError):
 
 
 def load_inpainter(model: str | Path | None, *, device: str = "auto", precision: str = "auto") -> Inpainter:
-    """What a name stands for: `telea`, `navier-stokes`, a model file, a run folder; None: the inpainter that ships.
+    """Load an inpainter.
 
-    A generator of pictures, which was not made for it, searches for the picture that fits.
+    Args:
+        model: "telea", "navier-stokes", a model file or a run folder; None: the inpainter that ships. A generator of
+            pictures, which was not trained to fill holes, is searched for a picture that fits.
+        device: Where it computes.
+        precision: That it computes with.
 
     Raises:
         ModelError: There is no such model, or it fills no holes.
@@ -41,22 +45,22 @@ def load_inpainter(model: str | Path | None, *, device: str = "auto", precision:
     """
     if model is None:
         if SHIPPED not in builtin_models():
-            raise UserError(f"no inpainter ships with this program: name one with --model, or {' or '.join(CLASSICAL)}")
+            raise UserError(f"no inpainter ships with this program: name a `model`, or {' or '.join(CLASSICAL)}")
         model = SHIPPED
     for name in CLASSICAL:
         if str(model) == name and not Path(model).exists():
-            return classical(name)
+            return classical_inpainter(name)
     network = build_on_meta(read_card(model_path(model)))
     if isinstance(network, Translator) and network.fills_holes:
-        return learned(load_model(model, device=device, precision=precision))
+        return learned_inpainter(load_model(model, device=device, precision=precision))
     if isinstance(network, Sampler):
         return load_gan_search(load_sampler(model, device=device, precision=precision), model)
     verb = "upscale" if network.scale > 1 else "run"
     raise ModelError(f"{model}: takes whole pictures and fills no holes; use `translate {verb}`")
 
 
-def classical(name: ClassicalName) -> Inpainter:
-    """Telea's or Navier-Stokes' way."""
+def classical_inpainter(name: ClassicalName) -> Inpainter:
+    """Return one of OpenCV's methods as an inpainter."""
     network = Classical(name).eval()
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
@@ -65,24 +69,30 @@ def classical(name: ClassicalName) -> Inpainter:
     return Inpainter(fill, name, CLASSICAL_SIZE, any_scale=True)
 
 
-def learned(loaded: Model) -> Inpainter:
-    """A translator whose fourth channel is the hole."""
+def learned_inpainter(loaded: Model) -> Inpainter:
+    """Return a translator whose fourth input channel is the hole as an inpainter.
+
+    Raises:
+        ModelError: It takes no hole.
+    """
+    if not loaded.translator.fills_holes:
+        raise ModelError("this model takes whole pictures and fills no holes")
 
     def fill(image: Tensor, hole: Tensor, depth: int) -> Tensor:
-        given = torch.cat([image, hole])[None]
-        exact = depth == 16 or is_flat(image[:, None, hole[0] == 0])  # what the hole holds does not count
+        batch = torch.cat([image, hole])[None]
+        exact = depth == 16 or is_flat(image[:, None, hole[0] == 0])  # the contents of the hole do not count
         try:
-            made = loaded.run(given, precision="fp32" if exact else None)[0]
-            if not made.isfinite().all():
-                made = loaded.run(given, precision="fp32")[0]
+            filled = loaded.run(batch, precision="fp32" if exact else None)[0]
+            if not filled.isfinite().all():
+                filled = loaded.run(batch, precision="fp32")[0]
         except (RuntimeError, MemoryError) as error:
             if not memory_ran_out(error):
                 raise
             height, width = image.shape[-2:]
             raise OutOfMemoryError(f"memory is not enough for a crop of {width}x{height} pixels") from None
-        if not made.isfinite().all():
-            raise UserError("the model gives values that are no numbers; was its training sound?")
-        return made
+        if not filled.isfinite().all():
+            raise UserError("the model's output is not finite; was its training sound?")
+        return filled
 
     only = loaded.translator.only_size
     return Inpainter(
@@ -91,5 +101,6 @@ def learned(loaded: Model) -> Inpainter:
         only or loaded.card.trained_size,
         only_size=only is not None,
         precision=loaded.numerics.precision,
-        alone=loaded.translator.draws or loaded.device.type != "cpu",
+        exclusive=loaded.translator.draws or loaded.device.type != "cpu",
+        computing=lambda: loaded.numerics.active(loaded.device),
     )

@@ -1,33 +1,35 @@
-"""Poisson blending: a hole keeps the gradients of what was made for it, and meets what is known without a step.
+"""Poisson blending: a hole keeps the gradients of its fill and meets the known picture without a step.
 
-Perez, Gangnet, Blake 2003, doi:10.1145/882262.882269, equation 7 with the made picture's gradients as the field. Where
-a hole ends at the picture's border, nothing is known beyond it, and nothing is asked there.
+Perez, Gangnet, Blake 2003, doi:10.1145/882262.882269, equation 7, with the gradients of the fill as the guidance field.
+Where a hole ends at the picture's border, nothing is known beyond it, and no condition holds there.
+
+Written by hand, since `cv2.seamlessClone` works in 8 bits and shifts the colours of the fill.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TOLERANCE = 1e-6  # of the largest residual, in the range of the picture
+TOLERANCE = 1e-6  # of the largest residual, in the range of the picture; far below a 16-bit level, 3e-5
 
 
-def blend(known: Tensor, made: Tensor, hole: Tensor) -> Tensor:
-    """(C, H, W) made for a hole, (1, H, W) of 0 and 1, led over to the known picture around it; outside, the known one.
+def blend(known: Tensor, fill: Tensor, hole: Tensor) -> Tensor:
+    """Return the fill, (C, H, W), led over to the known picture around the hole, (1, H, W) of 0 and 1.
 
-    What is solved for is the difference to what was made, which is harmonic in the hole and given around it: by
-    conjugate gradients, in double precision.
+    Outside of the hole the result is the known picture. What is solved for is the difference to the fill, which is
+    harmonic in the hole and given around it: by conjugate gradients, in double precision.
     """
     inside = (hole > 0.5).double()
-    step = (known.double() - made.double()) * (1 - inside)
-    neighbours = _around(torch.ones_like(inside))
+    step = (known.double() - fill.double()) * (1 - inside)
+    neighbours = _sum_neighbours(torch.ones_like(inside))
 
     def laplacian(field: Tensor) -> Tensor:
-        return inside * (neighbours * field - _around(field))
+        return inside * (neighbours * field - _sum_neighbours(field))
 
-    residual = inside * _around(step)
+    residual = inside * _sum_neighbours(step)
     difference, direction = torch.zeros_like(step), residual.clone()
     energy = residual.square().sum()
-    for _ in range(4 * int(inside.sum()) + 1):  # without rounding, as many as there are pixels would do
+    for _ in range(4 * int(inside.sum()) + 1):  # without rounding, as many steps as pixels would do
         if float(residual.abs().max()) < TOLERANCE:
             break
         curved = laplacian(direction)
@@ -36,10 +38,10 @@ def blend(known: Tensor, made: Tensor, hole: Tensor) -> Tensor:
         residual -= length * curved
         energy, before = residual.square().sum(), energy
         direction = residual + energy / before * direction
-    return torch.where(inside > 0, made + difference, known.double()).to(made.dtype)
+    return torch.where(inside > 0, fill + difference, known.double()).to(fill.dtype)
 
 
-def _around(field: Tensor) -> Tensor:
-    """(C, H, W): the sum of the up to four neighbours of each pixel."""
+def _sum_neighbours(field: Tensor) -> Tensor:
+    """Return the sum of the up to four neighbours of each pixel of (C, H, W)."""
     wide = F.pad(field, (1, 1, 1, 1))
     return wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1] + wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:]

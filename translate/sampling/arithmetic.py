@@ -1,7 +1,9 @@
-"""Arithmetic on pictures: of their latents, and the picture of the sum.
+"""Arithmetic on pictures: their latents are added up, and the picture of the sum is made.
 
-Radford, Metz, Chintala 2015, arXiv:1511.06434, section 6.3.2, who add up the means of several latents drawn; here each
-is the latent of a given picture, as the model's encoder tells it, or else found by descent.
+Radford, Metz, Chintala 2015, arXiv:1511.06434, section 6.3.2.
+
+Differs from the paper: each latent is that of a picture, from the model's encoder or else found by descent; the paper
+adds up means of several latents that were drawn.
 """
 
 import functools
@@ -19,17 +21,16 @@ from datasets.errors import UserError
 from datasets.pixels import convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
 from models.contract import Encoder
 from translate.files import file_digest
-from translate.folders.plan import NothingFoundError
+from translate.folders.jobs import NothingFoundError
 from translate.sampling.latent_search import STARTS, project
 from translate.sampling.latents import sample_latent
 from translate.sampling.outputs import (
-    OutputSpec,
     SampleOptions,
     SamplePlan,
     build_sample_plan,
-    output_job,
     picture_output,
     refuse_points,
+    sheet_output,
 )
 from translate.sampling.sampler import LoadedSampler
 from translate.sheet import contact_sheet
@@ -40,14 +41,14 @@ SIGN = re.compile(r"\s+([+-])\s+")
 
 @dataclass(frozen=True)
 class Term:
-    """A picture that is added or taken away.
+    """A picture that is added or subtracted.
 
     Attributes:
         sign: 1 or -1.
-        path: Where it is.
+        path: The picture's file.
         image: (channels, size, size) in [-1, 1], as the model takes it.
-        digest: Of its file.
-        notes: On what was done to it.
+        digest: Of the file.
+        notes: On how the picture was changed to fit the model.
     """
 
     sign: int
@@ -58,72 +59,72 @@ class Term:
 
     @property
     def title(self) -> str:
-        """Its sign and name."""
+        """The sign and the name of the file."""
         return f"{'+' if self.sign > 0 else '-'} {self.path.stem}"
 
 
 def parse_terms(text: str) -> list[tuple[int, Path]]:
-    """Signs and paths of `a - b + c`: signs stand between spaces, a name that holds such a sign in quotes.
+    """Return the signs and paths of a sum such as `a - b + c`.
+
+    Signs stand between spaces; a name that holds a sign between spaces stands in quotes.
 
     Raises:
         UserError: It is no such sum.
     """
-    terms, output_job, sign = [], 0, 1
+    terms, position, sign = [], 0, 1
     while True:
-        term = TERM.match(text, output_job)
+        term = TERM.match(text, position)
         if term is None:
-            raise UserError(f"--arithmetic: expected pictures with signs between them, as in a.png - b.png: {text!r}")
+            raise UserError(f"`arithmetic`: expected pictures with signs between them, as in a.png - b.png: {text!r}")
         terms.append((sign, Path(next(name for name in term.groups() if name))))
         following = SIGN.match(text, term.end())
         if following is None:
             return terms
-        sign, output_job = 1 if following[1] == "+" else -1, following.end()
+        sign, position = 1 if following[1] == "+" else -1, following.end()
 
 
 def plan_arithmetic(
     loaded: LoadedSampler, destination: Path, text: str, seed: int, options: SampleOptions
 ) -> SamplePlan:
-    """The picture of a sum of latents, and a strip of all that it is made of and how well their latents tell it.
+    """Plan the picture of a sum of latents, and a strip of the terms as files and as the model reproduces them.
 
     Raises:
         NothingFoundError: A picture is missing.
         UserError: The sum, a picture or the options cannot be used.
     """
-    refuse_points(loaded, "--arithmetic")
+    refuse_points(loaded, "arithmetic")
     (label,) = loaded.labels(options.classes, single=True)
-    terms = [_read(sign, path, loaded) for sign, path in parse_terms(text)]
+    terms = [_read_term(sign, path, loaded) for sign, path in parse_terms(text)]
     images = torch.stack([term.image for term in terms])
 
     @functools.cache
     def latents() -> Tensor:
-        found = _latents(loaded, images, label, seed)
+        found = _find_latents(loaded, images, label, seed)
         signs = torch.tensor([[float(term.sign)] for term in terms])
         return torch.cat([found, (signs * found).sum(0, keepdim=True)])
 
-    def save_strip(made: Tensor, path: Path) -> tuple[str, ...]:
-        shown = [to_pixels(image, 8) for image in (*images, *made)]
-        rows = [[*shown[: len(terms)], np.full_like(shown[0], 255)], shown[len(terms) :]]
+    def save_strip(generated: Tensor, path: Path) -> tuple[str, ...]:
+        pictures = [to_pixels(image, 8) for image in (*images, *generated)]
+        rows = [[*pictures[: len(terms)], np.full_like(pictures[0], 255)], pictures[len(terms) :]]
         contact_sheet(rows, [*(term.title for term in terms), "= result"], path)
-        return tuple(_judged(loaded, term, image) for term, image in zip(terms, made, strict=False))
+        return tuple(_describe_error(loaded, term, image) for term, image in zip(terms, generated, strict=False))
 
-    told = " ".join(f"{'+' if term.sign > 0 else '-'} {term.digest}" for term in terms)
-    origin = f"{told}, class {label}" + ("" if isinstance(loaded.sampler, Encoder) else f", seed {seed}")
+    summands = " ".join(f"{'+' if term.sign > 0 else '-'} {term.digest}" for term in terms)
+    origin = f"{summands}, class {label}" + ("" if isinstance(loaded.sampler, Encoder) else f", seed {seed}")
     result = picture_output(destination, Path("result"), origin, label, lambda: latents()[-1:], options)
-    strip = OutputSpec(
-        output_job(destination, Path("strip.png")), origin, (label,) * (len(terms) + 1), latents, save_strip
-    )
-    return build_sample_plan(
-        [result, strip], destination, options, tuple(note for term in terms for note in term.notes)
-    )
+    labels = (label,) * (len(terms) + 1)
+    strip = sheet_output(destination, Path("strip.png"), origin, labels, latents, save_strip)
+    notes = tuple(note for term in terms for note in term.notes)
+    return build_sample_plan([result, strip], destination, options, notes)
 
 
-def _read(sign: int, path: Path, loaded: LoadedSampler) -> Term:
+def _read_term(sign: int, path: Path, loaded: LoadedSampler) -> Term:
     if not path.is_file():
         raise NothingFoundError(f"{path}: there is no such picture; a name that holds ' - ' or ' + ' needs quotes")
-    given, size = read_picture(path), loaded.sampler.size
-    width, height, side = given.width, given.height, min(given.width, given.height)
+    picture, size = read_picture(path), loaded.sampler.size
+    width, height, side = picture.width, picture.height, min(picture.width, picture.height)
     top, left = (height - side) // 2, (width - side) // 2
-    square = resize(drop_alpha(given)[top : top + side, left : left + side], size, size)
+    square = resize(drop_alpha(picture)[top : top + side, left : left + side], size, size)
     image = to_tensor(convert_channels(to_floats(square), loaded.sampler.channels))
     notes = []
     if (width, height) != (size, size):
@@ -132,9 +133,9 @@ def _read(sign: int, path: Path, loaded: LoadedSampler) -> Term:
     return Term(sign, path, image, file_digest(path), tuple(notes))
 
 
-def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Tensor:
-    """(N, latent), always in float32: an error here is one of the whole picture."""
-    model, placed = loaded.sampler, loaded.numerics.place(images, loaded.device)
+def _find_latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Tensor:
+    """Return (N, latent), always computed in float32: an error in a latent changes all of its picture."""
+    model, placed = loaded.sampler, loaded.numerics.place_batch(images, loaded.device)
     if isinstance(model, Encoder):
         with torch.inference_mode():
             return torch.cat([model.encode(image[None]) for image in placed]).float().cpu()
@@ -142,12 +143,12 @@ def _latents(loaded: LoadedSampler, images: Tensor, label: int, seed: int) -> Te
     return torch.cat([project(model, image[None], label, starts) for image in placed]).cpu()
 
 
-def _judged(loaded: LoadedSampler, term: Term, made: Tensor) -> str:
-    """How well a term's latent tells its picture."""
-    error = float(((made.clamp(-1, 1) - term.image) / 2).square().mean())
+def _describe_error(loaded: LoadedSampler, term: Term, reproduced: Tensor) -> str:
+    """Return how closely the picture of a term's latent reproduces the term."""
+    error = float(((reproduced.clamp(-1, 1) - term.image) / 2).square().mean())
     found_by = "the encoder" if isinstance(loaded.sampler, Encoder) else "descent"
     decibels = "" if error == 0 else f" ({-10 * math.log10(error):.1f} dB)"
     return (
-        f"{term.path}: the latent that {found_by} found gives it back to {255 * math.sqrt(error):.1f} levels "
+        f"{term.path}: the latent that {found_by} found reproduces it to {255 * math.sqrt(error):.1f} levels "
         f"of 255, root mean square{decibels}"
     )

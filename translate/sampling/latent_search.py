@@ -1,12 +1,12 @@
-"""The latent that suits a picture, of a model without an encoder: by gradient descent on the latent.
+"""Find the latent of a picture, for a model without an encoder, by gradient descent on the latent.
 
 Creswell, Bharath 2016, arXiv:1611.05644; clipped to the prior's box where that is uniform: Lipton, Tripathi 2017,
 arXiv:1702.04782.
 
 Differs from the papers:
-- Several starts, of which the best counts: one alone is often caught.
-- Adam with a rate that falls along a cosine, always for as many steps.
-- Beyond the box, numbers are set to its edge and not drawn anew.
+- Several starts, of which the best result counts: a single one often ends in a poor local minimum.
+- Adam with a learning rate that falls along a cosine, always for the same number of steps.
+- Numbers beyond the box are set to its edge, not drawn anew.
 """
 
 import math
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from models.contract import Sampler
 
+# Chosen by trying: enough for a small GAN to find the pictures that it made itself (tests/translate/sampling).
 STARTS = 8
 STEPS = 400
 RATE = 0.1
@@ -24,33 +25,33 @@ RATE = 0.1
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def project(model: Sampler, image: Tensor, label: int, starts: Tensor) -> Tensor:
-    """The latents, (B, latent), of (B, channels, size, size) pictures in [-1, 1]: those whose pictures are nearest.
+def project(model: Sampler, images: Tensor, label: int, starts: Tensor) -> Tensor:
+    """Return the latents, (B, latent), whose pictures have the least squared error from `images`.
 
     Args:
-        model: Evaluating, its weights at rest.
-        image: On the model's device.
-        label: What the model is asked for meanwhile.
-        starts: (K, latent), where the descent begins, for each picture.
+        model: In evaluation mode, its parameters without gradients.
+        images: (B, channels, size, size) in [-1, 1], on the model's device.
+        label: The class that the model is asked for.
+        starts: (K, latent), where the descents for each picture begin.
     """
-    pictures, tries = len(image), len(starts)
-    latents = starts.to(image.device).repeat(pictures, 1)
-    wanted = image.repeat_interleave(tries, 0)
-    labels = torch.full((len(latents),), label, device=image.device)
-    latents, errors = descend(model, latents, labels, lambda made, latent: _error(made, wanted))
+    pictures, tries = len(images), len(starts)
+    latents = starts.to(images.device).repeat(pictures, 1)
+    targets = images.repeat_interleave(tries, 0)
+    labels = torch.full((len(latents),), label, device=images.device)
+    latents, errors = descend(model, latents, labels, lambda generated, latent: _squared_error(generated, targets))
     best = errors.view(pictures, tries).nan_to_num(math.inf).argmin(1)
     found: Tensor = latents.view(pictures, tries, -1)[torch.arange(pictures), best]
     return found
 
 
 def descend(model: Sampler, starts: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-    """(N, latent) where descents from as many starts end, each by itself, and (N,) their losses there.
+    """Return the latents, (N, latent), where independent descents end, and their losses there, (N,).
 
     Args:
-        model: Evaluating, its weights at rest.
+        model: In evaluation mode, its parameters without gradients.
         starts: (N, latent) on the model's device.
-        labels: (N,) what the model is asked for.
-        loss: Of the pictures, (N, C, size, size), and of their latents; (N,).
+        labels: (N,), the classes that the model is asked for.
+        loss: From pictures, (N, C, size, size), and their latents, (N, latent), to (N,).
     """
     latent = starts.clone().requires_grad_()
     optimizer = torch.optim.Adam([latent], lr=RATE)
@@ -66,5 +67,5 @@ def descend(model: Sampler, starts: Tensor, labels: Tensor, loss: Loss) -> tuple
         return latent.detach(), loss(model.generate(latent, labels), latent)
 
 
-def _error(made: Tensor, wanted: Tensor) -> Tensor:
-    return (made - wanted).square().flatten(1).mean(1)
+def _squared_error(generated: Tensor, target: Tensor) -> Tensor:
+    return (generated - target).square().flatten(1).mean(1)

@@ -1,4 +1,4 @@
-"""Samplers, ready to use: pictures from noise, always the same for the same seed."""
+"""A loaded sampler: a network that makes pictures from noise, always the same for the same seed."""
 
 import difflib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from datasets.pixels import to_pixels
 from models.apply import generate_batch
 from models.contract import Sampler
 from translate.files import file_digest
-from translate.hardware import Numerics, choose_device, choose_numerics, memory_ran_out
+from translate.hardware import Numerics, choose_device, memory_ran_out, resolve_numerics
 from translate.inference.model_file import Card, ModelError, load_network, model_path
 from translate.sampling.latents import check_truncation, sample_latent
 
@@ -24,7 +24,7 @@ BATCH = 16  # pictures computed at once
 
 @dataclass(frozen=True)
 class LoadedSampler:
-    """A sampler ready to use, with its card. Call it for pictures."""
+    """A sampler ready to use, with its card; call it to get pictures."""
 
     sampler: Sampler
     card: Card
@@ -35,11 +35,11 @@ class LoadedSampler:
     def __call__(
         self, count: int, seed: int = 0, *, of: str | None = None, truncation: float | None = None
     ) -> NDArray[np.uint8]:
-        """Make `count` pictures, (count, H, W, C) uint8, RGB or gray: the first ones of a seed.
+        """Make the first `count` pictures of a seed, (count, H, W, C) uint8, RGB or gray.
 
         Args:
             count: How many; the first are the same however many follow.
-            seed: Of what is drawn.
+            seed: Decides what is drawn.
             of: The class, of a model that has several.
             truncation: Draw numbers of the latents again that are farther from 0 than this.
 
@@ -48,45 +48,47 @@ class LoadedSampler:
         """
         (label,) = self.labels([] if of is None else [of], single=True)
         if self.makes_points:
-            raise UserError("this model makes points and no pictures; `generate` gives them as they are")
+            raise UserError("this model makes points and no pictures; its method `generate` returns them")
         if count < 1:
             raise UserError(f"{count} pictures cannot be made: expected 1 or more")
         check_truncation(self.sampler, truncation)
         latents = torch.stack([sample_latent(self.sampler, seed, label, index, truncation) for index in range(count)])
-        made = self.generate(latents, torch.full((count,), label))
-        return np.stack([np.asarray(to_pixels(image, 8), np.uint8) for image in made])
+        images = self.generate(latents, torch.full((count,), label))
+        return np.stack([np.asarray(to_pixels(image, 8), np.uint8) for image in images])
 
     @property
     def makes_points(self) -> bool:
-        """Whether what it makes are points of the plane, pictures of one pixel by form only."""
+        """Whether it makes points of the plane, in the form of pictures of one pixel and two channels."""
         return (self.sampler.channels, self.sampler.size) == (2, 1)
 
     def generate(self, latent: Tensor, label: Tensor, batch: int = BATCH) -> Tensor:
-        """(N, latent) numbers and (N,) labels to (N, channels, size, size) float32, on the host.
+        """Make pictures of (N, latent) numbers and (N,) labels: (N, channels, size, size) float32, on the host.
 
-        Always computed in batches of one size, the last one filled up: how a processor sums depends on how many it is
-        given, and a picture shall not depend on how many were asked for.
+        They are computed in batches of one size, the last one filled up: how a processor sums depends on the size of
+        the batch, and a picture must not depend on how many were asked for.
 
         Raises:
-            UserError: Memory is not enough for so many at once.
+            UserError: Memory is not enough for a batch.
         """
-        made = []
+        images = []
         for latents, labels in zip(torch.split(latent, batch), torch.split(label, batch), strict=True):
             missing = batch - len(latents)
-            filled = torch.cat([latents, latents.new_zeros(missing, latents.shape[1])])
-            asked = torch.cat([labels, labels.new_zeros(missing)])
+            filled_latents = torch.cat([latents, latents.new_zeros(missing, latents.shape[1])])
+            filled_labels = torch.cat([labels, labels.new_zeros(missing)])
             try:
-                with self.numerics.autocast(self.device):
-                    pictures = generate_batch(self.sampler, filled.to(self.device), asked.to(self.device))
+                with self.numerics.active(self.device), self.numerics.autocast(self.device):
+                    generated = generate_batch(
+                        self.sampler, filled_latents.to(self.device), filled_labels.to(self.device)
+                    )
             except (RuntimeError, MemoryError) as error:
                 if not memory_ran_out(error):
                     raise
-                raise UserError(f"memory is not enough for {batch} pictures at once; try a smaller --batch") from None
-            made.append(pictures[: len(latents)].float().cpu())
-        return torch.cat(made)
+                raise UserError(f"memory is not enough for {batch} pictures at once; try a smaller `batch`") from None
+            images.append(generated[: len(latents)].float().cpu())
+        return torch.cat(images)
 
     def labels(self, names: Sequence[str], *, single: bool = False) -> tuple[int, ...]:
-        """The labels of classes by their names, each once; all where none is named.
+        """Return the labels of classes by their names, each once; all labels if none is named.
 
         Raises:
             UserError: The model has no such class, or several where a single one is needed.
@@ -94,13 +96,13 @@ class LoadedSampler:
         known = self.sampler.domains
         if not known:
             if names:
-                raise UserError(f"--class {names[0]}: this model was told no classes, and makes what it will")
+                raise UserError(f"there is no class {names[0]}: this model was trained without classes")
             return (0,)
         for name in names:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
-                told = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise UserError(f"--class {name}: this model knows none such; {told}")
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                raise UserError(f"there is no class {name} in this model; {hint}")
         chosen = tuple(dict.fromkeys(known.index(name) for name in names)) or tuple(range(len(known)))
         if single and len(chosen) > 1:
             raise UserError(f"this model makes {', '.join(known)}: choose one class")
@@ -110,16 +112,22 @@ class LoadedSampler:
 def load_sampler(
     model: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | str = "auto"
 ) -> LoadedSampler:
-    """Rebuild the sampler of a model file or run folder; in float32, unless another precision is asked for.
+    """Load the sampler of a model file or run folder.
+
+    Args:
+        model: The file or folder.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        precision: "auto", which is float32 here, "fp32" or "bf16".
+        threads: Of the processor; "auto": as many as torch uses.
 
     Raises:
         ModelError: It is missing, damaged, was not written by this program, or makes nothing from noise.
-        UserError: There is no such device.
+        UserError: There is no such device or precision.
     """
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Sampler):
         raise ModelError(f"{path}: translates pictures and makes none from noise; use `translate run`")
     chosen = choose_device(device)
-    numerics = choose_numerics(chosen, training=False, precision=precision, threads=threads)
-    return LoadedSampler(numerics.settle(network, chosen), card, file_digest(path), chosen, numerics)
+    numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
+    return LoadedSampler(numerics.place_network(network, chosen), card, file_digest(path), chosen, numerics)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from translate.folders.translated_folder import translate_folder
-from translate.folders.workers import MOST, map_on_workers
+from translate.folders.workers import MAX_WORKERS, map_on_workers
 from translate.inference.model import load_model
 
 
@@ -26,7 +26,12 @@ def nothing(_: object) -> int:
 
 @pytest.mark.parametrize(
     ("threads", "count", "lanes", "shares"),
-    [(2, 9, 2, [1, 1]), (6, 9, MOST, [2, 2, 1, 1]), (8, 9, MOST, [2] * MOST), (4, 3, 3, [2, 1, 1])],
+    [
+        (2, 9, 2, [1, 1]),
+        (6, 9, MAX_WORKERS, [2, 2, 1, 1]),
+        (8, 9, MAX_WORKERS, [2] * MAX_WORKERS),
+        (4, 3, 3, [2, 1, 1]),
+    ],
 )
 def test_lanes_share_the_threads_that_there_are(threads: int, count: int, lanes: int, shares: list[int]) -> None:
     torch.set_num_threads(threads)
@@ -40,7 +45,7 @@ def test_lanes_share_the_threads_that_there_are(threads: int, count: int, lanes:
         time.sleep(0.01 * (count - item))  # later ones end sooner
         return item
 
-    made = map_on_workers(compute, iter(range(count)), count=count, alone=lambda _: False, size=nothing)
+    made = map_on_workers(compute, iter(range(count)), count=count, exclusive=lambda _: False, size=nothing)
     assert list(made) == list(range(count))
     assert sorted(used.values(), reverse=True) == shares
 
@@ -57,7 +62,7 @@ def test_a_single_or_a_large_one_has_all_threads_and_nothing_beside_it(count: in
         at_work.remove(item)
         return item, torch.get_num_threads(), threading.current_thread() is threading.main_thread(), beside
 
-    made = map_on_workers(compute, range(count), count=count, alone=lambda item: item in large, size=nothing)
+    made = map_on_workers(compute, range(count), count=count, exclusive=lambda item: item in large, size=nothing)
     for number, (item, threads, here, beside) in enumerate(made):
         assert item == number
         if item in large or count == 1:
@@ -68,7 +73,11 @@ def test_a_single_or_a_large_one_has_all_threads_and_nothing_beside_it(count: in
 
 def test_whoever_comes_later_has_all_threads_again() -> None:
     torch.set_num_threads(4)
-    assert list(map_on_workers(lambda item: item, range(3), count=3, alone=lambda _: False, size=nothing)) == [0, 1, 2]
+    assert list(map_on_workers(lambda item: item, range(3), count=3, exclusive=lambda _: False, size=nothing)) == [
+        0,
+        1,
+        2,
+    ]
     counts: list[int] = []
     later = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
     later.start()
@@ -87,7 +96,7 @@ def test_an_error_is_raised_at_its_turn_and_nothing_goes_on_after_it() -> None:
         time.sleep(0.02)
         return item
 
-    results = map_on_workers(compute, range(1000), count=1000, alone=lambda _: False, size=nothing)
+    results = map_on_workers(compute, range(1000), count=1000, exclusive=lambda _: False, size=nothing)
     assert next(results) == 0
     with pytest.raises(ArithmeticError, match="of item 1"):
         list(results)

@@ -22,7 +22,7 @@ from models.backbones.unet import UNet
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
 from models.baselines.bicubic import BicubicUpscaler
 from models.contract import Translator
-from translate.folders.plan import RunOptions
+from translate.folders.options import RunOptions
 from translate.folders.translated_folder import translate_folder
 from translate.hardware import Numerics
 from translate.inference import tiling

@@ -1,0 +1,111 @@
+"""Options that several verbs share, each written once, in groups.
+
+A command takes a group as one parameter, and `expand_options` puts the options of the group in its place:
+
+    @expand_options
+    def run(model: …, source: Source, destination: Destination, *, output: OutputOptions, …) -> None:
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from translate.cli.common import COMPUTING, OUTPUT, PICTURES, Device, Json, Precision, flag, option
+
+Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
+Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
+OnExists = Annotated[str, option("If a file exists; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How results are written."""
+
+    on_exists: OnExists = "error"
+    image_format: Annotated[
+        str, option("keep, png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
+    ] = "keep"
+    quality: Annotated[int | None, option("Of JPEG, WebP; else the source's", panel=OUTPUT, metavar="N")] = None
+    metadata: Annotated[str, option("EXIF, XMP and texts", panel=OUTPUT, metavar="keep|strip")] = "keep"
+    color: Annotated[str, option("Keep the profile, or convert", panel=OUTPUT, metavar="keep|srgb")] = "keep"
+    background: Annotated[str | None, option("Put under transparency if needed", panel=OUTPUT, metavar="COLOUR")] = None
+
+    @property
+    def save(self) -> dict[str, Any]:
+        """The fields of `SaveOptions`."""
+        return {
+            "format": self.image_format,
+            "quality": self.quality,
+            "metadata": self.metadata,
+            "color": self.color,
+            "background": self.background,
+        }
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """Which pictures are read."""
+
+    recurse: Annotated[bool, flag("Read subfolders; the default", "--recurse/--no-recurse", PICTURES)] = True
+    limit: Annotated[int | None, option("Stop after N pictures", panel=PICTURES, metavar="N", min=1)] = None
+    shard: Annotated[str, option("Every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
+    pixel_limit: Annotated[int | None, option("Most pixels; 500 million if unset", panel=PICTURES, metavar="N")] = None
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """Where a model computes, and how exactly."""
+
+    device: Device = "auto"
+    precision: Precision = "auto"
+
+
+@dataclass(frozen=True)
+class TilingOptions:
+    """How much of the pictures a model gets at once."""
+
+    batch: Annotated[str, option("Pictures of one size computed at once", panel=COMPUTING, metavar="auto|N")] = "auto"
+    tile: Annotated[str, option("N pixels; auto: large pictures only", panel=COMPUTING, metavar="auto|off|N")] = "auto"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What is told about a run."""
+
+    compare: Annotated[bool, flag("Also write a contact sheet", "--compare", OUTPUT)] = False
+    dry_run: Annotated[bool, flag("Say what would be done, and do nothing", "--dry-run")] = False
+    json: Json = False
+
+
+def expand_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has the options of its groups in place of the groups."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if dataclasses.is_dataclass(hints[name]):
+            groups[name] = hints[name]
+            parameters += [
+                parameter.replace(name=field.name, default=field.default, annotation=field.type)
+                for field in dataclasses.fields(hints[name])
+            ]
+        else:
+            parameters.append(parameter.replace(annotation=hints[name]))
+
+    @functools.wraps(command)
+    def expanded(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in dataclasses.fields(group)})
+        command(**values)
+
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    expanded.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword}
+    return expanded

@@ -1,0 +1,65 @@
+"""How a model is run over pictures."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from datasets.codecs.images import PIXEL_LIMIT, SaveOptions
+from datasets.contract import Settings
+from translate.inference.tiles import SMALLEST
+from translate.inference.tiling import Norms, Tile
+
+
+class RunOptions(Settings):
+    """How to run a model over pictures.
+
+    Attributes:
+        to: The domains to translate to, of a model that has several; `all` means each of them. Attributes that can be
+            changed together are named with commas between them. Several domains get a folder each.
+        work_size: Scale the shorter side to this many pixels for the model, and the output back.
+        batch: Pictures of equal size that the model gets at once; None: chosen by measurement during the run.
+        tile: Pixels on a side of the tiles that pictures are cut into; "auto": only large pictures are; "off": none is.
+        norms: Where a picture is cut into tiles, the statistics that norms over the whole picture use: "exact", or
+            those of a reduced copy ("reduced"), which is much faster and leaves no seams, but gives another result.
+        on_exists: What to do where an output exists: refuse to start, skip what is up to date, or overwrite.
+        recurse: Also read the pictures in subfolders.
+        limit: Stop after this many pictures.
+        shard: (i, n), counted from 1: read every n-th picture, starting with the i-th.
+        threads: Threads that decode, and as many that encode.
+        pixel_limit: A picture of more pixels is refused, since it may be a decompression bomb.
+        save: How the outputs are encoded.
+    """
+
+    to: tuple[str, ...] = ()
+    work_size: int | None = Field(None, ge=1)
+    batch: int | None = Field(None, ge=1)
+    tile: Tile = "auto"
+    norms: Norms = "exact"
+    on_exists: Literal["error", "skip", "overwrite"] = "error"
+    recurse: bool = True
+    limit: int | None = Field(None, ge=1)
+    shard: tuple[int, int] = (1, 1)
+    threads: int = Field(2, ge=1)
+    pixel_limit: int = Field(PIXEL_LIMIT, ge=1)
+    save: SaveOptions = SaveOptions()
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _to_tuple(cls, to: Any) -> Any:
+        return () if to is None else (to,) if isinstance(to, str) else to
+
+    @field_validator("tile", mode="before")
+    @classmethod
+    def _check_tile(cls, tile: Any) -> Any:
+        if tile in ("auto", "off"):
+            return tile
+        if not str(tile).isdecimal() or int(tile) < SMALLEST:
+            raise ValueError(f"expected auto, off, or {SMALLEST} or more pixels on a side, found {tile}")
+        return int(tile)
+
+    @field_validator("shard")
+    @classmethod
+    def _check_shard(cls, shard: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= shard[0] <= shard[1]:
+            raise ValueError(f"shard {shard[0]}/{shard[1]}: expected i/n with i from 1 to n")
+        return shard
