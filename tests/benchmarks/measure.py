@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from translate.hardware import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
+from translate.process import M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, keep_freed_memory
 
 
 @dataclass(frozen=True)
