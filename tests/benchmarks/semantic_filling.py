@@ -18,20 +18,20 @@ from torch import Tensor
 
 from datasets.idx import IdxConfig
 from datasets.pixels import to_pixels
-from translate.inpainting import gan_search as semantic
+from translate.inpainting import gan_search
 from translate.inpainting.fill import Inpainter
-from translate.inpainting.inpainters import classical
+from translate.inpainting.inpainters import classical_inpainter
 from translate.sampling.sampler import load_sampler
 from translate.sheet import contact_sheet
 
 
-def filled(filler: Inpainter, images: Tensor, hole: Tensor, name: str) -> Tensor:
+def fill(inpainter: Inpainter, images: Tensor, hole: Tensor, name: str) -> Tensor:
     began = time.perf_counter()
-    made = torch.stack([filler.fill(image.expand(filler.channels, -1, -1), hole, 8)[:1] for image in images])
+    filled = torch.stack([inpainter.fill(image.expand(inpainter.channels, -1, -1), hole, 8)[:1] for image in images])
     seconds = (time.perf_counter() - began) / len(images)
-    error = float((made - images)[:, :, hole[0] > 0].square().mean()) / 4
+    error = float((filled - images)[:, :, hole[0] > 0].square().mean()) / 4
     print(f"{name}: {-10 * math.log10(error):.2f} dB, {seconds:.1f} s a picture", flush=True)
-    return made
+    return filled
 
 
 def main() -> None:
@@ -43,12 +43,12 @@ def main() -> None:
     hole = torch.zeros(1, size, size)
     hole[:, 5 * size // 16 : 11 * size // 16, 5 * size // 16 : 11 * size // 16] = 1
     columns = {"truth": images, "hole": torch.where(hole > 0, torch.zeros(()), images)}
-    columns["telea"] = filled(classical("telea"), images, hole, "telea")
+    columns["telea"] = fill(classical_inpainter("telea"), images, hole, "telea")
     for place, kind in ((run, "discriminator"), (run / "last.safetensors", "latent")):
         for weight in (0.1, 0.003):
-            semantic.PRIOR_WEIGHT = weight
+            gan_search.PRIOR_WEIGHT = weight
             name = f"{kind} {weight}"
-            columns[name] = filled(semantic.semantic(loaded, place), images, hole, name)
+            columns[name] = fill(gan_search.load_gan_search(loaded, place), images, hole, name)
     rows = [[to_pixels(column[index], 8) for column in columns.values()] for index in range(count)]
     contact_sheet(rows, list(columns), sheet, height=128)
     print(f"at {commit()}")

@@ -46,7 +46,7 @@ def make_plan(
             pictures, the model cannot work in the tiles asked for, or it fills holes and needs masks.
     """
     if translator.fills_holes:
-        raise UserError("this model fills holes, and has to be told which: use `translate inpaint`")
+        raise UserError("this model fills holes and needs a mask; use `inpaint`")
     check_tile(translator, options.tile, options.norms)
     domains = find_domains(translator, options.to)
     if len(domains) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):

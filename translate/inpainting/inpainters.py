@@ -45,7 +45,7 @@ def load_inpainter(model: str | Path | None, *, device: str = "auto", precision:
     """
     if model is None:
         if SHIPPED not in builtin_models():
-            raise UserError(f"no inpainter ships with this program: name a `model`, or {' or '.join(CLASSICAL)}")
+            raise UserError(f"no inpainter ships with this program: name one as `model`, such as {CLASSICAL[0]}")
         model = SHIPPED
     for name in CLASSICAL:
         if str(model) == name and not Path(model).exists():

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from translate.inference.tiles import Area
-from translate.inpainting.crops import Crop, around, find_crops
+from translate.inpainting.crops import Crop, find_crops, surround
 
 SIZE = 64
 
@@ -62,7 +62,7 @@ def test_at_a_border_a_crop_is_moved_and_keeps_its_size(box: tuple[int, int, int
 
 
 def test_a_picture_smaller_than_a_crop_is_the_crop() -> None:
-    assert around((3, 3, 5, 5), SIZE, (20, 30)) == Area(0, 0, 20, 30)
+    assert surround((3, 3, 5, 5), SIZE, (20, 30)) == Area(0, 0, 20, 30)
     (crop,) = find_crops(mask(20, 30, (0, 0, 2, 30), (18, 0, 20, 30), (0, 0, 20, 2), (0, 28, 20, 30)), SIZE)
     assert crop.area == Area(0, 0, 20, 30)
 

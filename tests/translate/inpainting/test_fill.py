@@ -14,8 +14,8 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
-from translate.inpainting.fill import Inpainter, describe_hole, inpaint
-from translate.inpainting.inpainters import classical
+from translate.inpainting.fill import Inpainter, describe_hole, fill_holes
+from translate.inpainting.inpainters import classical_inpainter
 
 Mask = NDArray[np.bool_]
 
@@ -37,8 +37,8 @@ def boxes(height: int, width: int, *found: tuple[int, int, int, int]) -> Mask:
     return hole
 
 
-class Told:
-    """A filler that paints the hole in one colour, and remembers what it was given."""
+class Recorder:
+    """A inpainter that paints the hole in one colour, and remembers what it was given."""
 
     def __init__(self, level: float = 0.5) -> None:
         self.level = level
@@ -49,9 +49,9 @@ class Told:
         return torch.where(hole > 0, torch.full_like(image, self.level), image)
 
 
-def painter(size: int = 64, **options: Any) -> tuple[Inpainter, Told]:
-    told = Told()
-    return Inpainter(told, "told", size, **options), told
+def painter(size: int = 64, **options: Any) -> tuple[Inpainter, Recorder]:
+    recorder = Recorder()
+    return Inpainter(recorder, "recorder", size, **options), recorder
 
 
 HOLES: dict[str, Callable[[], Mask]] = {
@@ -73,8 +73,8 @@ def test_outside_of_the_hole_nothing_changes(hole: str, dtype: Any, channels: in
     alpha = waves(90, 120, 1, dtype)[:, :, 0]
     alpha[60:70] = 0
     picture = Picture(waves(90, 120, channels, dtype), alpha)
-    for filler in (classical("telea"), painter(16)[0], painter(16, only_size=True)[0], painter(100)[0]):
-        made = inpaint(filler, picture, mask, feather=feather)
+    for inpainter in (classical_inpainter("telea"), painter(16)[0], painter(16, only_size=True)[0], painter(100)[0]):
+        made = fill_holes(inpainter, picture, mask, feather=feather)
         assert made.pixels.dtype == dtype
         assert made.pixels.shape == picture.pixels.shape
         assert made.alpha is not None
@@ -86,21 +86,21 @@ def test_outside_of_the_hole_nothing_changes(hole: str, dtype: Any, channels: in
 @pytest.mark.parametrize("hole", HOLES)
 def test_all_of_the_hole_is_made(hole: str) -> None:
     mask = HOLES[hole]()
-    made = inpaint(painter(200)[0], Picture(waves(90, 120)), mask)
+    made = fill_holes(painter(200)[0], Picture(waves(90, 120)), mask)
     assert (made.pixels[mask] == 191).all()  # 0.5 in [-1, 1]
     deep = scipy.ndimage.distance_transform_edt(np.pad(mask, 20, "edge"))[20:-20, 20:-20] > 12
     for size in (16, 40):  # seen smaller, and then smooth at the border of the hole
-        made = inpaint(painter(size)[0], Picture(waves(90, 120)), mask)
+        made = fill_holes(painter(size)[0], Picture(waves(90, 120)), mask)
         assert (made.pixels[deep] == 191).all()
 
 
 def test_a_model_sees_crops_at_full_resolution_and_not_what_the_hole_held() -> None:
-    filler, told = painter(64)
+    inpainter, recorder = painter(64)
     picture = Picture(waves(400, 500))
     mask = boxes(400, 500, (100, 100, 110, 120), (300, 400, 340, 440))
-    inpaint(filler, picture, mask)
-    assert [image.shape for image, _, _ in told.given] == [(3, 64, 64), (3, 120, 120)]
-    image, hole, depth = told.given[0]
+    fill_holes(inpainter, picture, mask)
+    assert [image.shape for image, _, _ in recorder.given] == [(3, 64, 64), (3, 120, 120)]
+    image, hole, depth = recorder.given[0]
     seen = torch.from_numpy(picture.pixels[73:137, 78:142].transpose(2, 0, 1).astype(np.float32)) / 127.5 - 1
     assert torch.allclose(image, seen, atol=1e-6)
     assert hole.shape == (1, 64, 64)
@@ -110,33 +110,33 @@ def test_a_model_sees_crops_at_full_resolution_and_not_what_the_hole_held() -> N
 
 
 def test_a_hole_larger_than_the_model_knows_is_seen_smaller() -> None:
-    filler, told = painter(32)
+    inpainter, recorder = painter(32)
     mask = boxes(400, 500, (100, 100, 200, 260))
-    made = inpaint(filler, Picture(waves(400, 500)), mask)
-    ((image, hole, _),) = told.given
+    made = fill_holes(inpainter, Picture(waves(400, 500)), mask)
+    ((image, hole, _),) = recorder.given
     assert image.shape[-2:] == (32, 38)  # a crop of 400 x 480 (as much again around it) whose shorter side is 32
     assert 0.08 < float(hole.mean()) < 0.14
     assert (made.pixels[130:170, 130:230] == 191).all()
 
 
 def test_nothing_of_what_is_to_go_tints_what_is_known_where_a_crop_is_seen_smaller() -> None:
-    filler, told = painter(32)
+    inpainter, recorder = painter(32)
     pixels = np.full((400, 500, 3), 100, np.uint8)
     mask = boxes(400, 500, (101, 103, 202, 261))
     pixels[mask] = 255
-    inpaint(filler, Picture(pixels), mask)
-    ((image, hole, _),) = told.given
+    fill_holes(inpainter, Picture(pixels), mask)
+    ((image, hole, _),) = recorder.given
     known = image[:, hole[0] == 0]
     assert torch.allclose(known, torch.full_like(known, 100 / 127.5 - 1), atol=1e-6)
 
 
 def test_a_picture_smaller_than_a_filler_of_one_size_is_enlarged_smoothly() -> None:
-    filler, told = painter(48, whole=True)
+    inpainter, recorder = painter(48, whole_picture=True)
     slope = np.broadcast_to(np.arange(40, 200, 5, dtype=np.uint8)[None, :, None], (32, 32, 3)).copy()
     mask = boxes(32, 32, (10, 10, 20, 20))
     slope[mask] = 255
-    made = inpaint(filler, Picture(slope), mask)
-    ((image, hole, _),) = told.given
+    made = fill_holes(inpainter, Picture(slope), mask)
+    ((image, hole, _),) = recorder.given
     assert image.shape == (3, 48, 48)
     steps = (image[:, :, 1:] - image[:, :, :-1])[:, :12] * 127.5  # above the hole
     assert steps.min() > -0.01
@@ -146,13 +146,13 @@ def test_a_picture_smaller_than_a_filler_of_one_size_is_enlarged_smoothly() -> N
 
 
 def test_what_one_crop_filled_is_known_to_the_next() -> None:
-    filler, told = painter(32)
+    inpainter, recorder = painter(32)
     picture = Picture(waves(64, 400))
-    inpaint(filler, picture, boxes(64, 400, (30, 0, 34, 400)))
-    assert len(told.given) > 3
-    first = told.given[0][1][0]
+    fill_holes(inpainter, picture, boxes(64, 400, (30, 0, 34, 400)))
+    assert len(recorder.given) > 3
+    first = recorder.given[0][1][0]
     assert float(first[first.amax(1) > 0].mean()) == 1  # the scratch crosses the whole crop
-    for image, hole, _ in told.given[1:]:
+    for image, hole, _ in recorder.given[1:]:
         across = hole[0].amax(1) > 0
         assert float(hole[0][across].mean()) < 1
         filled = image[:, across][:, hole[0][across] == 0]
@@ -162,7 +162,7 @@ def test_what_one_crop_filled_is_known_to_the_next() -> None:
 def test_crops_give_what_the_whole_picture_would() -> None:
     picture = Picture(waves(200, 300, 1, np.uint16))
     mask = boxes(200, 300, (20, 30, 45, 70), (120, 200, 150, 220))
-    made = inpaint(classical("navier-stokes"), picture, mask)
+    made = fill_holes(classical_inpainter("navier-stokes"), picture, mask)
     expected = cv2.inpaint(picture.pixels[:, :, 0], mask.astype(np.uint8), 3, cv2.INPAINT_NS)
     assert np.abs(made.pixels[:, :, 0].astype(int) - expected)[mask].max() <= 2
 
@@ -171,7 +171,7 @@ def test_crops_give_what_the_whole_picture_would() -> None:
 def test_a_feather_fades_in_from_the_border_inward(dtype: Any) -> None:
     highest = int(np.iinfo(dtype).max)
     pixels = np.zeros((60, 60, 1), dtype)
-    made = inpaint(painter(64)[0], Picture(pixels), boxes(60, 60, (20, 20, 40, 40)), feather=3)
+    made = fill_holes(painter(64)[0], Picture(pixels), boxes(60, 60, (20, 20, 40, 40)), feather=3)
     row = made.pixels[30, 19:31, 0].astype(float) / (0.75 * highest)
     assert np.allclose(row, [0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1, 1], atol=2 / 191)
 
@@ -183,7 +183,7 @@ def test_what_was_transparent_becomes_opaque_and_nothing_hidden_shows() -> None:
     alpha[mask] = 0
     alpha[10:12] = 200  # thin, and still known
     pixels[mask] = (0, 255, 0)
-    made = inpaint(painter(64)[0], Picture(pixels, alpha), mask, feather=2, make_opaque=True)
+    made = fill_holes(painter(64)[0], Picture(pixels, alpha), mask, feather=2, make_opaque=True)
     assert made.alpha is not None
     assert (made.alpha == 255).all()
     assert np.array_equal(made.pixels[~mask], pixels[~mask])
@@ -194,34 +194,34 @@ def test_known_pixels_that_cannot_be_seen_do_not_colour_a_hole() -> None:
     pixels = np.full((60, 60, 3), 100, np.uint8)
     alpha = np.full((60, 60), 255, np.uint8)
     pixels[:, :25], alpha[:, :25] = (255, 0, 0), 0
-    filler, told = painter(64)
-    inpaint(filler, Picture(pixels, alpha), boxes(60, 60, (20, 25, 40, 40)))
-    assert torch.allclose(told.given[0][0], torch.tensor(100 / 127.5 - 1), atol=1e-6)
+    inpainter, recorder = painter(64)
+    fill_holes(inpainter, Picture(pixels, alpha), boxes(60, 60, (20, 25, 40, 40)))
+    assert torch.allclose(recorder.given[0][0], torch.tensor(100 / 127.5 - 1), atol=1e-6)
 
 
 def test_gray_is_seen_in_the_channels_that_a_filler_takes_and_stays_gray() -> None:
-    filler, told = painter(64)
-    made = inpaint(filler, Picture(waves(60, 60, 1)), boxes(60, 60, (20, 20, 40, 40)))
-    assert told.given[0][0].shape[0] == 3
+    inpainter, recorder = painter(64)
+    made = fill_holes(inpainter, Picture(waves(60, 60, 1)), boxes(60, 60, (20, 20, 40, 40)))
+    assert recorder.given[0][0].shape[0] == 3
     assert made.channels == 1
-    filler, told = painter(64, channels=1)
-    made = inpaint(filler, Picture(waves(60, 60, 3)), boxes(60, 60, (20, 20, 40, 40)))
-    assert told.given[0][0].shape[0] == 1
+    inpainter, recorder = painter(64, channels=1)
+    made = fill_holes(inpainter, Picture(waves(60, 60, 3)), boxes(60, 60, (20, 20, 40, 40)))
+    assert recorder.given[0][0].shape[0] == 1
     assert made.channels == 3
 
 
 def test_a_picture_that_is_all_hole_is_refused() -> None:
-    with pytest.raises(UserError, match="nothing is left to go by; is black the hole"):
-        inpaint(painter()[0], Picture(waves(9, 9)), np.ones((9, 9), bool))
+    with pytest.raises(UserError, match="nothing is left to go by; if black is the hole, set `mask_invert`"):
+        fill_holes(painter()[0], Picture(waves(9, 9)), np.ones((9, 9), bool))
 
 
 def test_a_known_corner_is_known_however_small_it_is_seen() -> None:
     mask = ~boxes(600, 600, (0, 0, 3, 3))
-    filler, told = painter(16)
+    inpainter, recorder = painter(16)
     pixels = np.full((600, 600, 3), 255, np.uint8)
     pixels[:3, :3] = 51
-    inpaint(filler, Picture(pixels), mask)
-    ((image, hole, _),) = told.given
+    fill_holes(inpainter, Picture(pixels), mask)
+    ((image, hole, _),) = recorder.given
     assert (hole == 0).sum() == 1
     assert torch.allclose(image[:, 0, 0], torch.tensor(51 / 127.5 - 1), atol=1e-4)
 
@@ -239,11 +239,11 @@ def test_a_small_hole_in_a_large_photograph_costs_no_more_than_its_crop() -> Non
     large = Picture(np.broadcast_to(waves(1, 4000), (3000, 4000, 3)).copy())
     mask = boxes(3000, 4000, (1500, 2000, 1530, 2030))
     small = Picture(np.ascontiguousarray(large.pixels[1387:1643, 1887:2143]))
-    filler = classical("telea")
+    inpainter = classical_inpainter("telea")
 
     def seconds(picture: Picture, hole: Mask) -> float:
         began = time.process_time()
-        inpaint(filler, picture, hole)
+        fill_holes(inpainter, picture, hole)
         return time.process_time() - began
 
     crop = np.ascontiguousarray(mask[1387:1643, 1887:2143])

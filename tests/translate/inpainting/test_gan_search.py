@@ -21,7 +21,7 @@ from translate.experiment import Experiment, load_experiment
 from translate.hardware import Numerics
 from translate.inference.model_file import Card, ModelError, save_model
 from translate.inpainting import gan_search
-from translate.inpainting.fill import inpaint
+from translate.inpainting.fill import fill_holes
 from translate.inpainting.inpainters import load_inpainter
 from translate.run_folder import RunFolder
 from translate.sampling.latents import sample_latent
@@ -87,11 +87,13 @@ def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
     truth = model.generate(sample_latent(model, 5, 0, 0)[None], torch.zeros(1))[0]
     holed = torch.where(box() > 0, torch.ones(1), truth)
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
-    made = gan_search.nearest(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
+    made = gan_search.search(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
     assert float((made - truth)[box() > 0].abs().max()) < 0.03
     before = model.generate(starts, torch.zeros(4))
     weight = gan_search.context_weight(box())
-    assert gan_search.context_loss(made[None], holed, weight) < 0.05 * gan_search.context_loss(before, holed, weight).min()
+    assert (
+        gan_search.context_loss(made[None], holed, weight) < 0.05 * gan_search.context_loss(before, holed, weight).min()
+    )
 
 
 def test_the_prior_weighs_in() -> None:
@@ -100,14 +102,14 @@ def test_the_prior_weighs_in() -> None:
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
     labels = torch.zeros(4, dtype=torch.long)
 
-    def length(prior: gan_search.Prior) -> float:
+    def length(prior: gan_search.PriorLoss) -> float:
         found: list[Tensor] = []
 
         def remembered(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
             found.append(latent.detach())
             return prior(made, latent, labels)
 
-        gan_search.nearest(model, image, box(), remembered, starts, labels)
+        gan_search.search(model, image, box(), remembered, starts, labels)
         return float(found[-1].square().sum(1).min())
 
     assert length(lambda made, latent, labels: model.prior_energy(latent)) < 0.8 * length(none)
@@ -123,7 +125,7 @@ def gan_run(tmp_path: Path) -> tuple[Path, GANRecipe]:
     for parameter in recipe.parameters():
         torch.nn.init.normal_(parameter, std=0.3)  # wide enough for pictures with structure
     folder = RunFolder(path)
-    folder.prepare()
+    folder.acquire()
     save_model(folder.last, recipe.model, Card(experiment=experiment, step=0, trained_size=recipe.model.size))
     folder.write_state({"recipe": recipe.state_dict(), "own": [{}]})
     folder.release()
@@ -138,11 +140,11 @@ def test_of_a_run_folder_the_discriminator_is_the_prior_and_of_a_file_the_latent
     latent = loaded.sampler.draw(3, torch.Generator().manual_seed(0))
     labels = torch.zeros(3, dtype=torch.long)
     made = loaded.sampler.generate(latent, labels)
-    kind, prior = gan_search.prior_of(loaded, path)
+    kind, prior = gan_search.find_prior_loss(loaded, path)
     judged = prior(made, latent, labels)
     assert kind == "discriminator"
     assert torch.allclose(judged, F.softplus(-recipe.score(made, labels))[:, 0], atol=1e-6)  # -log D
-    kind, prior = gan_search.prior_of(loaded, path / "last.safetensors")
+    kind, prior = gan_search.find_prior_loss(loaded, path / "last.safetensors")
     alone = prior(made, latent, labels)
     assert kind == "latent"
     assert torch.allclose(alone, 0.5 * latent.square().sum(1))
@@ -151,7 +153,7 @@ def test_of_a_run_folder_the_discriminator_is_the_prior_and_of_a_file_the_latent
 def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = gan_run
     loaded = load_sampler(path, device="cpu", precision="fp32")
-    model, (_, prior) = loaded.sampler, gan_search.prior_of(loaded, path)
+    model, (_, prior) = loaded.sampler, gan_search.find_prior_loss(loaded, path)
     size = model.size
     hole = torch.zeros(1, size, size)
     hole[:, size // 4 : size // 2, size // 4 : size // 2] = 1
@@ -167,7 +169,7 @@ def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatc
         return value
 
     monkeypatch.setattr("translate.sampling.latent_search.STEPS", 120)
-    gan_search.nearest(model, image, hole, watched, starts, labels)
+    gan_search.search(model, image, hole, watched, starts, labels)
     assert values[-1][0] < 0.7 * values[0][0]
     context, judged = (sum(column) for column in zip(*values[-5:], strict=True))
     first = [sum(column) for column in zip(*values[:5], strict=True)]
@@ -193,7 +195,7 @@ def test_a_model_with_classes_tries_them_all(waves: Callable[..., LoadedSampler]
     for label in (0, 1):
         truth = loaded.sampler.generate(latent, torch.tensor([label]))[0]
         picture = Picture(to_pixels(truth.clamp(-1, 1), 16))
-        made = inpaint(gan_search.load_gan_search(loaded, "waves"), picture, box()[0].numpy() > 0)
+        made = fill_holes(gan_search.load_gan_search(loaded, "waves"), picture, box()[0].numpy() > 0)
         assert np.abs(made.pixels.astype(int) - picture.pixels)[box()[0].numpy() > 0].max() < 0.03 * 65535
 
 
@@ -201,11 +203,11 @@ def test_other_sizes_are_scaled_and_only_the_hole_is_touched(waves: Callable[...
     pixels = np.random.default_rng(0).integers(90, 160, (40, 40, 3), np.uint8)
     hole = np.zeros((40, 40), bool)
     hole[12:26, 10:30] = True
-    made = inpaint(gan_search.load_gan_search(waves(), "waves"), Picture(pixels), hole)
+    made = fill_holes(gan_search.load_gan_search(waves(), "waves"), Picture(pixels), hole)
     assert np.array_equal(made.pixels[~hole], pixels[~hole])
     assert not np.array_equal(made.pixels[hole], pixels[hole])
     with pytest.raises(UserError, match=r"expected a square, .* generator makes, found 40x39; cut it"):
-        inpaint(gan_search.load_gan_search(waves(), "waves"), Picture(pixels[:39]), hole[:39])
+        fill_holes(gan_search.load_gan_search(waves(), "waves"), Picture(pixels[:39]), hole[:39])
 
 
 def test_the_command_takes_a_run_of_a_gan(gan_run: tuple[Path, GANRecipe], tmp_path: Path, command: Any) -> None:
