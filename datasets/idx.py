@@ -1,7 +1,7 @@
-"""idx files, as MNIST and Fashion-MNIST publish them: all pictures in one file, all labels in another.
+"""idx files, as MNIST and Fashion-MNIST are published: all pictures in one file, all labels in another.
 
-LeCun, Cortes, Burges: The MNIST database. Two bytes 0, the type of the values, the number of dimensions, each
-dimension as 32 bits with the highest first, then the values; the whole usually gzipped.
+LeCun, Cortes, Burges: The MNIST database. An idx file is two zero bytes, the type of the values, the number of
+dimensions, each dimension as a big-endian 32-bit number, and the values; it is usually gzipped.
 """
 
 import gzip
@@ -21,10 +21,10 @@ from pydantic import Field, model_validator
 from datasets.contract import DataConfig, OpenedData, Pictures
 from datasets.errors import DataError
 from datasets.pixels import resize
-from datasets.storage.memory import InMemory, split_rows
+from datasets.storage.memory import PicturesInMemory, split_rows
 
-TRAINING, VALIDATION = "train", "t10k"  # how the files of the published split begin
-BYTES = 8  # the type of value that pictures and labels have
+TRAINING, VALIDATION = "train", "t10k"  # the beginnings of the published files' names
+UNSIGNED_BYTES = 0x08  # the type of the values of pictures and labels
 GZIP = b"\x1f\x8b"
 
 Bytes = NDArray[np.uint8]
@@ -33,27 +33,28 @@ Bytes = NDArray[np.uint8]
 class IdxConfig(DataConfig):
     """A folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, and t10k-… of both, which are held out.
 
-    Each may be gzipped. All of it stays in memory, a byte a pixel.
+    Each may be gzipped. All pictures stay in memory, with one byte per pixel. `validation_fraction` is used only where
+    there are no t10k files.
     """
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     size_key: ClassVar[str | None] = "data.size"
     kind: Literal["idx"] = "idx"
-    size: int = Field(28, ge=1)  # pixels on a side of what is learned from; 28 are the published files' own
-    fit: Literal["pad", "resize"] = "pad"  # how others become so large: by a frame around them, or scaled
-    padding: int = Field(0, ge=0, le=255)  # the frame's gray; 0 is black, as the published files' background
-    domains: tuple[str, ...] = ()  # names of the labels, from the smallest on; empty: the numbers themselves
+    size: int = Field(28, ge=1)  # pixels on a side of the pictures; 28 is that of the published files
+    fit: Literal["pad", "resize"] = "pad"  # how pictures of another size are brought to that size
+    padding: int = Field(0, ge=0, le=255)  # gray of the padding; 0 is black, the published files' background
+    domains: tuple[str, ...] = ()  # names of the labels in ascending order; empty: their numbers
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        twice = sorted({name for name in self.domains if self.domains.count(name) > 1})
-        if twice:
-            raise ValueError(f"domains: {twice[0]} stands for more than one label")
+    def _check_names(self) -> Self:
+        duplicates = sorted({name for name in self.domains if self.domains.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"domains: {duplicates[0]} is the name of more than one label")
         return self
 
     @property
     def channels(self) -> tuple[int]:
-        """Grays."""
+        """Channels of the pictures: one, since they are gray."""
         return (1,)
 
     @property
@@ -65,41 +66,48 @@ class IdxConfig(DataConfig):
         """Read the files under `root`.
 
         Raises:
-            DataError: One is missing or damaged, or they do not belong together.
+            DataError: A file is missing or damaged, or files do not belong together.
         """
-        training = self._read(root, TRAINING)
-        published = _find(root, VALIDATION, "images") is not None
-        validation = self._read(root, VALIDATION) if published else training.some([])
-        fingerprint = _fingerprint(training, validation)
+        training = self._read_split(root, TRAINING)
+        published = _find_file(root, VALIDATION, "images") is not None
+        validation = self._read_split(root, VALIDATION) if published else training.select([])
+        fingerprint = _fingerprint_arrays(training, validation)
         numbers = np.unique(training.labels)
         names = self.domains or tuple(map(str, numbers.tolist()))
         if len(names) != len(numbers):
             raise DataError(
-                f"{root}: has {len(numbers)} kinds of label, from {numbers[0]} to {numbers[-1]}, and data.domains has "
-                f"{len(names)} names"
+                f"{root}: has {len(numbers)} different labels, from {numbers[0]} to {numbers[-1]}, and data.domains "
+                f"has {len(names)} names; give one name for each label"
             )
-        strange = np.setdiff1d(validation.labels, numbers)
-        if len(strange):
+        unknown = np.setdiff1d(validation.labels, numbers)
+        if len(unknown):
             raise DataError(
-                f"{root}: the label {strange[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones"
+                f"{root}: the label {unknown[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones; fetch "
+                "all files anew, from one source"
             )
         if not published:
-            learned, held = split_rows(len(training.labels), self.validation_fraction)
-            training, validation = training.some(learned), training.some(held)
-        return OpenedData(self._samples(training, numbers), self._samples(validation, numbers), fingerprint, (), names)
+            for_training, held_out = split_rows(len(training.labels), self.validation_fraction)
+            training, validation = training.select(for_training), training.select(held_out)
+        return OpenedData(
+            self._to_samples(training, numbers), self._to_samples(validation, numbers), fingerprint, (), names
+        )
 
-    def _read(self, root: Path, split: str) -> "Part":
-        """The pictures and labels of a split, checked."""
-        images, labels = (read_idx(_path(root, split, what)) for what in ("images", "labels"))
+    def _read_split(self, root: Path, split: str) -> "IdxSplit":
+        """Return the pictures and labels of a split.
+
+        Raises:
+            DataError: A file is missing or damaged, or the two do not belong together.
+        """
+        images, labels = (read_idx(_require_file(root, split, what)) for what in ("images", "labels"))
         if images.ndim != 3 or not images.size:
             raise DataError(
-                f"{root}: expected {split} pictures of one gray byte a pixel, numbered, high and wide; found the "
-                f"dimensions {_times(images.shape)}"
+                f"{root}: expected {split} pictures of the dimensions count, height and width; found the dimensions "
+                f"{_format_shape(images.shape)}"
             )
         if labels.shape != images.shape[:1]:
             raise DataError(
-                f"{root}: has {len(images)} {split} pictures and labels of the dimensions {_times(labels.shape)}; "
-                "expected one for each: fetch both files anew, from one source"
+                f"{root}: has {len(images)} {split} pictures and labels of the dimensions "
+                f"{_format_shape(labels.shape)}; expected one label for each: fetch both files anew, from one source"
             )
         largest = max(images.shape[1:])
         if self.fit == "pad" and largest > self.size:
@@ -107,47 +115,47 @@ class IdxConfig(DataConfig):
                 f"{root}: its pictures have {images.shape[2]}x{images.shape[1]} pixels, and data.size is {self.size}; "
                 f"set data.size to {largest} or more, or data.fit=resize"
             )
-        return Part(split, images, labels, list(range(len(labels))))
+        return IdxSplit(split, images, labels, list(range(len(labels))))
 
-    def _samples(self, part: "Part", numbers: Bytes) -> InMemory:
-        labels = np.searchsorted(numbers, part.labels).astype(np.int64)
-        names = [f"{part.split}/{row}" for row in part.rows]
-        return InMemory(torch.from_numpy(self._fitted(part.images))[:, None], torch.from_numpy(labels), names)
+    def _to_samples(self, split: "IdxSplit", numbers: Bytes) -> PicturesInMemory:
+        labels = np.searchsorted(numbers, split.labels).astype(np.int64)
+        names = [f"{split.name}/{row}" for row in split.rows]
+        return PicturesInMemory(torch.from_numpy(self._fit(split.images))[:, None], torch.from_numpy(labels), names)
 
-    def _fitted(self, images: Bytes) -> Bytes:
-        """(N, H, W) as (N, size, size)."""
+    def _fit(self, images: Bytes) -> Bytes:
+        """Return pictures (N, H, W) as (N, size, size)."""
         height, width = images.shape[1:]
         if (height, width) == (self.size, self.size):
-            return images.copy()  # what was read may not be written to, and torch wants to be able to
+            return images.copy()  # the array is read-only, which torch warns of
         if self.fit == "resize":
             scaled = np.empty((len(images), self.size, self.size), np.uint8)
-            for image, place in zip(images, scaled, strict=True):
-                place[...] = resize(image[:, :, np.newaxis], self.size, self.size)[:, :, 0]
+            for image, result in zip(images, scaled, strict=True):
+                result[...] = resize(image[:, :, np.newaxis], self.size, self.size)[:, :, 0]
             return scaled
         top, left = (self.size - height) // 2, (self.size - width) // 2
-        frame = ((0, 0), (top, self.size - height - top), (left, self.size - width - left))
-        return np.pad(images, frame, constant_values=self.padding)
+        margins = ((0, 0), (top, self.size - height - top), (left, self.size - width - left))
+        return np.pad(images, margins, constant_values=self.padding)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Pictures (N, H, W) and labels (N,) of a split, and where they stand in its files."""
+class IdxSplit:
+    """Pictures (N, H, W) and labels (N,) of a split, and their rows in its files."""
 
-    split: str
+    name: str
     images: Bytes
     labels: Bytes
     rows: list[int]
 
-    def some(self, rows: list[int]) -> "Part":
-        """Those at some places."""
-        return Part(self.split, self.images[rows], self.labels[rows], [self.rows[row] for row in rows])
+    def select(self, rows: list[int]) -> "IdxSplit":
+        """Return the pictures and labels at some rows."""
+        return IdxSplit(self.name, self.images[rows], self.labels[rows], [self.rows[row] for row in rows])
 
 
 def read_idx(path: Path) -> Bytes:
-    """The array of bytes that an idx file holds, gzipped or not; it cannot be written to.
+    """Return the array of an idx file of bytes, gzipped or not; the array is read-only.
 
     Raises:
-        DataError: It is damaged, or holds something else than bytes.
+        DataError: The file is damaged, or its values are not unsigned bytes.
     """
     try:
         content = path.read_bytes()
@@ -158,48 +166,48 @@ def read_idx(path: Path) -> Bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) < 4 or content[:2] != b"\0\0":
         raise DataError(
-            f"{path}: is no idx file: it begins with {content[:4].hex(' ') or 'nothing'}, expected 00 00 08"
+            f"{path}: is not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}, expected 00 00 08"
         )
     kind, dimensions = content[2:4]
-    if kind != BYTES:
+    if kind != UNSIGNED_BYTES:
         raise DataError(f"{path}: expected an idx file of unsigned bytes, found values of the type {kind:#04x}")
-    head = 4 + 4 * dimensions
-    if len(content) < head:
-        raise DataError(f"{path}: is cut off within its head: fetch it anew")
-    shape = struct.unpack(f">{dimensions}I", content[4:head])
-    if len(content) - head != math.prod(shape):
+    header_size = 4 + 4 * dimensions
+    if len(content) < header_size:
+        raise DataError(f"{path}: is cut off within its header: fetch it anew")
+    shape = struct.unpack(f">{dimensions}I", content[4:header_size])
+    if len(content) - header_size != math.prod(shape):
         raise DataError(
-            f"{path}: says that it holds {_times(shape)} values, and holds {len(content) - head}: fetch it anew"
+            f"{path}: states {_format_shape(shape)} values, and holds {len(content) - header_size}: fetch it anew"
         )
-    return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
 
 
-def _find(root: Path, split: str, what: Literal["images", "labels"]) -> Path | None:
-    """Where a file lies; some programs that unpack turn the dash before idx into a dot."""
+def _find_file(root: Path, split: str, what: Literal["images", "labels"]) -> Path | None:
+    """Return the path of a file, or None; some unpackers turn the dash before idx into a dot."""
     rank = 3 if what == "images" else 1
     names = [f"{split}-{what}{dash}idx{rank}-ubyte{suffix}" for suffix in ("", ".gz") for dash in "-."]
     return next((root / name for name in names if (root / name).is_file()), None)
 
 
-def _path(root: Path, split: str, what: Literal["images", "labels"]) -> Path:
-    path = _find(root, split, what)
+def _require_file(root: Path, split: str, what: Literal["images", "labels"]) -> Path:
+    path = _find_file(root, split, what)
     if path is None:
         rank = 3 if what == "images" else 1
-        there = sorted(path.name for path in root.iterdir() if "idx" in path.name) if root.is_dir() else []
+        found = sorted(path.name for path in root.iterdir() if "idx" in path.name) if root.is_dir() else []
         raise DataError(
             f"{root}: expected {split}-{what}-idx{rank}-ubyte or the same with .gz, as MNIST publishes them, found "
-            + (", ".join(there[:8]) or "no idx file")
+            + (", ".join(found[:8]) or "no idx file")
         )
     return path
 
 
-def _times(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "none"
 
 
-def _fingerprint(*parts: Part) -> str:
+def _fingerprint_arrays(*splits: IdxSplit) -> str:
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{part.split} {part.images.shape}\n".encode())
-        digest.update(part.images.tobytes() + part.labels.tobytes())
+    for split in splits:
+        digest.update(f"{split.name} {split.images.shape}\n".encode())
+        digest.update(split.images.tobytes() + split.labels.tobytes())
     return digest.hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""Data drawn offline, whose truth is known: mixtures of normal distributions in the plane.
+"""Mixtures of normal distributions in the plane: data whose distribution is known.
 
-Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761, section 5.1; the ring's size as in Lin et al. 2018 (PacGAN),
+Srivastava et al. 2017 (VEEGAN), arXiv:1705.07761, section 5.1; the ring's size is that of Lin et al. 2018 (PacGAN),
 arXiv:1712.04086.
 """
 
@@ -14,10 +14,10 @@ from datasets.contract import derive_seed
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equally likely normal distributions.
+    """A mixture of equally likely normal distributions.
 
     Attributes:
-        modes: Their centres, (M, 2).
+        modes: The centres, (M, 2).
         deviation: The standard deviation of each, in x and in y.
     """
 
@@ -25,22 +25,22 @@ class Mixture:
     deviation: float
 
     def draw(self, count: int, seed: int) -> NDArray[np.float32]:
-        """(count, 2) points."""
-        draws = np.random.default_rng(derive_seed(seed))
-        centres = self.modes[draws.integers(len(self.modes), size=count)]
-        return (centres + self.deviation * draws.standard_normal((count, 2))).astype(np.float32)
+        """Return (count, 2) points; equal seeds give equal points."""
+        rng = np.random.default_rng(derive_seed(seed))
+        centres = self.modes[rng.integers(len(self.modes), size=count)]
+        return (centres + self.deviation * rng.standard_normal((count, 2))).astype(np.float32)
 
 
-def ring() -> Mixture:
-    """Eight modes on the unit circle."""
+def build_ring() -> Mixture:
+    """Return eight modes on the unit circle."""
     angles = 2 * np.pi * np.arange(8) / 8
     return Mixture(np.stack([np.cos(angles), np.sin(angles)], axis=1), 0.01)
 
 
-def grid() -> Mixture:
-    """Twenty-five modes, two apart."""
+def build_grid() -> Mixture:
+    """Return twenty-five modes on a square grid, 2 apart."""
     steps = np.arange(-4.0, 5.0, 2.0)
     return Mixture(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2), 0.05)
 
 
-MIXTURES = {"ring": ring(), "grid": grid()}
+MIXTURES = {"ring": build_ring(), "grid": build_grid()}

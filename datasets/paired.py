@@ -215,12 +215,12 @@ class PicturePairs(Samples[Paired]):
 
     def crop(self, index: int, seed: int) -> tuple[Floats, Floats]:
         """Return the same square of the source and the target at `index`, (size, size, 1 or 3) in [0, 1]."""
-        return self.cropper.crop(*self._scaled(index), seed=seed)
+        return self.cropper.crop_pair(*self._scaled(index), seed=seed)
 
     def _read(self, index: int) -> tuple[Pixels, Pixels]:
         source, target = self.config.pairs.read_pair(self.pairs[index])
-        scaled = self.cropper.scaled(target)
-        return (scaled, scaled) if source is target else (self.cropper.scaled(source), scaled)
+        scaled = self.cropper.resize(target)
+        return (scaled, scaled) if source is target else (self.cropper.resize(source), scaled)
 
 
 class Undegraded(NamedTuple):

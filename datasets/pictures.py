@@ -1,4 +1,4 @@
-"""Pictures to learn from one by one, with or without labels: any tree of files, a folder a class, or a table."""
+"""Single pictures with or without labels: any tree of files, one folder for each class, or a table of labels."""
 
 import itertools
 import os
@@ -15,10 +15,10 @@ from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     Channels,
+    CropReader,
     ImageFile,
-    Squares,
     find_usable,
-    fingerprint,
+    fingerprint_files,
     split_held_out,
 )
 from datasets.storage.listing import is_junk, natural_key
@@ -26,42 +26,42 @@ from datasets.storage.tables import read_table
 
 
 class NoLabels(Settings):
-    """Any tree of pictures; nothing is known of what they show."""
+    """Any tree of pictures, without labels."""
 
     kind: Literal["none"] = "none"
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
-        """An empty label for every picture."""
+        """Return an empty label for every picture, by its name."""
         return {file.name: "" for file in files}, []
 
 
 class FolderLabels(Settings):
-    """The folders directly under the root are the classes; what lies in one, however deep, is of its class."""
+    """The folders directly under the root are the classes; all pictures in one, however deep, are of its class."""
 
     kind: Literal["folders"] = "folders"
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
-        """The label of each picture by its name, and a sentence about what has none, or is empty."""
+        """Return the label of each picture by its name, and a sentence about each picture or folder without one."""
         labels = {file.name: Path(file.name).parts[0] for file in files if len(Path(file.name).parts) > 1}
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not is_junk(path.name)]
         if not labels:
-            there = f"nothing usable in {', '.join(path.name for path in folders)}" if folders else "no folder"
+            found = f"nothing usable in {', '.join(path.name for path in folders)}" if folders else "no folder"
             raise DataError(
                 f"{root}: expected a folder of pictures for each class, such as cats/1.jpg and dogs/1.jpg, found "
-                f"{there} and {len(files)} usable pictures beside them; sort them into folders, or set "
+                f"{found} and {len(files)} usable pictures beside them; sort them into folders, or set "
                 "data.labels.kind to csv or none"
             )
-        problems = [f"{file.path}: lies in no class folder" for file in files if file.name not in labels]
+        problems = [f"{file.path}: is not in a class folder" for file in files if file.name not in labels]
         for folder in folders:
             if folder.is_symlink():
-                problems.append(f"{folder}: is a link to a folder, and those are not followed")
+                problems.append(f"{folder}: is a link to a folder, and links are not followed")
             elif folder.name not in labels.values():
                 problems.append(f"{folder}: is a class folder without a usable picture")
         return labels, problems
 
 
 class TableLabels(Settings):
-    """A table with a head, separated by commas, one row a picture: its path under the root, and its label."""
+    """A comma-separated table with a header and one row for each picture: its path under the root, and its label."""
 
     kind: Literal["csv"] = "csv"
     table: str = "labels.csv"  # its path under the root
@@ -69,21 +69,21 @@ class TableLabels(Settings):
     label_column: str = "label"
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
-        """The label of each picture by its name, and sentences about rows without a picture and the reverse."""
+        """Return the label of each picture by its name, and sentences about rows without pictures and the reverse."""
         path = root / self.table
         names = {file.name for file in files}
         labels: dict[str, str] = {}
-        unsure = set()
+        contradicted = set()
         problems = []
         _, rows = read_table(path, self.file_column, self.label_column)
         for name, label in ((name, row[self.label_column]) for name, row in rows if row[self.label_column]):
             if labels.setdefault(name, label) != label:
-                problems.append(f"{path}: calls {name} both {labels[name]} and {label}")
-                unsure.add(name)
-            elif name not in names and not os.path.isfile(root / name):  # unlike Path's, whatever the name
-                problems.append(f"{path}: labels {name}, and there is no such picture")
+                problems.append(f"{path}: labels {name} both {labels[name]} and {label}")
+                contradicted.add(name)
+            elif name not in names and not os.path.isfile(root / name):  # Path.is_file raises if it is too long
+                problems.append(f"{path}: labels {name}, which does not exist")
         problems += [f"{file.path}: has no label in {path.name}" for file in files if file.name not in labels]
-        return {name: label for name, label in labels.items() if name in names - unsure}, problems
+        return {name: label for name, label in labels.items() if name in names - contradicted}, problems
 
 
 LabelsConfig = Annotated[
@@ -93,7 +93,7 @@ LabelsConfig = Annotated[
 
 
 class PicturesConfig(PictureDataConfig):
-    """Pictures to learn to make, take apart, or tell apart."""
+    """Single pictures, for models that generate, encode or classify."""
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     kind: Literal["pictures"] = "pictures"
@@ -103,14 +103,14 @@ class PicturesConfig(PictureDataConfig):
 
     @property
     def channels(self) -> tuple[int]:
-        """Of the pictures."""
+        """Channels of the pictures."""
         return (self.picture_channels,)
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture under `root`, and its label.
 
         Raises:
-            DataError: A picture or a label cannot be used and `skip_bad` is off, or too little is left.
+            DataError: A picture or a label cannot be used and `skip_bad` is off, or too few pictures are left.
         """
         files, problems = find_usable(root, decode=self.skip_bad)
         labels, more = self.labels.read(root, files)
@@ -127,44 +127,44 @@ class PicturesConfig(PictureDataConfig):
             domains = []
         elif len(domains) == 1:
             raise DataError(
-                f"{root}: every picture is of the class {domains[0]}, and labels tell apart at least two; add another, "
-                "or set data.labels.kind=none"
+                f"{root}: every picture is of the class {domains[0]}, and at least 2 classes are needed; add one, or "
+                "set data.labels.kind=none"
             )
-        places = {file.name: place for place, label in enumerate(domains) for file in classes[label]}
+        label_indices = {file.name: index for index, label in enumerate(domains) for file in classes[label]}
         training, validation = self._split(list(classes.values()))
         return OpenedData(
-            LabelledPictures(self, training, places, training=True),
-            LabelledPictures(self, validation, places, training=False),
-            fingerprint(classes),
+            LabelledPictures(self, training, label_indices, training=True),
+            LabelledPictures(self, validation, label_indices, training=False),
+            fingerprint_files(classes),
             tuple(problems),
             tuple(domains),
         )
 
     def _split(self, classes: Sequence[Sequence[ImageFile]]) -> tuple[list[ImageFile], list[ImageFile]]:
-        """Pictures to learn from, and pictures held out; no class is held out as a whole."""
+        """Return the pictures for training and those held out; of each class at least one is for training."""
         training, validation = split_held_out(itertools.chain(*classes), self.validation_fraction)
-        learned = set(training)
-        needed = {files[0] for files in classes if learned.isdisjoint(files)}
+        for_training = set(training)
+        needed = {files[0] for files in classes if for_training.isdisjoint(files)}
         return training + [f for f in validation if f in needed], [f for f in validation if f not in needed]
 
 
 class LabelledPictures(Samples[Pictures]):
-    """Pictures as samples, with the places of their labels among the domains; 0 without labels."""
+    """Pictures as samples; labels are indices into the domains, or 0 where there are none."""
 
     def __init__(
-        self, config: PicturesConfig, files: Sequence[ImageFile], places: Mapping[str, int], *, training: bool
+        self, config: PicturesConfig, files: Sequence[ImageFile], labels: Mapping[str, int], *, training: bool
     ) -> None:
         self.files = files
-        self.places = places
-        self.squares = Squares(files, config.crop, config.picture_channels, config.cache_gib, training=training)
+        self.labels = labels
+        self.crops = CropReader(files, config.crop, config.picture_channels, config.cache_gib, training=training)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def name(self, index: int) -> str:
-        """The picture's path within the folder."""
+        """Return the picture's path within the folder."""
         return self.files[index].name
 
     def sample(self, index: int, seed: int) -> Pictures:
-        """The picture at `index`, cut and coloured by the draws of `seed`."""
-        return Pictures(self.squares.cut(index, seed), torch.tensor(self.places.get(self.name(index), 0)))
+        """Return a crop of the picture at `index`, drawn from `seed`, and its label."""
+        return Pictures(self.crops.read(index, seed), torch.tensor(self.labels.get(self.name(index), 0)))

@@ -1,4 +1,4 @@
-"""Pixels as arrays and as tensors: channels, range, depth, what lies under transparency."""
+"""Pixels as arrays and as tensors: channels, range, depth, size, and colours under transparency."""
 
 import cv2
 import numpy as np
@@ -11,13 +11,13 @@ from datasets.codecs.picture import Pixels as Pixels
 
 Floats = NDArray[np.float32]
 
-BAND = 128  # rows converted at once
+BAND = 128  # rows that are converted at once, which bounds the memory for float copies; chosen by hand
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, as everybody's "gray" is
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in Pillow and OpenCV
 
 
 def convert_channels(pixels: Floats, channels: int) -> Floats:
-    """(H, W, 1 or 3) floats as (H, W, channels): gray repeated, or colour weighed into gray."""
+    """Return (H, W, 1 or 3) floats as (H, W, channels): gray is repeated, and colours become their luma."""
     if pixels.shape[2] == channels:
         return pixels
     if channels == 3:
@@ -29,32 +29,32 @@ def convert_channels(pixels: Floats, channels: int) -> Floats:
 
 
 def to_floats(pixels: Pixels) -> Floats:
-    """(H, W, C) uint8 or uint16 as float32 in [0, 1]."""
+    """Return (H, W, C) uint8 or uint16 pixels as float32 in [0, 1]."""
     floats = pixels.astype(np.float32)
-    floats /= np.float32(np.iinfo(pixels.dtype).max)  # in place: of a large photograph no second copy
+    floats /= np.float32(np.iinfo(pixels.dtype).max)  # in place, to hold no second copy of a large photograph
     return floats
 
 
 def to_tensor(pixels: Floats) -> Tensor:
-    """(H, W, C) floats in [0, 1] as a (C, H, W) tensor in [-1, 1]."""
+    """Return (H, W, C) floats in [0, 1] as a tensor (C, H, W) in [-1, 1]."""
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy()).mul_(2).sub_(1)
 
 
 def to_pixels(image: Tensor, depth: int) -> Pixels:
-    """A (C, H, W) tensor in [-1, 1] as (H, W, C) uint8 or uint16, for `depth` 8 or 16."""
+    """Return a tensor (C, H, W) in [-1, 1] as pixels (H, W, C), uint8 or uint16 for `depth` 8 or 16."""
     highest = 2**depth - 1
     channels, height, width = image.shape
     pixels: Pixels = np.empty((height, width, channels), np.uint8 if depth == 8 else np.uint16)
-    place = torch.from_numpy(pixels)
-    for top in range(0, height, BAND):  # so that little is held beside the result
+    result = torch.from_numpy(pixels)  # shares its memory
+    for top in range(0, height, BAND):
         band = image[:, top : top + BAND].detach().float().cpu()
         levels = (band + 1).mul_(highest / 2).round_().clamp_(0, highest)
-        place[top : top + BAND].copy_(levels.permute(1, 2, 0))
+        result[top : top + BAND].copy_(levels.permute(1, 2, 0))
     return pixels
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """(H, W, C) pixels at another size: averaged where they shrink, bicubic where they grow."""
+    """Return (H, W, C) pixels at another size: area averages where they shrink, bicubic where they grow."""
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
@@ -63,26 +63,26 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
 
 
 def resize_shorter_side(pixels: Pixels, shorter: int) -> Pixels:
-    """The pixels scaled, at their aspect, so that the shorter side has `shorter` pixels."""
+    """Return (H, W, C) pixels scaled, at their aspect, to `shorter` pixels on the shorter side."""
     height, width = pixels.shape[:2]
     factor = shorter / min(height, width)
     return resize(pixels, max(shorter, round(width * factor)), max(shorter, round(height * factor)))
 
 
 def drop_alpha(picture: Picture) -> Pixels:
-    """The picture's pixels with colours bled from the nearest visible ones into the invisible.
+    """Return the picture's pixels, with the colours of fully transparent ones taken from the nearest visible ones.
 
-    What a file holds under full transparency is arbitrary, often black; a network would smear it over
-    the visible edge, and enlarging would too.
+    The colours that a file holds under full transparency are arbitrary, often black; a network, and any resizing, would
+    smear them over the visible edge.
     """
     alpha = picture.alpha
     if alpha is None or alpha.min() > 0 or alpha.max() == 0:
         return picture.pixels
     hidden = (alpha == 0).astype(np.uint8)
     _, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    # Each visible pixel has a label of its own; a hidden one carries its nearest neighbour's.
+    # Each visible pixel has a label of its own; a hidden one has that of the nearest visible one.
     colours = np.empty((int(labels.max()) + 1, picture.channels), picture.pixels.dtype)
     visible = hidden == 0
     colours[labels[visible]] = picture.pixels[visible]
-    bled: Pixels = np.where(visible[:, :, np.newaxis], picture.pixels, colours[labels])
-    return bled
+    filled: Pixels = np.where(visible[:, :, np.newaxis], picture.pixels, colours[labels])
+    return filled

@@ -24,7 +24,7 @@ from datasets.storage.image_files import (
     ImageFile,
     describe_unsupported,
     filter_valid,
-    fingerprint,
+    fingerprint_files,
     split_held_out,
 )
 from datasets.storage.listing import find_pictures
@@ -119,7 +119,7 @@ class SuperResolutionConfig(PictureDataConfig):
         return OpenedData(
             PatchPairs(self, training, training=True),
             PatchPairs(self, validation, training=False),
-            fingerprint(
+            fingerprint_files(
                 {
                     "small": [ImageFile(pair.name, pair.source) for pair in good if pair.source != pair.target],
                     "large": [ImageFile(pair.name, pair.target) for pair in good],

@@ -1,4 +1,4 @@
-"""Two piles of pictures that have no partners: horses here, zebras there, of any sizes and counts."""
+"""Two folders of pictures without partners, such as horses and zebras, of any sizes and numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,50 +14,51 @@ from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     Channels,
+    CropReader,
     ImageFile,
-    Squares,
     find_usable,
-    fingerprint,
+    fingerprint_files,
     split_held_out,
 )
 
 
 class UnpairedConfig(PictureDataConfig):
-    """Two folders of pictures to learn translations between; the folders' names are those of the domains.
+    """Two folders of pictures to translate between; the names of the folders are those of the domains.
 
-    The folder of domain `A` may also be called `trainA`, as published data sets have it.
+    The folder of domain `A` may also be called `trainA`, as in the data sets of CycleGAN's authors.
     """
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     kind: Literal["unpaired"] = "unpaired"
     a: str = "A"
     b: str = "B"
-    truth: bool = False  # pictures of one stem in both folders are pairs: those held out are judged by each other
+    # Pictures of equal stems in both folders are pairs: translations of those held out are compared with the partner.
+    truth: bool = False
     picture_channels: Channels = 3
     crop: CropConfig = CropConfig()
 
     @model_validator(mode="after")
     def _two_domains(self) -> "UnpairedConfig":
         if self.a == self.b:
-            raise ValueError(f"a and b are both {self.a}: translations go from one folder's kind to another's")
+            raise ValueError(f"a and b are both {self.a}, and two folders are needed")
         return self
 
     @property
     def channels(self) -> tuple[int]:
-        """Of both domains' pictures."""
+        """Channels of the pictures of both domains."""
         return (self.picture_channels,)
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every picture of both folders.
 
         Raises:
-            DataError: A folder is missing or empty, a picture cannot be used and `skip_bad` is off, or no truth is
-                found where some was said to be.
+            DataError: A folder is missing or has fewer than two pictures, a picture cannot be used and `skip_bad` is
+                off, or there are no pairs although `truth` is on.
         """
         problems: list[str] = []
         sides = []
         for name in (self.a, self.b):
-            files, more = self._side(root, name)
+            files, more = find_usable(self._find_folder(root, name), decode=self.skip_bad)
             sides.append(files)
             problems += more
         self.check_problems(root, problems)
@@ -71,50 +72,46 @@ class UnpairedConfig(PictureDataConfig):
         return OpenedData(
             UnpairedPictures(self, *training, training=True),
             UnpairedPictures(self, *validation, training=False),
-            fingerprint({self.a: sides[0], self.b: sides[1]}),
+            fingerprint_files({self.a: sides[0], self.b: sides[1]}),
             tuple(problems),
             (self.a, self.b),
         )
 
-    def _side(self, root: Path, name: str) -> tuple[list[ImageFile], list[str]]:
-        """The usable pictures of a domain, and a sentence about each other one."""
-        return find_usable(self._folder(root, name), decode=self.skip_bad)
-
-    def _folder(self, root: Path, name: str) -> Path:
+    def _find_folder(self, root: Path, name: str) -> Path:
         for folder in (root / name, root / f"train{name}"):
             if folder.is_dir():
                 return folder
-        there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        found = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         raise DataError(
             f"{root}: expected the folders {self.a} and {self.b}, or train{self.a} and train{self.b}, found "
-            + (f"the folders {', '.join(there)}" if there else "no folders")
-            + "; name yours with --set data.a=… --set data.b=…"
+            + (f"the folders {', '.join(found)}" if found else "no folders")
+            + "; name yours with data.a and data.b"
         )
 
     def _split(
         self, root: Path, a: list[ImageFile], b: list[ImageFile]
     ) -> tuple[list[list[ImageFile]], list[list[ImageFile]]]:
-        """Both domains' pictures to learn from, and those held out, in pairs where there is a truth."""
+        """Return both domains' pictures for training, and those held out: with `truth`, these are pairs."""
         if not self.truth:
             parts = [split_held_out(side, self.validation_fraction) for side in (a, b)]
-            return [learned for learned, _ in parts], [held for _, held in parts]
+            return [training for training, _ in parts], [held_out for _, held_out in parts]
         stems = [{file.stem: file for file in side} for side in (a, b)]
         common = [file for file in a if file.stem in stems[1]]
         if not common:
             raise DataError(
-                f"{root}: data.truth says that pictures of one name in {self.a} and {self.b} are pairs, and no name is "
-                "in both; set data.truth=false"
+                f"{root}: data.truth says that pictures of equal names in {self.a} and {self.b} are pairs, and no name "
+                "is in both; set data.truth=false"
             )
-        # A share of the folders, and not of the pairs: of pictures that are never shown in pairs few may be common.
-        share = self.validation_fraction * min(len(a), len(b)) / len(common)
-        enough = share >= 1 and len(common) < min(len(a), len(b))  # the others are left to learn from
-        held = {file.stem for file in (common if enough else split_held_out(common, min(share, 1.0))[1])}
-        learned = [[file for file in side if file.stem not in held] for side in (a, b)]
-        return learned, [[stem_to[file.stem] for file in common if file.stem in held] for stem_to in stems]
+        # A fraction of the folders and not of the pairs, since of pictures without partners few may be common.
+        fraction = self.validation_fraction * min(len(a), len(b)) / len(common)
+        hold_all = fraction >= 1 and len(common) < min(len(a), len(b))  # others are left to train on
+        held_out = {file.stem for file in (common if hold_all else split_held_out(common, min(fraction, 1.0))[1])}
+        training = [[file for file in side if file.stem not in held_out] for side in (a, b)]
+        return training, [[by_stem[file.stem] for file in common if file.stem in held_out] for by_stem in stems]
 
 
 class UnpairedPictures(Samples[Unpaired]):
-    """Pictures of both domains as samples; which of them meet in a sample is drawn, so that nothing pairs them."""
+    """Pictures of both domains as samples; in training they are put together at random."""
 
     def __init__(
         self, config: UnpairedConfig, a: Sequence[ImageFile], b: Sequence[ImageFile], *, training: bool
@@ -122,20 +119,20 @@ class UnpairedPictures(Samples[Unpaired]):
         self.config = config
         self.a, self.b = a, b
         self.training = training
-        self.squares = Squares([*a, *b], config.crop, config.picture_channels, config.cache_gib, training=training)
+        self.crops = CropReader([*a, *b], config.crop, config.picture_channels, config.cache_gib, training=training)
 
     def __len__(self) -> int:
         return max(len(self.a), len(self.b)) if self.a and self.b else 0
 
     def name(self, index: int) -> str:
-        """The name of the picture of the first domain."""
+        """Return the path of the first domain's picture within its folder."""
         return self.a[index % len(self.a)].name
 
     def sample(self, index: int, seed: int) -> Unpaired:
-        """A picture of each domain, each cut and coloured by itself.
+        """Return a crop of a picture of each domain, drawn apart from each other.
 
-        In training the domain with more pictures is walked through, and the other's picture is drawn.
-        Samples held out meet in order; where there is a truth, both show the same.
+        In training, `index` counts the pictures of the larger domain, and the other's picture is drawn. Held-out
+        pictures are put together in their order; with `truth`, they are pairs.
         """
         first, second = index % len(self.a), index % len(self.b)
         if self.training and len(self.a) >= len(self.b):
@@ -144,8 +141,8 @@ class UnpairedPictures(Samples[Unpaired]):
             first = _draw(len(self.a), seed)
         truth = self.config.truth and not self.training
         return Unpaired(
-            self.squares.cut(first, derive_seed(seed, 0)),
-            self.squares.cut(len(self.a) + second, derive_seed(seed, 1)),
+            self.crops.read(first, derive_seed(seed, 0)),
+            self.crops.read(len(self.a) + second, derive_seed(seed, 1)),
             torch.tensor(truth),
         )
 

@@ -1,1 +1,1 @@
-"""Files and folders: listing them, reading them on threads, replacing them whole."""
+"""Files and folders: listing them, checking and splitting them, reading on threads, replacing files whole."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that appear whole or not at all."""
 
 import hashlib
 import os
@@ -9,14 +9,16 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` when all went well, or is removed.
+    """Yield a path beside `path` to write to; on success it replaces `path`, and on an exception it is removed.
 
-    With `durable`, what was written has reached the disk by then, so that not even a power cut loses both.
+    With `durable`, the new content has reached the disk before the old one is gone, so that not even a power cut loses
+    both.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written to; what was at `path` is unchanged.
     """
-    # A name of its own, and the same after a crash: the next attempt clears up. Hashed, since names have a longest.
+    # The same name after a crash, so that the next attempt overwrites what the last one left. Hashed, since the name of
+    # the file may be as long as the file system allows.
     partial = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
     try:
         partial.touch()
@@ -24,8 +26,8 @@ def replace_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         yield partial
         partial.chmod(mode)
         if durable:
-            with partial.open("rb+") as written:
-                os.fsync(written.fileno())
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

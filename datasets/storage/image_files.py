@@ -1,4 +1,4 @@
-"""Files to learn from: which can be used, which are held out, and squares cut from them."""
+"""Picture files of a data set: which can be used, which are held out, and crops read from them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,19 +13,22 @@ from datasets.codecs.images import read_header, read_picture
 from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import Pixels, convert_channels, drop_alpha, to_tensor
-from datasets.storage.listing import Found, find_pictures, natural_key
+from datasets.storage.listing import Listing, find_pictures, natural_key
 from datasets.storage.threads import BoundedCache, ordered_map
 
 Channels = Literal[1, 3]
 T = TypeVar("T")
 
+CHECKING_THREADS = 4  # chosen by hand: checking waits for the disk as much as for the processor
+PROBLEMS_SHOWN = 20  # chosen by hand: what fits on a screen
+
 
 class Named(Protocol):
-    """What has a name within its folder."""
+    """Anything that has a name within its folder."""
 
     @property
     def name(self) -> str:
-        """Its path."""
+        """The path within the folder."""
         ...
 
 
@@ -34,23 +37,23 @@ N = TypeVar("N", bound=Named)
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A picture, and what it is called within its folder."""
+    """A picture file: its path within its folder, and its whole path."""
 
     name: str
     path: Path
 
     @property
     def stem(self) -> str:
-        """The name without its suffix; a true counterpart has the same."""
+        """The name without its suffix, by which two folders of the same pictures are matched."""
         return Path(self.name).with_suffix("").as_posix()
 
 
 def find_usable(folder: Path, *, decode: bool) -> tuple[list[ImageFile], list[str]]:
-    """The pictures under a folder that can be used, and a sentence about each other one.
+    """Return the usable pictures under a folder, and a sentence about each other one.
 
-    With `decode` every picture is decoded to see; without, its head is read.
+    With `decode`, every picture is decoded to check it; without, only its header is read.
     """
-    found = find_pictures(folder)
+    listing = find_pictures(folder)
 
     def problem(file: ImageFile) -> None:
         if decode:
@@ -58,58 +61,62 @@ def find_usable(folder: Path, *, decode: bool) -> tuple[list[ImageFile], list[st
         else:
             read_header(file.path)
 
-    files, problems = filter_valid([ImageFile(path.as_posix(), folder / path) for path in found.pictures], problem)
-    return files, describe_unsupported(folder, found) + problems
+    files, problems = filter_valid([ImageFile(path.as_posix(), folder / path) for path in listing.pictures], problem)
+    return files, describe_unsupported(folder, listing) + problems
 
 
 def filter_valid(items: Sequence[T], problem: Callable[[T], str | None]) -> tuple[list[T], list[str]]:
-    """The items without a problem, and the sentences about the others, told or raised as UserError; on threads."""
+    """Return the items without a problem, and a sentence about each other one; checked on threads.
 
-    def verdict(item: T) -> str | None:
+    `problem` returns the sentence or None, or raises UserError.
+    """
+
+    def check(item: T) -> str | None:
         try:
             return problem(item)
         except UserError as error:
             return str(error)
 
-    verdicts = list(ordered_map(verdict, items, threads=4, ahead=64))
-    good = [item for item, said in zip(items, verdicts, strict=True) if said is None]
-    return good, [said for said in verdicts if said is not None]
+    problems = list(ordered_map(check, items, threads=CHECKING_THREADS, ahead=64))
+    valid = [item for item, sentence in zip(items, problems, strict=True) if sentence is None]
+    return valid, [sentence for sentence in problems if sentence is not None]
 
 
-def describe_unsupported(root: Path, found: Found) -> list[str]:
-    """A sentence about each file that is known and cannot be read."""
-    return [f"{root / path}: {kind} cannot be read" for path, kind in found.unsupported]
+def describe_unsupported(root: Path, listing: Listing) -> list[str]:
+    """Return a sentence about each file of a known kind that cannot be read."""
+    return [f"{root / path}: {kind} cannot be read" for path, kind in listing.unsupported]
 
 
 def describe_problems(root: Path, problems: Sequence[str]) -> str:
-    """The sentence that refuses a folder, with the first problems found in it."""
-    shown = "".join(f"\n  {problem}" for problem in problems[:20])
-    more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
+    """Return the message that refuses a folder, with the first problems found in it."""
+    shown = "".join(f"\n  {problem}" for problem in problems[:PROBLEMS_SHOWN])
+    more = f"\n  and {len(problems) - PROBLEMS_SHOWN} more" if len(problems) > PROBLEMS_SHOWN else ""
     return (
-        f"{root}: {len(problems)} of its pictures cannot be used; mend them, or leave them out with "
-        f"--set data.skip_bad=true:{shown}{more}"
+        f"{root}: {len(problems)} of its pictures cannot be used; repair them, or leave them out with "
+        f"data.skip_bad=true:{shown}{more}"
     )
 
 
-def split_held_out(items: Iterable[N], share: float) -> tuple[list[N], list[N]]:
-    """Training and validation pairs, or pictures; each stays on its side when others come or go, nearly always.
+def split_held_out(items: Iterable[N], fraction: float) -> tuple[list[N], list[N]]:
+    """Return the items for training and those for validation, each in the natural order of their names.
 
-    The `share` with the smallest hashes of their names is held out, at least one where there are two.
+    The `fraction` with the smallest hashes of their names is held out, at least one where there are two, so that an
+    item rarely changes sides when others are added or removed.
     """
     ranked = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
-    count = count_held_out(len(ranked), share)
+    count = count_held_out(len(ranked), fraction)
     by_name = [sorted(part, key=lambda item: natural_key(Path(item.name))) for part in (ranked[count:], ranked[:count])]
     return by_name[0], by_name[1]
 
 
-def count_held_out(count: int, share: float) -> int:
-    """How many of `count` samples a share is: at least one, and not all, where there are two and any are wanted."""
-    held = round(share * count)
-    return min(max(held, 1), count - 1) if share and count > 1 else held
+def count_held_out(count: int, fraction: float) -> int:
+    """Return how many of `count` samples to hold out; of two or more at least 1 if any, and never all."""
+    held_out = round(fraction * count)
+    return min(max(held_out, 1), count - 1) if fraction and count > 1 else held_out
 
 
-def fingerprint(groups: Mapping[str, Sequence[ImageFile]]) -> str:
-    """Of the names and sizes of files, and of what each group of them is called."""
+def fingerprint_files(groups: Mapping[str, Sequence[ImageFile]]) -> str:
+    """Return a hash of the names and sizes of files, and of the names of their groups."""
     digest = hashlib.sha256()
     for name, files in groups.items():
         digest.update(f"{name}\0{len(files)}\n".encode())
@@ -118,8 +125,8 @@ def fingerprint(groups: Mapping[str, Sequence[ImageFile]]) -> str:
     return digest.hexdigest()[:16]
 
 
-class Squares:
-    """Squares cut from files, (channels, size, size) in [-1, 1]; what is decoded stays while there is room."""
+class CropReader:
+    """Reads crops (channels, size, size) in [-1, 1] from files, and caches decoded pictures while they fit."""
 
     def __init__(
         self, files: Sequence[ImageFile], crop: CropConfig, channels: Channels, cache_gib: float, *, training: bool
@@ -127,13 +134,12 @@ class Squares:
         self.files = files
         self.channels = channels
         self.cropper = Cropper(crop, training=training)
-        self._scaled = BoundedCache(self._read, lambda pixels: pixels.nbytes, cache_gib * 2**30)
+        self._resized = BoundedCache(self._read_resized, lambda pixels: pixels.nbytes, cache_gib * 2**30)
 
-    def cut(self, place: int, seed: int) -> Tensor:
-        """A square of the file at `place`, cut and coloured by the draws of `seed`."""
-        pixels = self.cropper.cut(self._scaled(place), seed)
+    def read(self, index: int, seed: int) -> Tensor:
+        """Return a crop of the file at `index`; the square and the changes of colour are drawn from `seed`."""
+        pixels = self.cropper.crop(self._resized(index), seed)
         return to_tensor(convert_channels(self.cropper.recolour(pixels, derive_seed(seed, 0)), self.channels))
 
-    def _read(self, place: int) -> Pixels:
-        """The picture at the scale that squares are cut out at."""
-        return self.cropper.scaled(drop_alpha(read_picture(self.files[place].path)))
+    def _read_resized(self, index: int) -> Pixels:
+        return self.cropper.resize(drop_alpha(read_picture(self.files[index].path)))

@@ -1,4 +1,4 @@
-"""Which pictures a folder holds."""
+"""The pictures in a folder."""
 
 import os
 import re
@@ -12,14 +12,14 @@ JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "manifest.jsonl"})
 
 
 @dataclass(frozen=True)
-class Found:
+class Listing:
     """The files under a folder, as paths within it, in natural order.
 
     Attributes:
         pictures: Files whose suffix says that they can be read.
-        unsupported: What cannot be read, each with what it is: pictures ("HEIC"), folders that cannot be listed.
-        others: How many files are no pictures at all; hidden files and system junk are not counted.
-        links: How many links to folders there are; they are not followed.
+        unsupported: Pictures and folders that cannot be read, each with its kind, such as "HEIC".
+        others: Number of files that are not pictures; hidden files and the system's own are not counted.
+        links: Number of links to folders, which are not followed.
     """
 
     pictures: tuple[Path, ...]
@@ -28,16 +28,16 @@ class Found:
     links: int
 
     def notes(self) -> list[str]:
-        """Sentences about what was left alone."""
-        notes = [f"left alone, since they are no pictures: {self.others} files"] if self.others else []
-        return notes + ([f"not followed, since they are links: {self.links} folders"] if self.links else [])
+        """Return sentences about what is ignored."""
+        notes = [f"ignored, since they are not pictures: {self.others} files"] if self.others else []
+        return notes + ([f"ignored, since they are links: {self.links} folders"] if self.links else [])
 
 
-def find_pictures(root: Path, *, recurse: bool = True) -> Found:
-    """Look through `root`; links to folders are not followed, so no loop can form.
+def find_pictures(root: Path, *, recurse: bool = True) -> Listing:
+    """Return the pictures under `root`; links to folders are not followed, so that no loop can form.
 
     Raises:
-        DataError: `root` is missing or no folder.
+        DataError: `root` is missing or not a folder.
     """
     if not root.is_dir():
         raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
@@ -45,10 +45,10 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Found:
     unsupported: list[tuple[Path, str]] = []
     others = links = 0
 
-    def keep(error: OSError) -> None:
+    def note_refused_folder(error: OSError) -> None:
         unsupported.append((Path(error.filename).relative_to(root), "a folder that gives no access"))
 
-    for folder, subfolders, files in os.walk(root, onerror=keep):
+    for folder, subfolders, files in os.walk(root, onerror=note_refused_folder):
         subfolders[:] = [name for name in subfolders if recurse and not is_junk(name)]
         links += sum(Path(folder, name).is_symlink() for name in subfolders)
         for name in files:
@@ -62,7 +62,7 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Found:
                 unsupported.append((path, UNSUPPORTED[suffix]))
             else:
                 others += 1
-    return Found(
+    return Listing(
         tuple(sorted(pictures, key=natural_key)),
         tuple(sorted(unsupported, key=lambda item: natural_key(item[0]))),
         others,
@@ -71,11 +71,11 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Found:
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """A sort key by which `2.png` stands before `10.png`."""
+    """Return a sort key by which `2.png` comes before `10.png`."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder is hidden, or put there by a system."""
+    """Return whether a file or folder is hidden, or made by the operating system or by this program."""
     return name.startswith(".") or name.lower() in JUNK

@@ -1,4 +1,4 @@
-"""Pictures that lie in memory as they are learned from: nothing is decoded or drawn, and many are had at once."""
+"""Pictures that lie in memory as tensors: nothing is decoded or drawn, and a batch is one indexing operation."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,16 @@ from datasets.contract import Pictures, Samples
 from datasets.storage.image_files import count_held_out
 
 
-class InMemory(Samples[Pictures]):
-    """Pictures (N, C, H, W) as samples: uint8, made floats in [-1, 1] when asked for, or floats as they are."""
+class PicturesInMemory(Samples[Pictures]):
+    """Pictures in memory as samples."""
 
     in_memory = True
 
     def __init__(self, image: Tensor, label: Tensor, names: Sequence[str]) -> None:
-        """`label` is (N,) int64."""
+        """Take pictures (N, C, H, W), uint8 or floats, labels (N,) int64, and their N names.
+
+        Pictures of uint8 are scaled to [-1, 1] when they are read; floats are returned as they are.
+        """
         self.image, self.label = image, label
         self.names = names
 
@@ -24,28 +27,28 @@ class InMemory(Samples[Pictures]):
         return len(self.label)
 
     def name(self, index: int) -> str:
-        """What the picture is called."""
+        """Return the picture's name."""
         return self.names[index]
 
     def sample(self, index: int, seed: int) -> Pictures:
-        """The picture at `index`; `seed` changes nothing."""
+        """Return the picture at `index`; `seed` changes nothing."""
         image, label = self.gather([index])
         return Pictures(image[0], label[0])
 
     def gather(self, indices: Sequence[int], seeds: Sequence[int] = ()) -> Pictures:
         """Return the pictures at `indices` as one batch; `seeds` change nothing."""
-        places = torch.tensor(indices)
-        image = self.image[places]
+        rows = torch.tensor(indices)
+        image = self.image[rows]
         if image.dtype == torch.uint8:
             image = image.float().div_(127.5).sub_(1)
-        return Pictures(image, self.label[places])
+        return Pictures(image, self.label[rows])
 
 
-def split_rows(count: int, share: float) -> tuple[list[int], list[int]]:
-    """Which rows of a table to learn from and which to hold out, in their order.
+def split_rows(count: int, fraction: float) -> tuple[list[int], list[int]]:
+    """Return the row numbers of a table for training and for validation, each in ascending order.
 
-    As with `held_out`, a row stays on its side when rows are added below it, nearly always.
+    As with `split_held_out`, a row rarely changes sides when rows are added below it.
     """
     ranked = np.argsort(np.random.default_rng(0).random(count), kind="stable")
-    held = count_held_out(count, share)
-    return sorted(ranked[held:].tolist()), sorted(ranked[:held].tolist())
+    held_out = count_held_out(count, fraction)
+    return sorted(ranked[held_out:].tolist()), sorted(ranked[:held_out].tolist())

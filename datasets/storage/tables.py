@@ -1,4 +1,4 @@
-"""Tables of what pictures show: commas between columns, a head, a row a picture."""
+"""Tables of labels: comma-separated values with a header, one row for each picture."""
 
 import csv
 from pathlib import Path, PurePosixPath
@@ -6,14 +6,16 @@ from pathlib import Path, PurePosixPath
 from datasets.errors import DataError
 
 Rows = list[tuple[str, dict[str, str]]]
-"""The picture of each row, as its path within the folder, and the row's other values by column."""
+"""For each row the picture's path within the folder, and the other values by column."""
 
 
 def read_table(path: Path, file_column: str, *needed: str) -> tuple[list[str], Rows]:
-    """The columns beside the pictures', and all rows that name a picture; what a short row lacks is empty.
+    """Return the columns other than `file_column`, and all rows that name a picture.
+
+    A value that a short row lacks is an empty string. `needed`: columns that have to be there.
 
     Raises:
-        DataError: The table is missing, no text, or lacks a column.
+        DataError: The table is missing, is not text, or lacks a column.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -23,7 +25,7 @@ def read_table(path: Path, file_column: str, *needed: str) -> tuple[list[str], R
                 raise DataError(
                     f"{path}: expected the column{'s' if needed else ''} {' and '.join((file_column, *needed))}, "
                     f"separated by commas, found {', '.join(columns) or 'nothing'}; name yours with "
-                    "--set data.labels.file_column=…" + (" --set data.labels.label_column=…" if needed else "")
+                    "data.labels.file_column" + (" and data.labels.label_column" if needed else "")
                 )
             columns.remove(file_column)
             named = ((row[file_column].strip(), row) for row in table)
@@ -33,7 +35,7 @@ def read_table(path: Path, file_column: str, *needed: str) -> tuple[list[str], R
                 if name
             ]
     except FileNotFoundError:
-        raise DataError(f"{path}: expected a table of labels, found nothing; set data.labels.table=…") from None
+        raise DataError(f"{path}: expected a table of labels, found nothing; set data.labels.table") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected a table of labels in UTF-8, and cannot read it: {error}") from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Work on threads: results in order, and results that are kept."""
+"""Work on threads: results in order, and results that are cached."""
 
 import itertools
 import threading
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-ROOM = 2**29  # bytes of results that may wait for their turn
+QUEUE_BYTES = 2**29  # of results that may wait for their turn; chosen by hand, small beside what a model takes
 
 
 def ordered_map(
@@ -21,24 +21,32 @@ def ordered_map(
     prepare: Callable[[], None] | None = None,
     size: Callable[[R], int] | None = None,
 ) -> Generator[R, None, None]:
-    """`map(function, items)` with `threads` threads, each of which calls `prepare` first, at work on the next `ahead`.
+    """Yield `function(item)` for all items in their order, computed on threads that work up to `ahead` items ahead.
 
-    Decoders, OpenCV and NumPy release the interpreter's lock, so threads suffice, and unlike worker
-    processes they need no fork, no copies and no clean-up. An exception of `function` surfaces at its
-    item's turn. What is waiting when the caller stops early is cancelled. Where `size` tells the bytes
-    of a result, only as many are worked on ahead as would fit into `ROOM`, were all like the last that had any.
+    Decoders, OpenCV and NumPy release the interpreter's lock, so threads suffice; unlike worker processes they need no
+    fork, no copies and no clean-up. An exception in `function` is raised when its item's turn comes. When the caller
+    stops early, the waiting items are cancelled.
+
+    Args:
+        function: Called once for each item, on any thread.
+        items: Taken from the iterable only as they are needed.
+        threads: Their number.
+        ahead: The largest number of items that are worked on, or whose results wait.
+        prepare: Called first on each thread.
+        size: Returns the bytes of a result. If given, fewer items are worked on ahead where results are large: as many
+            as would fit into `QUEUE_BYTES` if all results were as large as the last one of more than 0 bytes.
     """
     rest = iter(items)
     pool = ThreadPoolExecutor(threads, initializer=prepare)
-    many = ahead if size is None else min(threads, ahead)
+    limit = ahead if size is None else min(threads, ahead)
     waiting: deque[Future[R]] = deque()
     try:
-        waiting.extend(pool.submit(function, item) for item in itertools.islice(rest, many))
+        waiting.extend(pool.submit(function, item) for item in itertools.islice(rest, limit))
         while waiting:
             result = waiting.popleft().result()
-            if size is not None and (taken := size(result)):
-                many = min(ahead, max(1, ROOM // taken))
-            more = itertools.islice(rest, max(0, many - len(waiting)))
+            if size is not None and (result_size := size(result)):
+                limit = min(ahead, max(1, QUEUE_BYTES // result_size))
+            more = itertools.islice(rest, max(0, limit - len(waiting)))
             waiting.extend(pool.submit(function, item) for item in more)
             yield result
     finally:
@@ -46,28 +54,28 @@ def ordered_map(
 
 
 class BoundedCache(Generic[R]):
-    """A function of an index whose results take much memory; remembers them while there is room.
+    """Results of a function of an index, cached as long as they fit into memory.
 
-    What does not fit any more is made anew each time: pictures are drawn in random order, so keeping
-    the first is as good as keeping the latest, and simpler.
+    Results that do not fit are computed anew each time: training draws pictures in random order, so keeping the first
+    is as good as keeping the latest, and simpler.
     """
 
-    def __init__(self, make: Callable[[int], R], size: Callable[[R], int], room: float) -> None:
-        """`size` tells how many of the `room` bytes a result takes."""
-        self._make = make
+    def __init__(self, compute: Callable[[int], R], size: Callable[[R], int], capacity: float) -> None:
+        """Take the function, one that returns the bytes of a result, and how many bytes the cache may hold."""
+        self._compute = compute
         self._size = size
-        self._room = room
-        self._kept: dict[int, R] = {}
+        self._capacity = capacity
+        self._cached: dict[int, R] = {}
         self._lock = threading.Lock()
 
     def __call__(self, index: int) -> R:
-        """The result for `index`; nobody may change it."""
-        if index in self._kept:
-            return self._kept[index]
-        made = self._make(index)
-        size = self._size(made)
+        """Return the result for `index`; it must not be changed."""
+        if index in self._cached:
+            return self._cached[index]
+        result = self._compute(index)
+        size = self._size(result)
         with self._lock:
-            if index not in self._kept and size <= self._room:
-                self._room -= size
-                self._kept[index] = made
-        return made
+            if index not in self._cached and size <= self._capacity:
+                self._capacity -= size
+                self._cached[index] = result
+        return result

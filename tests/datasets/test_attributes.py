@@ -110,7 +110,7 @@ def test_pictures_without_attributes_are_named_and_can_be_left_out(faces):
     chosen = {"kind": "csv", "attributes": ["young", "black"]}
     with pytest.raises(DataError, match=r"2 of its pictures(?s:.*)5\.png: has no row in labels\.csv") as caught:
         config(labels=chosen).open(faces)
-    assert caught.match(r"6\.png: labels\.csv says young=maybe, black=, and 1 or 0 was expected")
+    assert caught.match(r"6\.png: labels\.csv has young=maybe, black=, and 1 or 0 was expected")
     assert caught.value.exit_code == 5
     opened = config(labels=chosen, skip_bad=True).open(faces)
     assert set(labels(opened)) == set(TABLE) - {"5.png", "6.png"}
@@ -145,7 +145,7 @@ def test_rows_that_contradict_each_other_are_named_and_left_out_when_asked(faces
 
 def test_another_file_in_celebas_place_is_refused(faces):
     (faces / "list_attr_celeba.txt").write_text("file,black\n1.png,1\n")
-    with pytest.raises(DataError, match=r"expected a line with a count, .*use kind: csv\?"):
+    with pytest.raises(DataError, match=r"expected CelebA's table: a line with a count, .*set data.labels.kind=csv"):
         config(labels={"kind": "celeba"}).open(faces)
 
 
@@ -153,7 +153,7 @@ def test_a_label_of_one_picture_none_or_all_cannot_be_learned(faces, moods):
     (moods / "calm" / "a.png").unlink()
     with pytest.raises(DataError, match=r"a single picture is calm; .*at least 2 are needed"):
         config().open(moods)
-    for row, sentence in (((0, 0, 1), "no picture is black"), ((1, 0, 1), "every picture is black, so nothing")):
+    for row, sentence in (((0, 0, 1), "no picture is black"), ((1, 0, 1), "every picture is black, so that")):
         write_table(faces / "labels.csv", dict.fromkeys(TABLE, row))
         with pytest.raises(DataError, match=sentence):
             config(labels={"kind": "csv"}).open(faces)

@@ -26,7 +26,7 @@ def cropper(training: bool = True, **settings) -> Cropper:
 
 
 def crop(by: Cropper, source: np.ndarray, target: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    return by.crop(by.scaled(source), by.scaled(target), seed)
+    return by.crop_pair(by.resize(source), by.resize(target), seed)
 
 
 def test_both_pictures_are_cut_and_flipped_alike():

@@ -156,16 +156,16 @@ def zipped(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         (lambda content: content[:-20], "damaged or cut-off gzip file: fetch it anew"),
         (lambda content: content[:5], "damaged or cut-off gzip file"),
         (lambda content: content[:30] + b"torn" + content[34:], "damaged or cut-off gzip file"),
-        (lambda content: b"", r"is no idx file: it begins with nothing, expected 00 00 08"),
-        (lambda content: b"<html>404", r"is no idx file: it begins with 3c 68 74 6d"),
-        (zipped(lambda content: content[:-1]), "says that it holds 12x5x5 values, and holds 299: fetch it anew"),
-        (zipped(lambda content: content + b"\0"), "says that it holds 12x5x5 values, and holds 301"),
+        (lambda content: b"", r"is not an idx file: it begins with nothing, expected 00 00 08"),
+        (lambda content: b"<html>404", r"is not an idx file: it begins with 3c 68 74 6d"),
+        (zipped(lambda content: content[:-1]), "states 12x5x5 values, and holds 299: fetch it anew"),
+        (zipped(lambda content: content + b"\0"), "states 12x5x5 values, and holds 301"),
         (
             zipped(lambda content: content[:4] + b"\xff" * 12 + content[16:]),
-            "holds 4294967295x4294967295x4294967295 val",
+            "states 4294967295x4294967295x4294967295 val",
         ),
         (zipped(lambda content: b"\0\0\x0d\x01" + bytes(8)), "expected an idx file of unsigned bytes, .* type 0x0d"),
-        (zipped(lambda content: content[:9]), "cut off within its head"),
+        (zipped(lambda content: content[:9]), "cut off within its header"),
         (zipped(lambda content: b"\0\0\x08\x00\x07"), "expected train pictures .* found the dimensions none"),
     ],
 )
@@ -189,12 +189,12 @@ def test_what_is_no_gray_picture_is_said(train, shape):
 def test_what_does_not_belong_together_is_said(train, tmp_path, write_idx):
     with pytest.raises(DataError, match=r"5x5 pixels, and data\.size is 4; set data\.size to 5 or more"):
         config(size=4).open(train)
-    with pytest.raises(DataError, match=r"has 3 kinds of label, from 0 to 2, and data\.domains has 2 names"):
+    with pytest.raises(DataError, match=r"has 3 different labels, from 0 to 2, and data\.domains has 2 names"):
         config(domains=("a", "b")).open(train)
     write_idx(tmp_path / "fewer", "train", 11)
     (train / TRAIN_LABELS).write_bytes((tmp_path / "fewer" / TRAIN_LABELS).read_bytes())
     with pytest.raises(
-        DataError, match=r"has 12 train pictures and labels of the dimensions 11; expected one for each"
+        DataError, match=r"has 12 train pictures and labels of the dimensions 11; expected one label for each"
     ):
         config().open(train)
     (train / TRAIN_LABELS).unlink()
@@ -220,7 +220,7 @@ def test_a_folder_without_idx_files_is_answered_with_what_was_expected(tmp_path,
 
 
 def test_a_name_stands_for_one_label():
-    with pytest.raises(ValidationError, match="domains: a stands for more than one label"):
+    with pytest.raises(ValidationError, match="domains: a is the name of more than one label"):
         IdxConfig(domains=("a", "b", "a"))
 
 

@@ -13,7 +13,7 @@ from datasets.contract import derive_seed
 from datasets.errors import DataError
 from datasets.masked import MaskedConfig
 from datasets.masks.drawing import draw_mask
-from datasets.masks.reading import holes_in, resize_mask
+from datasets.masks.reading import find_holes, resize_mask
 
 CROP = {"load": None, "size": 16, "flip": False}
 
@@ -108,7 +108,7 @@ def test_a_hole_of_one_pixel_survives_scaling(tmp_path):
 
 def test_grays_of_a_mask_are_hole_from_the_middle_on(tmp_path):
     Image.fromarray(np.array([[0, 127, 128, 255]], np.uint8)).save(tmp_path / "mask.png")
-    assert holes_in(read_picture(tmp_path / "mask.png")).tolist() == [[False, False, True, True]]
+    assert find_holes(read_picture(tmp_path / "mask.png")).tolist() == [[False, False, True, True]]
 
 
 @pytest.mark.parametrize(("value", "word"), [(0, "black"), (1, "white")])
@@ -131,7 +131,7 @@ def test_a_folder_without_masks_or_without_pictures_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("masks", "said"),
     [
-        ({"free_form": 0}, "every share of masks is 0"),
+        ({"free_form": 0}, "the weights of all kinds of masks are 0"),
         ({"files": 1, "folder": "/masks"}, "within the data's folder"),
         ({"files": 1, "folder": "../masks"}, "within the data's folder"),
     ],

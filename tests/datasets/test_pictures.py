@@ -109,8 +109,8 @@ def test_labels_without_files_and_files_without_labels_are_named_and_left_out_wh
     )
     with pytest.raises(DataError, match=r"5 of its pictures") as refused:
         config(labels={"kind": "csv"}).open(classes)
-    assert "labels.csv: labels gone.png, and there is no such picture" in str(refused.value)
-    assert "labels.csv: calls cats/3.png both c and dog" in str(refused.value)
+    assert "labels.csv: labels gone.png, which does not exist" in str(refused.value)
+    assert "labels.csv: labels cats/3.png both c and dog" in str(refused.value)
     assert f"{classes / 'cats/1.png'}: has no label in labels.csv" in str(refused.value)
     assert str(refused.value).count("dogs/1.png") == 1
     opened = config(labels={"kind": "csv"}, skip_bad=True).open(classes)
@@ -128,9 +128,9 @@ def test_pictures_outside_class_folders_and_empty_classes_are_named(classes: Pat
         (classes / junk).mkdir()
     with pytest.raises(DataError, match="3 of its pictures") as refused:
         config(labels={"kind": "folders"}).open(classes)
-    assert "stray.png: lies in no class folder" in str(refused.value)
+    assert "stray.png: is not in a class folder" in str(refused.value)
     assert "fish: is a class folder without a usable picture" in str(refused.value)
-    assert "mice: is a link to a folder, and those are not followed" in str(refused.value)
+    assert "mice: is a link to a folder, and links are not followed" in str(refused.value)
     assert config(labels={"kind": "folders"}, skip_bad=True).open(classes).domains == ("10 owls", "cats", "dogs")
 
 
@@ -145,7 +145,7 @@ def test_trees_without_classes_are_refused_with_what_was_found(photos: Path, tmp
     (tmp_path / "root").mkdir()
     (photos / "a").rmdir()
     photos.rename(tmp_path / "root" / "one")
-    with pytest.raises(DataError, match="every picture is of the class one, and labels tell apart at least two"):
+    with pytest.raises(DataError, match="every picture is of the class one, and at least 2 classes are needed"):
         folders.open(tmp_path / "root")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="found no picture to learn from"):

@@ -60,8 +60,8 @@ def test_a_table_from_a_spreadsheet_is_read(tmp_path):
     [
         (b"", "expected x,y in the first line, found nothing"),
         (b"1,2\n3,4\n", "expected x,y in the first line, found 1,2"),
-        (b"x,y\n", "holds no points below its head"),
-        (b"x,y\n\n \n", "holds no points below its head"),
+        (b"x,y\n", "holds no points below its header"),
+        (b"x,y\n\n \n", "holds no points below its header"),
         (b"x,y\n1,2\n3\n", "line 3: expected two numbers, found 3"),
         (b"x,y\n1,2,3\n", "line 2: expected two numbers, found 1,2,3"),
         (b"x,y\n\n1;2\n", "line 3: expected two numbers, found 1;2"),

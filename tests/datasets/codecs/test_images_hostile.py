@@ -191,6 +191,7 @@ def test_a_program_hears_nothing_from_the_libraries(tmp_path):
         (tmp_path / name).write_bytes(data)
     program = (
         "import sys\nfrom pathlib import Path\nfrom datasets.codecs import images\n"
+        "from translate.process import configure_process\nconfigure_process()\n"
         "for path in sorted(Path(sys.argv[1]).iterdir()):\n"
         "    try: images.read_picture(path)\n"
         "    except images.PictureError as error: print(path.name)\n"

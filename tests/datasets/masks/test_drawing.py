@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.masks.drawing import MASKS, THICK, THIN, brushed, draw_mask, free_form
+from datasets.masks.drawing import MASKS, THICK, THIN, draw_brush_mask, draw_mask, draw_free_form
 
 SEEDS = range(200)
 
@@ -62,7 +62,7 @@ def test_a_box_is_one_rectangle_of_about_half_the_sides_anywhere():
 
 
 def test_strokes_reach_everywhere_and_no_side_more_than_the_opposite_one():
-    seen = np.mean([free_form(256, 256, np.random.default_rng(seed)) for seed in range(600)], axis=0)
+    seen = np.mean([draw_free_form(256, 256, np.random.default_rng(seed)) for seed in range(600)], axis=0)
     assert seen.min() > 0.03
     assert seen[:128].mean() == pytest.approx(seen[128:].mean(), rel=0.15)
     assert seen[:, :128].mean() == pytest.approx(seen[:, 128:].mean(), rel=0.15)
@@ -71,16 +71,16 @@ def test_strokes_reach_everywhere_and_no_side_more_than_the_opposite_one():
 def test_strokes_are_no_wider_than_the_brush():
     one = THIN._replace(strokes=(1, 1), width=(9, 9), length=(40, 40))
     for seed in range(20):
-        mask = brushed(one, 256, 256, np.random.default_rng(seed))
+        mask = draw_brush_mask(one, 256, 256, np.random.default_rng(seed))
         # A line of 9 pixels with round ends, up to 5 times 40 long.
         assert 0 < mask.sum() <= 5 * 40 * 10 + 9 * 9
 
 
-@pytest.mark.parametrize("odds", [0.0, 1.0])
-def test_boxes_take_the_place_of_strokes_by_their_odds(odds):
-    brush = THICK._replace(box_odds=odds, boxes=(1, 1))
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_boxes_take_the_place_of_strokes_by_their_probability(probability):
+    brush = THICK._replace(box_probability=probability, boxes=(1, 1))
     rectangles = 0
     for seed in range(30):
-        mask = brushed(brush, 256, 256, np.random.default_rng(seed))
+        mask = draw_brush_mask(brush, 256, 256, np.random.default_rng(seed))
         rectangles += mask.sum() == mask.any(0).sum() * mask.any(1).sum()
-    assert rectangles == 30 if odds else rectangles < 3
+    assert rectangles == 30 if probability else rectangles < 3

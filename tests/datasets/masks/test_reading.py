@@ -12,7 +12,7 @@ from PIL import Image
 
 from datasets.codecs.images import Header, Picture, read_picture, write_picture
 from datasets.errors import DataError
-from datasets.masks.reading import dilate, holes_in, read_mask, resize_mask, transparency_mask
+from datasets.masks.reading import dilate, find_holes, read_mask, resize_mask, transparency_mask
 
 HEIGHT, WIDTH = 30, 44
 ORIENTATION = 0x0112
@@ -141,8 +141,8 @@ def test_a_black_jpeg_of_noise_holds_none_however_dark(tmp_path: Path) -> None:
 
 def test_all_black_and_opaque_is_no_hole_and_all_white_is_one() -> None:
     opaque = np.full((4, 5), 255, np.uint8)
-    assert not holes_in(Picture(np.zeros((4, 5, 3), np.uint8), opaque)).any()
-    assert holes_in(Picture(np.full((4, 5, 3), 255, np.uint8), opaque)).all()
+    assert not find_holes(Picture(np.zeros((4, 5, 3), np.uint8), opaque)).any()
+    assert find_holes(Picture(np.full((4, 5, 3), 255, np.uint8), opaque)).all()
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
@@ -153,7 +153,7 @@ def test_a_mask_of_the_picture_as_it_lies_is_turned_with_it(tmp_path: Path, orie
     exif[ORIENTATION] = orientation
     lying.save(tmp_path / "upright.png", exif=exif)  # what is seen of the same pixels with the picture's EXIF
     mask, notes = read_mask(tmp_path / "mask.png", head(HEIGHT, WIDTH, orientation))
-    assert notes == ("the mask was turned as the picture is",)
+    assert notes == ("the mask was turned like the picture",)
     assert (mask == (read_picture(tmp_path / "upright.png").pixels[:, :, 0] > 0)).all()
 
 
@@ -185,7 +185,7 @@ def test_sides_that_were_rounded_fit(tmp_path: Path, size: tuple[int, int]) -> N
 @pytest.mark.parametrize("size", [(44, 44), (30, 44), (88, 44)])
 def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     gray(np.zeros(size[::-1], np.uint8)).save(tmp_path / "m.png")
-    with pytest.raises(DataError, match=rf"m.png: the mask has {size[0]}x{size[1]} pixels, .* shape .* 44x30; make it"):
+    with pytest.raises(DataError, match=rf"m.png: the mask has {size[0]}x{size[1]} pixels, .* shape .* 44x30; draw it"):
         read_mask(tmp_path / "m.png", head())
 
 

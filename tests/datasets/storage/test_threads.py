@@ -37,7 +37,7 @@ def test_no_more_than_the_next_items_are_asked_for() -> None:
 
 
 def test_of_large_results_fewer_are_worked_on_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.storage.threads.ROOM", 300)
+    monkeypatch.setattr("datasets.storage.threads.QUEUE_BYTES", 300)
     begun: list[int] = []
     sizes = [100] * 20 + [1000] * 20 + [1] * 10 + [0] * 10  # room for three, for less than one, for all
 
