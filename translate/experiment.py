@@ -1,13 +1,14 @@
-"""An experiment: what to learn, from what, and how long. The one schema of all configurations."""
+"""Experiments: what to learn, from which data, and how long; the one schema of all configurations."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, Tag, ValidationError, model_validator
 
 from datasets.attributes import AttributesConfig
-from datasets.contract import OpenedData, Settings, discriminate_by
+from datasets.contract import DataConfig, OpenedData, Settings, discriminate_by
 from datasets.errors import UserError
 from datasets.idx import IdxConfig
 from datasets.masked import MaskedConfig
@@ -16,7 +17,6 @@ from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
 from datasets.super_resolution import SuperResolutionConfig
 from datasets.unpaired import UnpairedConfig
-from models.contract import SuitsLabels, SuitsSize
 from models.core.autoencoder import AutoencoderConfig
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
@@ -31,24 +31,26 @@ from translate.recipes import recipe_path
 
 Precision = Literal["auto", "fp32", "bf16"]
 Layout = Literal["auto", "contiguous", "channels_last"]
+DegradeOn = Literal["auto", "threads", "device"]
 
 
 class TrainingConfig(Settings):
-    """How long and how carefully to train; the same for every recipe."""
+    """How long and how to train; the same settings for every model."""
 
     steps: int = Field(200_000, ge=1)
     batch_size: int = Field(1, ge=1)  # of one process
     accumulate: int = Field(1, ge=1)  # batches whose gradients are averaged before a player moves
-    decay_from: float = Field(1.0, ge=0, le=1)  # share of the steps after which learning rates fall linearly to 0
+    decay_from: float = Field(1.0, ge=0, le=1)  # fraction of the steps after which learning rates fall linearly to 0
     ema_decay: float | None = Field(None, gt=0, lt=1)  # ship an exponential moving average of the weights
     clip_norm: float | None = Field(None, gt=0)  # scale a player's gradient down to this norm
     seed: int = Field(0, ge=0)
     precision: Precision = "auto"
     layout: Layout = "auto"
-    threads: int | Literal["auto"] = "auto"  # that compute, on a CPU
-    compile: bool = False  # costs a minute at the start; pays in long trainings
+    threads: int | Literal["auto"] = "auto"  # that a CPU computes with
+    degrade_on: DegradeOn = "auto"  # and recolour; auto: threads on a CPU, else the faster, measured
+    compile: bool = False  # with torch.compile: costs a minute at the start, which long trainings make up for
 
-    max_minutes: float | None = Field(None, gt=0)  # stop, saved, after this long
+    max_minutes: float | None = Field(None, gt=0)  # save and stop after this time
     workers: int = Field(2, ge=1)  # threads that read pictures
     log_every: int = Field(50, ge=1)
     sample_every: int = Field(500, ge=1)
@@ -57,15 +59,15 @@ class TrainingConfig(Settings):
     checkpoint_minutes: float = Field(10.0, gt=0)
 
     def rate_factor(self, step: int) -> float:
-        """What the learning rates are multiplied with at `step`."""
+        """Return the factor of all learning rates at `step`."""
         progress = min(step / self.steps, 1.0)
         if progress <= self.decay_from or self.decay_from == 1:
             return 1.0
         return (1 - progress) / (1 - self.decay_from)
 
 
-# What may differ when a run is continued; a change of anything else would make it another run.
-MAY_CHANGE = (
+# Training settings that may differ when a run is resumed; a change of any other would make it another run.
+RESUMABLE_CHANGES = (
     "steps",
     "max_minutes",
     "workers",
@@ -101,7 +103,15 @@ DataUnion = Annotated[
     | Annotated[MaskedConfig, Tag("inpainting")],
     discriminate_by("kind", "paired"),
 ]
-DATA = [get_args(member)[0] for member in get_args(get_args(DataUnion)[0])]  # every kind's settings
+
+
+def _members(union: Any) -> tuple[Any, ...]:
+    """Return the classes of a union of the form `Annotated[Annotated[A, Tag("a")] | …, Discriminator]`."""
+    tagged = get_args(get_args(union)[0])
+    return tuple(get_args(member)[0] for member in tagged)
+
+
+DATA_CONFIGS: tuple[type[DataConfig], ...] = _members(DataUnion)
 
 
 class Experiment(Settings):
@@ -112,58 +122,58 @@ class Experiment(Settings):
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
-    def _data_fits_model(self) -> Self:
-        if self.model.batch_type is not self.data.batch_type:
+    def _check_data_fits_model(self) -> Self:
+        model, data = self.model, self.data
+        if model.batch_type is not data.batch_type:
             kinds = [
-                str(kind.model_fields["kind"].default) for kind in DATA if kind.batch_type is self.model.batch_type
+                str(kind.model_fields["kind"].default) for kind in DATA_CONFIGS if kind.batch_type is model.batch_type
             ]
             raise ValueError(
-                f"model {self.model.name} cannot learn from data of the kind {self.data.kind}; set data.kind to "
+                f"model {model.name} cannot learn from data of the kind {data.kind}; set data.kind to "
                 f"{' or '.join(kinds)}"
             )
-        for (name, expected), given in zip(self.model.expects.items(), self.data.channels, strict=True):
-            if expected != given:
+        for (name, expected), found in zip(model.expects.items(), data.channels, strict=True):
+            if expected != found:
                 raise ValueError(
-                    f"model.{name} is {expected}, and the data's pictures have {given}; set model.{name}={given}"
+                    f"model.{name} is {expected}, and the data's pictures have {found}; set model.{name}={found}"
                 )
-        enlarged = self.model.scale if isinstance(self.model, SRGANConfig) else 1
-        larger = self.data.scale if isinstance(self.data, SuperResolutionConfig) else 1
-        if enlarged != larger:
+        if model.output_scale != data.target_scale:
             raise ValueError(
-                f"model {self.model.name} enlarges {enlarged} times, and the data's targets are {larger} times their "
-                "sources; give model.scale and data.scale one value, and data.kind=super-resolution"
+                f"model {model.name} enlarges {model.output_scale} times, and the data's targets are "
+                f"{data.target_scale} times as large as their sources; give model.scale and data.scale the same value, "
+                "and set data.kind=super-resolution"
             )
-        problem = self.model.size_problem(self.data.size)
+        problem = model.size_problem(data.training_size)
         if problem is not None:
-            said = f"{self.data.size_key or 'the size of the data'} is {self.data.size}"
-            raise ValueError(f"{said}, and {problem} pixels: change one of the two")
+            size = f"{data.size_key or 'the size of the data'} is {data.training_size}"
+            raise ValueError(f"{size}, and {problem} pixels: change one of the two")
         return self
 
-    def on(self, opened: OpenedData) -> Self:
-        """The experiment with what only the data could tell: the names of its domains, the size of its squares.
+    def adapt_to(self, data: OpenedData) -> Self:
+        """Return the experiment with what only the opened data could tell: their domains and labels.
 
         Raises:
             UserError: The model cannot learn from these domains.
         """
-        model = self.model.with_domains(opened.domains)
-        if isinstance(model, SuitsLabels):
-            model = model.with_label_sets(opened.label_sets)
-        if isinstance(model, SuitsSize):
-            model = model.for_size(self.data.size)
-        return self.model_copy(update={"model": model})
+        model = self.model.with_domains(data.domains).with_label_sets(data.label_sets)
+        return self.model_copy(update={"model": model.for_size(self.data.training_size)})
 
 
-def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment that a recipe's name or YAML file describes, with `section.key=value` overrides.
+def load_experiment(recipe: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Return the experiment that a recipe's name or YAML file describes.
+
+    Args:
+        recipe: A name of `translate.recipes.recipe_names`, or the path of a YAML file.
+        overrides: Changes to it, such as "training.steps=1000".
 
     Raises:
-        UserError: There is no such recipe, or something in it cannot be.
+        UserError: The recipe does not exist, or something in it, or in an override, is not valid.
     """
-    path = recipe_path(recipe)
+    path = recipe_path(str(recipe))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: is no readable YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
     for override in overrides:
@@ -171,40 +181,44 @@ def load_experiment(recipe: str, overrides: Sequence[str] = ()) -> Experiment:
     return parse_experiment(tree, str(path))
 
 
-def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
-    """The experiment with `section.key=value` overrides.
+def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    """Return the experiment with overrides, such as "data.kind=idx".
 
     Raises:
-        UserError: Something in it cannot be.
+        UserError: Something in them is not valid.
     """
     tree = experiment.model_dump(mode="json")
     for override in overrides:
         apply_override(tree, override)
-    return parse_experiment(tree, "--set")
+    return parse_experiment(tree, "; ".join(overrides))
 
 
 def parse_experiment(tree: Any, where: str) -> Experiment:
-    """An experiment from plain data; `where` opens the sentence about what is wrong in it."""
+    """Return the experiment in plain data; `where` is the beginning of every error message.
+
+    Raises:
+        UserError: Something in it is not valid.
+    """
     try:
         return Experiment.model_validate(tree)
     except ValidationError as error:
-        raise UserError("; ".join(f"{where}: {_sentence(problem, tree)}" for problem in error.errors())) from None
+        raise UserError("; ".join(f"{where}: {_describe(problem, tree)}" for problem in error.errors())) from None
 
 
 def apply_override(tree: dict[str, Any], override: str) -> None:
-    """Put what `section.key=value` says into a tree of settings.
+    """Put the value of an override, "section.key=value", into plain data.
 
     Raises:
-        UserError: It is not of that form, or a section is none.
+        UserError: It does not have that form, or names a value as a section.
     """
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UserError(f"--set {override}: expected section.key=value, such as training.steps=1000")
+        raise UserError(f"{override}: expected section.key=value, such as training.steps=1000")
     *sections, last = key.split(".")
     place = tree
     for section in sections:
         if not isinstance(place.setdefault(section, {}), dict):
-            raise UserError(f"--set {override}: {section} is a value and has no parts")
+            raise UserError(f"{override}: {section} is a value and has no parts")
         place = place[section]
     try:
         value = yaml.safe_load(text)
@@ -213,16 +227,17 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     if isinstance(value, dict) and not text.lstrip().startswith("{"):
         value = text  # a name with a colon in it, not a section
     if last in ("name", "kind") and place.get(last, value) != value:
-        place.clear()  # another kind of thing: the parts of the old one mean nothing to it
+        place.clear()  # the settings beside it belong to the old kind
     place[last] = value
 
 
-def _sentence(problem: Any, tree: Any) -> str:
+def _describe(problem: Any, tree: Any) -> str:
+    """Return a message about one of pydantic's errors, with the path of the setting in the user's file."""
     path = []
     place = tree
     missing = len(problem["loc"]) if problem["type"] == "missing" else 0
     for depth, part in enumerate(problem["loc"], 1):
-        # pydantic names the member of a union on the way; the reader's file has no such level.
+        # pydantic's paths also name the members of unions, which the user's file does not have as a level.
         if depth != missing and not (isinstance(place, dict) and part in place):
             continue
         path.append(str(part))
@@ -234,6 +249,6 @@ def _sentence(problem: Any, tree: Any) -> str:
         return f"{'.'.join(path)}: there is no {problem['ctx']['tag']}; there are {problem['ctx']['expected_tags']}"
     if problem["type"] == "model_type":
         message = "expected a section with keys of its own"
-    given = problem["input"]
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{'.'.join(path)}: {message}{shown}" if path else message
+    value = problem["input"]
+    found = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
+    return f"{'.'.join(path)}: {message}{found}" if path else message

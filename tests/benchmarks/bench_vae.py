@@ -73,7 +73,8 @@ def main() -> None:
     settings = [*SETTINGS, f"training.threads={threads}", "training.validation_limit=100"]
     with tempfile.TemporaryDirectory() as folder:
         training = Training(load_experiment("vae", settings), data, Path(folder) / "run", device="cpu")
-        pictures = training.data.training.gather(range(len(training.data.training)))
+        samples = training.setup.data.training
+        pictures = samples.gather(range(len(samples)), [0] * len(samples))
         pixels = (pictures.image.flatten(1) + 1) / 2
         plain, ours = plain_steps(pixels), training.run()
         take(plain), take(ours)

@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 
 from datasets.errors import UserError
-from translate.experiment import MAY_CHANGE
-from translate.run_folder import ResumeError, RunFolder, same_run
+from translate.experiment import RESUMABLE_CHANGES
+from translate.run_folder import ResumeError, RunFolder, resume_experiment
 
 
 @pytest.fixture
 def folder(tmp_path) -> RunFolder:
     run = RunFolder(tmp_path / "run")
-    run.prepare()
+    run.acquire()
     return run
 
 
@@ -65,7 +65,7 @@ def test_what_a_killed_process_left_beyond_its_state_is_cut(folder):
     (folder.path / ".state.pt.123.partial").write_text("half")
     (folder.samples / ".step_0000005.png.partial").write_text("half")
     (folder.path / "notes.txt").write_text("mine")
-    folder.forget_after(2)
+    folder.discard_after(2)
     assert [json.loads(line)["step"] for line in folder.metrics.read_text().splitlines()] == [0, 1, 2]
     assert sorted(path.name for path in folder.samples.iterdir()) == [f"step_000000{step}.png" for step in range(3)]
     assert {path.name for path in folder.path.iterdir()} == {".lock", "metrics.jsonl", "samples", "notes.txt"}
@@ -81,12 +81,12 @@ def test_samples_stand_one_below_the_other(folder):
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(UserError, match="is not empty and holds no run; choose another --out"):
-        RunFolder(tmp_path).refuse_foreign()
-    with pytest.raises(UserError, match=r"holiday\.jpg: is a file; choose another --out"):
-        RunFolder(tmp_path / "holiday.jpg").refuse_foreign()
-    with pytest.raises(UserError, match=r"run: cannot be made: Not a directory"):
-        RunFolder(tmp_path / "holiday.jpg" / "run").prepare()
+    with pytest.raises(UserError, match="is not empty and holds no run; choose another run folder"):
+        RunFolder(tmp_path).check_free()
+    with pytest.raises(UserError, match=r"holiday\.jpg: expected a run folder, found a file"):
+        RunFolder(tmp_path / "holiday.jpg").check_free()
+    with pytest.raises(UserError, match=r"run: cannot be created: Not a directory"):
+        RunFolder(tmp_path / "holiday.jpg" / "run").acquire()
 
 
 @pytest.mark.parametrize("content", [b"", b"- a", b"model: {}", b"\xff", b"a: ["])
@@ -101,7 +101,7 @@ def test_a_damaged_configuration_is_one_sentence(folder, content):
 def test_a_damaged_state_is_one_sentence(folder, trained, content):
     whole = (trained / "state.pt").read_bytes()
     folder.state.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(ResumeError, match=r"state\.pt: is damaged .*--init-from .*last\.safe") as caught:
+    with pytest.raises(ResumeError, match=r"state\.pt: is damaged .* start it from .*last\.safe") as caught:
         folder.read_state(torch.device("cpu"))
     assert "\n" not in str(caught.value)
 
@@ -113,7 +113,7 @@ def test_a_damaged_state_is_one_sentence(folder, trained, content):
 def test_another_run_is_refused_with_both_values(tiny, tmp_path, change):
     key, value = change.split("=")
     with pytest.raises(ResumeError) as caught:
-        same_run(tiny(change), tiny(), tmp_path)
+        resume_experiment(tiny(change), tiny(), tmp_path)
     old = tiny().model_dump()
     for part in key.split("."):
         old = old[part]
@@ -123,16 +123,16 @@ def test_another_run_is_refused_with_both_values(tiny, tmp_path, change):
 
 @pytest.mark.parametrize(
     "change",
-    [f"{key}=1" for key in MAY_CHANGE],
+    [f"{key}=1" for key in RESUMABLE_CHANGES],
 )
 def test_how_long_and_how_often_may_change(tiny, tmp_path, change):
     key, value = change.split("=")
-    continued = same_run(tiny(f"training.{change}"), tiny(), tmp_path)
+    continued = resume_experiment(tiny(f"training.{change}"), tiny(), tmp_path)
     assert getattr(continued.training, key) == float(value)
-    assert same_run(tiny(), continued, tmp_path) == tiny()
+    assert resume_experiment(tiny(), continued, tmp_path) == tiny()
 
 
 def test_auto_continues_with_what_was_decided(tiny, tmp_path):
     asked = tiny("training.precision=auto", "training.threads=auto", "training.layout=auto")
     recorded = tiny("training.precision=bf16", "training.threads=3", "training.layout=channels_last")
-    assert same_run(asked, recorded, tmp_path) == recorded
+    assert resume_experiment(asked, recorded, tmp_path) == recorded

@@ -40,7 +40,7 @@ def demo(
     screen.print(f"training for {minutes:g} minutes on the photographs in {out / 'photos'}", markup=False)
     columns = (BarColumn(), TextColumn("step {task.completed}"), TextColumn("{task.fields[told]}"))
     with Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task, reached = bar.add_task("", total=training.experiment.training.steps, told=""), 0
+        task, reached = bar.add_task("", total=training.setup.experiment.training.steps, told=""), 0
         for progress in steps:
             reached = progress.step
             bar.update(task, completed=progress.step)

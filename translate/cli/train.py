@@ -15,25 +15,27 @@ if TYPE_CHECKING:
     from translate.training.progress import Progress
     from translate.training.session import Training
 
+SPEED_STEPS = 50  # over which the speed is averaged: long enough to be steady, short enough to follow a change
+
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (see `translate recipes list`) or a YAML file.")],
-    data: Annotated[Path, typer.Option(help="The folder to learn from.")],
-    out: Annotated[Path, typer.Option(help="The run folder; the same command again resumes it.")],
+    data: Annotated[Path, typer.Option(help="The folder of training data.")],
+    out: Annotated[Path, typer.Option(help="The run folder; the same command again resumes its training.")],
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set training.steps=1000."),
     ] = None,
     device: Device = "auto",
     init_from: Annotated[
-        str | None, typer.Option(help="Start from the weights of a model file or run folder, where they fit.")
+        str | None, typer.Option(help="Start from the weights of a model file or run folder, as far as they fit.")
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Do not train: find the batch and crop that fit the memory at hand.")
+        bool, typer.Option("--fit", help="Do not train; find the batch size and crop that fit into memory.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train a translator on a folder, or go on where its training stopped.
+    """Train a model on a folder, or resume its training where it stopped.
 
     Ctrl-C and SIGTERM save before they end the training, with exit code 130. Several processes train
     together with `torchrun --nproc-per-node N -m translate train …`.
@@ -48,92 +50,91 @@ def train(
         return
     with stop_on_signals() as stop:
         training = Training(experiment, data, out, device=device, init_from=init_from)
-        last = _show(training, stop)
-    if training.world.is_main:
+        last = _run(training, stop)
+    world, checkpoints = training.setup.world, training.checkpoints
+    if world.is_main:
         if json:
-            best = {**training.best, "name": training.trainer.recipe.best_metric}
-            print_json({"run": absolute(out), "step": last.step, "metrics": training.metrics, "best": best})
+            best = {**checkpoints.best, "name": training.trainer.recipe.best_metric}
+            print_json({"run": absolute(out), "step": last.step, "metrics": checkpoints.metrics, "best": best})
         verb = "done" if last.stopped is None else "saved"
         console().print(f"{verb} at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
     code = INTERRUPTED if last.stopped == "interrupted" else 0
-    leave_world(training.world, code)
+    leave_world(world, code)
     raise typer.Exit(code)
 
 
 def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) -> None:
-    from translate.training.batch_size import best_of, fit
+    from translate.training.batch_size import choose_trial, try_batch_sizes
 
     screen = console()
     trials = []
-    for trial in fit(experiment, data, device):
+    for trial in try_batch_sizes(experiment, data, device):
         trials.append(trial)
-        told = "does not fit" if trial.peak is None else f"{trial.peak / 2**30:.1f} GiB"
-        screen.print(
-            f"{trial.batch_size} of {trial.crop} pixels: {told}, {trial.images_per_second:.1f} img/s", markup=False
-        )
-    best = best_of(trials, device)
+        memory = "does not fit" if trial.peak is None else f"{trial.peak / 2**30:.1f} GiB"
+        speed = f"{trial.images_per_second:.1f} img/s"
+        screen.print(f"{trial.batch_size} of {trial.crop} pixels: {memory}, {speed}", markup=False)
+    best = choose_trial(trials, device)
     if as_json:
         print_json({"batch_size": best.batch_size, "crop": best.crop, "trials": [trial.__dict__ for trial in trials]})
     else:
         typer.echo(" ".join(f"--set {override}" for override in best.overrides(experiment)))
 
 
-def _show(training: "Training", stop: Callable[[], bool]) -> "Progress":
-    """Run the training under a bar, or with plain lines where there is no terminal."""
+def _run(training: "Training", stop: Callable[[], bool]) -> "Progress":
+    """Run the training with a progress bar on a terminal, and with plain lines elsewhere; return its last progress."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from translate.training.session import opened_summary
-
-    screen = console()
+    screen, is_main = console(), training.setup.world.is_main
     columns = (
         TextColumn("training"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[speed]}"),
     )
-    if training.world.is_main:
-        world = training.world
-        config = training.experiment.training
-        batch = config.batch_size * config.accumulate * world.size
-        screen.print(
-            f"{opened_summary(training.data)}; batches of {batch}"
-            + (f" over {world.size} processes" if world.size > 1 else "")
-            + f"; {world.device}, {config.precision}, {config.layout}, {config.threads} threads",
-            markup=False,
-        )
+    if is_main:
+        screen.print(_describe(training), markup=False)
     speed = _Speed()
-    hidden = not screen.is_terminal or not training.world.is_main
+    hidden = not screen.is_terminal or not is_main
     with Progress(*columns, console=screen, disable=hidden, speed_estimate_period=120) as bar:
-        task = bar.add_task("training", total=None, told="")
+        task = bar.add_task("training", total=None, speed="")
         for progress in training.run(stop):
             speed.add(progress.images)
-            told = f"{speed} img/s, {progress.waited:.0%} waiting"
-            bar.update(task, completed=progress.step, total=progress.steps, told=told)
-            if training.world.is_main:
-                for line in _lines(progress, told):
+            shown = f"{speed} img/s, {progress.waited:.0%} waiting"
+            bar.update(task, completed=progress.step, total=progress.steps, speed=shown)
+            if is_main:
+                for line in _lines(progress, shown):
                     bar.console.print(line, markup=False)
     return progress
 
 
-def _lines(progress: "Progress", told: str) -> list[str]:
+def _describe(training: "Training") -> str:
+    world, config = training.setup.world, training.setup.experiment.training
+    batch = config.batch_size * config.accumulate * world.size
+    processes = f" over {world.size} processes" if world.size > 1 else ""
+    numerics = f"{world.device}, {config.precision}, {config.layout}, {config.threads} threads"
+    return f"{training.summary}; batches of {batch}{processes}; {numerics}"
+
+
+def _lines(progress: "Progress", speed: str) -> list[str]:
     lines = list(progress.notes)
     step = f"step {progress.step}/{progress.steps}"
     if progress.losses is not None:
-        parts = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
-        lines.append(f"{step}: {parts}; {told}")
+        losses = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
+        lines.append(f"{step}: {losses}; {speed}")
     if progress.metrics is not None:
-        lines.append(f"{step}: held out " + ", ".join(f"{name} {v:.4g}" for name, v in progress.metrics.items()))
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in progress.metrics.items())
+        lines.append(f"{step}: held out {metrics}")
     if progress.stopped is not None:
         lines.append(f"{step}: stopped, {progress.stopped}; the same command goes on from here")
     return lines
 
 
 class _Speed:
-    """Pictures a second over the last steps."""
+    """Images per second over the last steps."""
 
     def __init__(self) -> None:
-        self.times: deque[tuple[float, int]] = deque(maxlen=50)
+        self.times: deque[tuple[float, int]] = deque(maxlen=SPEED_STEPS)
 
     def add(self, images: int) -> None:
         self.times.append((time.monotonic(), images))

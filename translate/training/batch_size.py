@@ -1,4 +1,4 @@
-"""Which batch and crop fit the memory at hand: tried out, each in a process of its own."""
+"""The batch size and crop that fit into memory: tried out, each in a process of its own."""
 
 import multiprocessing
 import sys
@@ -15,39 +15,50 @@ import torch
 from datasets.contract import derive_seed, stack
 from datasets.errors import UserError
 from translate.experiment import Experiment, apply_override, parse_experiment
-from translate.hardware import choose_device, choose_numerics, free_memory, memory_ran_out
+from translate.hardware import choose_device, free_memory, memory_ran_out, resolve_numerics
+from translate.process import configure_process
 from translate.training.processes import World
 from translate.training.trainer import Trainer
 
-SHARE = 0.7  # of the free memory that a training may take; the rest is for reading pictures and for others
-LARGEST = 64  # batch that is tried
-SMALLEST_CROP = 32  # pixels
-WORTH = 1.05  # a doubled batch must train so many times more pictures a second to be worth its memory
+# All four were chosen by hand.
+MEMORY_FRACTION = 0.7  # of the free memory that a training may take; the rest is for reading data and other programs
+LARGEST_BATCH = 64  # that is tried
+SMALLEST_CROP = 32  # that is tried, in pixels
+MIN_SPEEDUP = 1.05  # in images per second for which a doubled batch is worth its memory
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One batch size and crop, tried; `peak` is None where memory was not enough."""
+    """One batch size and crop that was tried.
+
+    Attributes:
+        batch_size: Samples in a batch.
+        crop: Side of the squares that are learned from, in pixels.
+        peak: Memory taken, in bytes; None if there was not enough.
+        images_per_second: Speed of one step, after one to warm up.
+    """
 
     batch_size: int
     crop: int
-    peak: int | None  # bytes
+    peak: int | None
     images_per_second: float = 0.0
 
     def overrides(self, experiment: Experiment) -> list[str]:
-        """What to put on the command line for it."""
+        """Return the overrides, as "section.key=value", that make an experiment use this batch size and crop."""
         key = experiment.data.size_key
         return [f"training.batch_size={self.batch_size}", *([] if key is None else [f"{key}={self.crop}"])]
 
 
-def fit(experiment: Experiment, data: Path, device: str = "auto") -> Iterator[Trial]:
-    """Try batches that double, at the recipe's crop or the largest half of it that fits; the last is not always best.
+def try_batch_sizes(experiment: Experiment, data: Path, device: str = "auto") -> Iterator[Trial]:
+    """Yield trials: the largest half of the recipe's crop that fits, then batches that double while that pays.
+
+    The last trial is not always the best; see `choose_trial`.
 
     Raises:
         UserError: Not even one small square at a time fits.
     """
-    room = SHARE * free_memory(choose_device(device))
-    crop = experiment.data.size
+    room = MEMORY_FRACTION * free_memory(choose_device(device))
+    crop = experiment.data.training_size
     while True:
         first = _try(experiment, data, 1, crop, device)
         yield first
@@ -55,59 +66,62 @@ def fit(experiment: Experiment, data: Path, device: str = "auto") -> Iterator[Tr
             break
         crop //= 2
         if crop < SMALLEST_CROP:
-            raise UserError("not even one small square at a time fits the memory here; choose a narrower model")
-    before = first
-    while before.batch_size < LARGEST:
-        trial = _try(experiment, data, 2 * before.batch_size, crop, device)
+            raise UserError("not even one small square at a time fits into memory here; choose a narrower model")
+    best = first
+    while best.batch_size < LARGEST_BATCH:
+        trial = _try(experiment, data, 2 * best.batch_size, crop, device)
         yield trial
-        if trial.peak is None or trial.peak > room or trial.images_per_second < WORTH * before.images_per_second:
+        if trial.peak is None or trial.peak > room or trial.images_per_second < MIN_SPEEDUP * best.images_per_second:
             return
-        before = trial
+        best = trial
 
 
-def best_of(trials: list[Trial], device: str = "auto") -> Trial:
-    """The fastest trial that fits."""
-    room = SHARE * free_memory(choose_device(device))
+def choose_trial(trials: list[Trial], device: str = "auto") -> Trial:
+    """Return the fastest trial that fits."""
+    room = MEMORY_FRACTION * free_memory(choose_device(device))
     fitting = [trial for trial in trials if trial.peak is not None and trial.peak <= room]
     return max(fitting, key=lambda trial: trial.images_per_second)
 
 
 def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device: str) -> Trial:
-    # A process of its own: what one trial took would otherwise be counted in the next, and might not be freed.
+    # In a process of its own: memory that one trial took might not be freed, and would count in the next.
     tree = experiment.model_dump(mode="json")
     if experiment.data.size_key is not None:
         apply_override(tree, f"{experiment.data.size_key}={crop}")
     smaller = parse_experiment(tree, f"with squares of {crop} pixels")
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=configure_process) as pool:
         try:
             return pool.submit(_measure, smaller.model_dump_json(), data, batch_size, device).result()
-        except BrokenProcessPool:  # the system ended it
+        except BrokenProcessPool:  # the system killed it
             return Trial(batch_size, crop, None)
 
 
 def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str) -> Trial:
     experiment = Experiment.model_validate_json(experiment_json)
     opened = experiment.data.open(data)
-    experiment, samples = experiment.on(opened), opened.training
-    crop = experiment.data.size
+    experiment, samples = experiment.adapt_to(opened), opened.training
+    crop = experiment.data.training_size
     device = choose_device(device_name)
-    numerics = choose_numerics(device, training=True, precision=experiment.training.precision)
+    numerics = resolve_numerics(device, training=True, precision=experiment.training.precision)
     try:
         trainer: Trainer[Any] = Trainer(experiment.model.recipe(), experiment.training, numerics, World(device=device))
         batch: Any = stack([samples.sample(index % len(samples), derive_seed(index)) for index in range(batch_size)])
-        trainer.advance([batch])
-        began = time.perf_counter()
-        trainer.advance([batch])
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return Trial(batch_size, crop, _peak(device), batch_size / (time.perf_counter() - began))
+        with numerics.active(device, training=True):
+            trainer.advance([batch])
+            began = time.perf_counter()
+            trainer.advance([batch])
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            return Trial(batch_size, crop, _peak_memory(device), batch_size / (time.perf_counter() - began))
     except (RuntimeError, MemoryError) as error:
         if memory_ran_out(error):
             return Trial(batch_size, crop, None)
         raise
 
 
-def _peak(device: torch.device) -> int:
+def _peak_memory(device: torch.device) -> int:
+    """Return the most memory that this process took, in bytes."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource  # not on Windows, where this cannot be measured so simply

@@ -1,4 +1,4 @@
-"""Several processes that train one model, started by `torchrun`; a single one is the same with size 1."""
+"""Distributed training: several processes that train one model, started by `torchrun`."""
 
 import os
 import sys
@@ -17,7 +17,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """The processes of this training, seen from one of them."""
+    """The processes of a training, seen from one of them; a training in one process has size 1.
+
+    Attributes:
+        rank: Index of this process.
+        size: Number of processes.
+        device: Where this process computes.
+    """
 
     rank: int = 0
     size: int = 1
@@ -25,35 +31,35 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its mean over all processes, in place, in one exchange."""
-        held = list(tensors)
-        if self.size == 1 or not held:
+        """Replace each tensor by its mean over all processes, in place, with a single all-reduce."""
+        originals = list(tensors)
+        if self.size == 1 or not originals:
             return
-        flat = torch.cat([tensor.detach().reshape(-1) for tensor in held])
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in originals])
         dist.all_reduce(flat)
         flat /= self.size
-        for tensor, mean in zip(held, torch.split(flat, [tensor.numel() for tensor in held]), strict=True):
+        for tensor, mean in zip(originals, torch.split(flat, [tensor.numel() for tensor in originals]), strict=True):
             tensor.copy_(mean.view_as(tensor))
 
     def total(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Return the sum over all processes; `numbers` may be overwritten."""
         if self.size > 1:
             dist.all_reduce(numbers)
         return numbers
 
-    def gather(self, held: T) -> list[T]:
-        """What each process holds, in their order; every process gets the whole list."""
-        gathered = [held] * self.size
+    def gather(self, value: T) -> list[T]:
+        """Return the values of all processes, ordered by rank; every process gets the whole list."""
+        gathered = [value] * self.size
         if self.size > 1:
-            dist.all_gather_object(gathered, held)
+            dist.all_gather_object(gathered, value)
         return gathered
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so; every process gets the same answer."""
+        """Return whether the flag of any process is set; every process gets the same answer."""
         if self.size == 1:
             return flag
         answer = torch.tensor(float(flag), device=self.device)
@@ -61,15 +67,15 @@ class World:
         return bool(answer)
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until every process has reached this call."""
         self.any(False)
 
 
 def join_world(device: torch.device) -> World:
-    """The world that `torchrun` describes in the environment, or a world of one.
+    """Return the world that `torchrun` describes in the environment, or a world of one process.
 
     Raises:
-        UserError: There are more processes on this machine than GPUs to give them.
+        UserError: There are more processes on this machine than GPUs.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -86,9 +92,9 @@ def join_world(device: torch.device) -> World:
 
 
 def leave_world(world: World, code: int) -> None:
-    """End a process that trained together with others, all of which are done; alone, do nothing.
+    """End this process with an exit code, if it trained together with others, all of which are done.
 
-    At once, without an orderly teardown: the threads of torch's gloo can abort that, and `torchrun`
+    It ends at once, without an orderly teardown: the threads of torch's gloo backend can abort that, and `torchrun`
     would take the finished training for a failed one.
     """
     if world.size > 1:
@@ -98,10 +104,10 @@ def leave_world(world: World, code: int) -> None:
 
 
 def share_batch_norm(recipe: nn.Module, world: World) -> nn.Module:
-    """Make batch norms take their statistics over all processes.
+    """Replace the batch norms in `recipe` by ones that take their statistics over all processes; return it.
 
     Raises:
-        UserError: They would have to on CPUs, where torch cannot.
+        UserError: There are batch norms on CPUs, where torch has no `SyncBatchNorm`.
     """
     has_batch_norm = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in recipe.modules())
     if world.size == 1 or not has_batch_norm:

@@ -1,4 +1,4 @@
-"""A training's report: one static page with curves, previews, figures, configuration and environment."""
+"""The report of a training: one static page with curves, previews, metrics, configuration and environment."""
 
 import base64
 import html
@@ -13,8 +13,8 @@ from translate.files import write_text
 from translate.migrations import migrate_record
 from translate.run_folder import RunFolder
 
-WIDTH, HEIGHT = 420, 160  # of a curve, in pixels
-PREVIEWS = 6  # sample pictures shown, spread over the training
+WIDTH, HEIGHT = 420, 160  # of a curve, in pixels: two of them fit the page beside each other
+PREVIEWS = 6  # sample pictures, spread over the training; chosen by eye
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 960px; margin: 2em auto; padding: 0 1em; color: #222; }
@@ -26,10 +26,10 @@ polyline { fill: none; stroke: #2660a4; stroke-width: 1.5; } text { font-size: 1
 
 
 def write_report(folder: RunFolder) -> None:
-    """Replace the report of a run by one of all that its folder holds now; it needs no network."""
+    """Replace report.html in a run folder by one of all that the folder holds now; the page needs no network."""
     experiment, facts = folder.read_config()
-    lines = _metrics(folder.metrics)
-    parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _figures(lines), _health(lines)]
+    lines = _read_lines(folder.metrics)
+    parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _metrics_table(lines), _health(lines)]
     parts += ["<h2>Held out</h2>", *_curves(lines, "metrics"), "<h2>Losses</h2>", *_curves(lines, "losses")]
     parts += ["<h2>Pictures over time</h2>", *_previews(folder.samples)]
     settings = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
@@ -39,30 +39,30 @@ def write_report(folder: RunFolder) -> None:
     write_text(folder.path / "report.html", page + "\n".join(parts) + "</html>\n")
 
 
-def _metrics(path: Path) -> list[dict[str, Any]]:
+def _read_lines(path: Path) -> list[dict[str, Any]]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return [migrate_record(json.loads(line)) for line in lines]
 
 
-def _figures(lines: Sequence[dict[str, Any]]) -> str:
-    judged = [line for line in lines if "metrics" in line]
-    if not judged:
+def _metrics_table(lines: Sequence[dict[str, Any]]) -> str:
+    validations = [line for line in lines if "metrics" in line]
+    if not validations:
         return "<p>No samples were held out.</p>"
-    first, last = judged[0], judged[-1]
+    first, last = validations[0], validations[-1]
     rows = {
-        name: f"{_shown(value)} (step {first['step']}: {_shown(first['metrics'].get(name))})"
+        name: f"{_format(value)} (step {first['step']}: {_format(first['metrics'].get(name))})"
         for name, value in last["metrics"].items()
     }
     return f"<h2>Step {last['step']}</h2>{_table(rows)}"
 
 
-def _shown(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "no number" if value is None else f"{value:.4f}"
 
 
 def _health(lines: Sequence[dict[str, Any]]) -> str:
-    told = [f"<li>step {line['step']}: {html.escape(line['health'])}</li>" for line in lines if "health" in line]
-    return f'<ul class="health">{"".join(told)}</ul>' if told else ""
+    messages = [f"<li>step {line['step']}: {html.escape(line['health'])}</li>" for line in lines if "health" in line]
+    return f'<ul class="health">{"".join(messages)}</ul>' if messages else ""
 
 
 def _curves(lines: Sequence[dict[str, Any]], kind: str) -> list[str]:
@@ -99,7 +99,7 @@ def _previews(folder: Path) -> list[str]:
 
 
 def _preview(picture: Path) -> str:
-    # Within the page, so that it can be sent to somebody as one file.
+    # Inside the page, so that it can be sent to somebody as one file.
     data = base64.b64encode(picture.read_bytes()).decode()
     step = int(picture.stem.removeprefix("step_"))
     return f'<p>step {step}<br><img alt="step {step}" src="data:image/png;base64,{data}"></p>'

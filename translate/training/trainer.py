@@ -1,4 +1,4 @@
-"""The one training loop: a recipe says what to minimise, this says how."""
+"""The one training step: a recipe says what to minimize, the trainer how."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -13,26 +13,29 @@ from translate.experiment import TrainingConfig
 from translate.hardware import Numerics, seed_draws
 from translate.training.processes import World
 
-EXTRA = "_extra_state"  # how torch ends the names of what modules keep beside parameters and buffers
-DRAWS = 1  # what a seed is for: derive_seed(seed, DRAWS, …) gives the draws of a step
+EXTRA = "_extra_state"  # torch's suffix for what modules keep beside parameters and buffers
+DRAWS = 1  # enters the seed of a step's random numbers; see `batches.ORDER`
 
 
 class Trainer(Generic[B]):
     """Everything that changes while a recipe trains, and the step that changes it.
 
-    Randomness and learning rates are functions of the seed and the step, so that the state below is
-    all there is, and a resumed training is the same training.
+    Random numbers and learning rates are functions of the seed and the step, so there is no other state, and a
+    resumed training is the same training.
 
     Attributes:
+        recipe: What is trained.
+        optimizers: One for each player.
+        average: Exponential moving average of the model's weights; None if there is none.
         step: Steps taken so far.
-        rollbacks: How often the training returned to an earlier state; it enters every seed, or the
-            same failure would come again.
+        rollbacks: How often the training returned to an earlier state; it enters every seed, since otherwise the
+            same failure would happen again.
         skipped: Updates left out because a loss or a gradient was not finite.
-        failing: Steps in a row up to now in which that happened.
+        failing: Consecutive steps, up to the last one, in which an update was left out.
     """
 
     def __init__(self, recipe: Recipe[B, Any], config: TrainingConfig, numerics: Numerics, world: World) -> None:
-        self.recipe = numerics.settle(recipe, world.device).train()
+        self.recipe = numerics.place_network(recipe, world.device).train()
         self.config = config
         self.numerics = numerics
         self.world = world
@@ -51,25 +54,25 @@ class Trainer(Generic[B]):
 
     @property
     def shipped(self) -> Any:
-        """The model as a model file ships it: averaged, where an average is kept."""
+        """The model that a model file ships: the average if there is one."""
         return self.recipe.model if self.average is None else self.average
 
     def advance(self, batches: Sequence[B]) -> dict[str, Tensor]:
-        """Take one step on micro-batches whose gradients are averaged; return its losses and metrics.
+        """Take one step on micro-batches whose gradients are averaged; return its losses and metrics by name.
 
-        The micro-batches' updates run in lockstep: each is drawn from all of them before its player
-        moves. What an `updates` computed before a yield stays in memory meanwhile, so accumulation
-        saves less memory here than in a loop that forgets everything between two batches.
+        The updates of all micro-batches run in lockstep: each player moves once, when all have computed its losses.
+        Graphs that `updates` holds across a yield stay in memory meanwhile, so accumulation saves less memory than in
+        a loop that finishes one micro-batch before the next.
         """
         seed_draws(derive_seed(self.config.seed, DRAWS, self.rollbacks, self.world.rank, self.step), self.world.device)
         placed = [to_device(batch, self.world.device) for batch in batches]
-        streams = [self.recipe.updates(self._laid_out(batch), self.step) for batch in placed]
+        streams = [self.recipe.updates(self._to_layout(batch), self.step) for batch in placed]
         factor, skipped = self.config.rate_factor(self.step), self.skipped
         report: dict[str, Tensor] = {}
-        while (drawn := self._backward(streams, report)) is not None:
-            self._move(*drawn, factor)
+        while (update := self._backward(streams, report)) is not None:
+            self._move(*update, factor)
         if self.world.size > 1:
-            # Where a recipe keeps a number of its own beside the weights, each process made it from its own batch.
+            # Numbers that a recipe keeps beside the weights, such as BEGAN's k, come from each process's own batch.
             self.world.average([buffer for buffer in self.recipe.buffers() if buffer.is_floating_point()])
         if self.average is not None and self.config.ema_decay is not None:
             update_ema(self.average, self.recipe.model, self.config.ema_decay)
@@ -77,12 +80,14 @@ class Trainer(Generic[B]):
         self.step += 1
         return report
 
-    def _laid_out(self, batch: B) -> B:
+    def _to_layout(self, batch: B) -> B:
         kind = type(batch)
-        return kind(*(self.numerics.place(field, self.world.device) if field.ndim == 4 else field for field in batch))
+        return kind(
+            *(self.numerics.place_batch(field, self.world.device) if field.ndim == 4 else field for field in batch)
+        )
 
     def _backward(self, streams: Sequence[Iterator[Update]], report: dict[str, Tensor]) -> tuple[str, Tensor] | None:
-        """Leave the next update's averaged gradients on its player's parameters; return player and loss, or None."""
+        """Compute the gradients of the next update; return its player and loss, or None after the last update."""
         player, total = "", torch.zeros((), device=self.world.device)
         for stream in streams:
             with self.numerics.autocast(self.world.device):
@@ -93,25 +98,25 @@ class Trainer(Generic[B]):
             if not player:
                 player = update.player
                 self.optimizers[player].zero_grad(set_to_none=True)
-            # Nobody else's gradients are even computed.
-            torch.autograd.backward(loss, inputs=self._movable(player))
+            # `inputs`: an update cannot touch another player, whose gradients are not even computed.
+            torch.autograd.backward(loss, inputs=self._parameters(player))
             total += loss.detach()
             named = {f"{player}/{name}": value for name, value in (update.losses | update.metrics).items()}
             for name, value in named.items():
-                share = value.detach().float() / len(streams)
-                report[name] = report[name] + share if name in report else share
+                part = value.detach().float() / len(streams)
+                report[name] = report[name] + part if name in report else part
         return player, total
 
     def _move(self, player: str, loss: Tensor, factor: float) -> None:
         optimizer = self.optimizers[player]
-        parameters = self._movable(player)
+        parameters = self._parameters(player)
         if self.world.size > 1:
             for parameter in parameters:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        self.world.average([*gradients, loss])  # an infinity of one process reaches all, so all decide alike
-        if not torch.isfinite(loss + nn.utils.get_total_norm(_telling(gradients))):
+        self.world.average([*gradients, loss])  # all processes decide alike: an infinity of one reaches all
+        if not torch.isfinite(loss + nn.utils.get_total_norm(_select_small(gradients))):
             self.skipped += 1
             return
         if self.config.clip_norm is not None:
@@ -120,13 +125,13 @@ class Trainer(Generic[B]):
             group["lr"] = factor * group["initial_lr"]
         optimizer.step()
 
-    def _movable(self, player: str) -> list[nn.Parameter]:
+    def _parameters(self, player: str) -> list[nn.Parameter]:
         return [parameter for group in self.optimizers[player].param_groups for parameter in group["params"]]
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it, of every process, each of which must ask; tensors are not copied.
+        """Return the state, without copying tensors; every process must call it.
 
-        Weights are the same in all; what modules keep beside them, such as a pool of pictures, is each process's own.
+        Weights are equal in all processes; the extra state of modules, such as a pool of images, is kept for each.
         """
         recipe = self.recipe.state_dict()
         own = {name: recipe.pop(name) for name in list(recipe) if name.endswith(EXTRA)}
@@ -141,7 +146,7 @@ class Trainer(Generic[B]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Return to a state."""
+        """Restore a state that `state_dict` returned."""
         self.step, self.rollbacks, self.skipped = state["step"], state["rollbacks"], state["skipped"]
         self.failing = 0
         self.recipe.load_state_dict(state["recipe"] | state["own"][self.world.rank])
@@ -151,19 +156,18 @@ class Trainer(Generic[B]):
             self.average.load_state_dict(state["average"])
 
 
-def _telling(gradients: list[Tensor]) -> list[Tensor]:
-    """The gradients by which to see whether any is infinite or no number.
+def _select_small(gradients: list[Tensor]) -> list[Tensor]:
+    """Return the gradients that are enough to find out whether any is infinite or NaN: those of biases and norms.
 
-    A layer's bias or norm is given the sum of what its weights are given products of, so the small
-    gradients tell of the large ones at a thousandth of the reading; what might still slip through
-    makes the next loss tell.
+    Both come from the same backward signal as the gradients of the large weights beside them, at a thousandth of the
+    memory to read. What might still slip through makes the next loss infinite or NaN.
     """
     return [gradient for gradient in gradients if gradient.ndim <= 1] or gradients
 
 
 @torch.no_grad()
-def update_ema(average: nn.Module, leader: nn.Module, decay: float) -> None:
-    """Move `average` a little toward `leader`: a moving average of parameters, a copy of buffers."""
-    torch._foreach_lerp_([*average.parameters()], [*leader.parameters()], 1 - decay)
-    for kept, current in zip(average.buffers(), leader.buffers(), strict=True):
-        kept.copy_(current)
+def update_ema(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Update an exponential moving average of a model's parameters; buffers are copied."""
+    torch._foreach_lerp_([*average.parameters()], [*model.parameters()], 1 - decay)
+    for averaged, current in zip(average.buffers(), model.buffers(), strict=True):
+        averaged.copy_(current)

@@ -1,4 +1,4 @@
-"""Starting a training from what another one learned: the same network, or parts that look at pictures alike."""
+"""Warm starts: a training begins with the weights of another one's network, or of parts that do the same work."""
 
 from pathlib import Path
 from typing import Any
@@ -11,78 +11,83 @@ from models.contract import Recipe, Trunk
 from translate.inference.model_file import ModelError, load_network, model_path
 from translate.run_folder import RunFolder
 
-LEAST = 0.01  # share of weights that must fit for a start to be worth its name
+MIN_FRACTION = 0.01  # of the weights that must fit; less is taken for a mistake. Chosen by hand
 
 
-def warm_start(recipe: Recipe[Any, Any], given: str) -> str:
-    """Take over weights from a model file or run folder; say how many.
+def warm_start(recipe: Recipe[Any, Any], source: str) -> str:
+    """Copy weights from a model file or run folder into a recipe; return a message that says how many.
 
-    From a model of the same kind: every tensor whose name and shape agree. From one of another kind: the layers of
-    trunks of the same role, in order, as far as their shapes agree: a variational autoencoder's encoder for a
-    generator's, a GAN's discriminator, which only a run folder keeps, for a discriminator of patches.
+    From a model of the same kind: every tensor whose name and shape agree. From a model of another kind: the layers of
+    trunks with the same role, in order, as far as their shapes agree. So a variational autoencoder's encoder becomes
+    a generator's, and a GAN's discriminator, which only a run folder holds, a discriminator of patches.
 
     Raises:
         ModelError: It cannot be read, or next to nothing fits.
     """
-    path = model_path(given)
+    path = model_path(source)
     network, card = load_network(path)
     if type(network) is type(recipe.model):
-        return _same_kind(recipe.model, network, path)
-    folder, experiment = Path(given), card.experiment
-    source = RunFolder(folder).read_recipe(experiment) if folder.is_dir() else experiment.model.recipe()
-    source.model.load_state_dict(network.state_dict())  # averaged, where an average is kept
-    learned, wanted = _lent(source, whole=Path(given).is_dir()), recipe.trunks()
-    gain = _range(source) / _range(recipe)
-    shares = {role: _copied(learned[role], trunk, gain) for role, trunk in wanted.items() if role in learned}
-    if max(shares.values(), default=0.0) < LEAST:
-        has = ", ".join(f"{role} {type(part).__name__}" for role, part in learned.items()) or "no part to lend"
+        return _copy_same_kind(recipe.model, network, path)
+    folder, experiment = Path(source), card.experiment
+    other = RunFolder(folder).read_recipe(experiment) if folder.is_dir() else experiment.model.recipe()
+    other.model.load_state_dict(network.state_dict())  # the average, if there is one
+    theirs, ours = _trained_trunks(other, is_run=folder.is_dir()), recipe.trunks()
+    gain = _input_range(other) / _input_range(recipe)
+    fractions = {role: _copy_layers(theirs[role], trunk, gain) for role, trunk in ours.items() if role in theirs}
+    kind = experiment.model.name
+    if max(fractions.values(), default=0.0) < MIN_FRACTION:
+        parts = ", ".join(f"{role} {type(part).__name__}" for role, part in theirs.items()) or "no part to reuse"
         raise ModelError(
-            f"{given}: a {card.experiment.model.name} with {has}, of which next to nothing fits this experiment's "
-            "model; give both the same widths, or start from a model of the same kind"
+            f"{source}: a {kind} with {parts}, of which next to nothing fits this experiment's model; "
+            "give both the same widths, or start from a model of the same kind"
         )
-    told = ", ".join(f"{share:.0%} of the {role}" for role, share in shares.items())
-    return f"{told} {'start' if len(shares) > 1 else 'starts'} from the {card.experiment.model.name} {path.name}"
+    copied = ", ".join(f"{fraction:.0%} of the {role}" for role, fraction in fractions.items())
+    return f"{copied} {'start' if len(fractions) > 1 else 'starts'} from the {kind} {path.name}"
 
 
-def _same_kind(own: nn.Module, other: nn.Module, path: Path) -> str:
-    mine, theirs = own.state_dict(), other.state_dict()
-    fitting = {name: tensor for name, tensor in theirs.items() if name in mine and mine[name].shape == tensor.shape}
-    taken, known = sum(t.numel() for t in fitting.values()), sum(t.numel() for t in mine.values())
-    if taken < LEAST * known:
+def _copy_same_kind(model: nn.Module, other: nn.Module, path: Path) -> str:
+    ours, theirs = model.state_dict(), other.state_dict()
+    fitting = {name: tensor for name, tensor in theirs.items() if name in ours and ours[name].shape == tensor.shape}
+    copied, total = sum(t.numel() for t in fitting.values()), sum(t.numel() for t in ours.values())
+    if copied < MIN_FRACTION * total:
         raise ModelError(f"{path}: next to none of its {len(theirs)} tensors fits this experiment's model")
-    own.load_state_dict(fitting, strict=False)
-    left = ", ".join([name for name in mine if name not in fitting][:5])
-    return f"{taken / known:.0%} of the weights start from {path.name}" + (f"; drawn anew: {left}, …" if left else "")
+    model.load_state_dict(fitting, strict=False)
+    fresh = ", ".join([name for name in ours if name not in fitting][:5])
+    return f"{copied / total:.0%} of the weights start from {path.name}" + (
+        f"; drawn anew: {fresh}, …" if fresh else ""
+    )
 
 
-def _lent(source: Recipe[Any, Any], *, whole: bool) -> dict[Trunk, nn.Module]:
-    """The trunks whose weights were really learned: a model file holds none of what exists only in training."""
-    shipped = set(map(id, source.model.modules()))
-    return {role: trunk for role, trunk in source.trunks().items() if whole or id(trunk) in shipped}
+def _trained_trunks(recipe: Recipe[Any, Any], *, is_run: bool) -> dict[Trunk, nn.Module]:
+    """Return the trunks with trained weights; a model file, unlike a run, holds none of what only training needs."""
+    shipped = set(map(id, recipe.model.modules()))
+    return {role: trunk for role, trunk in recipe.trunks().items() if is_run or id(trunk) in shipped}
 
 
-def _range(recipe: Recipe[Any, Any]) -> float:
+def _input_range(recipe: Recipe[Any, Any]) -> float:
+    """Return the difference between white and black in the input of a recipe's trunks."""
     return 2.0 if recipe.signed_input else 1.0
 
 
 @torch.no_grad()
-def _copied(source: nn.Module, target: nn.Module, gain: float) -> float:
-    """Copy layer by layer what fits; the share of the target's parameters that came over.
+def _copy_layers(source: nn.Module, target: nn.Module, gain: float) -> float:
+    """Copy what fits, layer by layer, and return the fraction of the target's parameters that were copied.
 
-    `gain` makes the first layer respond as strongly to pictures of the target's range as it did to the source's.
+    The first layer's weights are multiplied by `gain`, so that it responds to images of the target's range as strongly
+    as it did to those of the source's.
     """
-    taken = 0
-    for place, (theirs, mine) in enumerate(zip(_layers(source), _layers(target), strict=False)):
+    copied = 0
+    for index, (theirs, ours) in enumerate(zip(_layers(source), _layers(target), strict=False)):
         for name in ("weight", "bias"):
-            given, wanted = getattr(theirs, name), getattr(mine, name)
-            if isinstance(given, Tensor) and isinstance(wanted, Tensor) and given.shape == wanted.shape:
-                given = gain * given if place == 0 and name == "weight" else given
-                if parametrize.is_parametrized(mine, name):
-                    setattr(mine, name, given)
+            old, new = getattr(theirs, name), getattr(ours, name)
+            if isinstance(old, Tensor) and isinstance(new, Tensor) and old.shape == new.shape:
+                old = gain * old if index == 0 and name == "weight" else old
+                if parametrize.is_parametrized(ours, name):
+                    setattr(ours, name, old)
                 else:
-                    wanted.copy_(given)
-                taken += given.numel()
-    return taken / max(1, sum(parameter.numel() for parameter in target.parameters()))
+                    new.copy_(old)
+                copied += old.numel()
+    return copied / max(1, sum(parameter.numel() for parameter in target.parameters()))
 
 
 def _layers(trunk: nn.Module) -> list[nn.Module]:

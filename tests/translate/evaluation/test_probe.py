@@ -14,10 +14,11 @@ import torch
 
 from datasets.contract import OpenedData, Pictures, Samples
 from datasets.errors import DataError, UserError
-from translate.evaluation.probe import _fit, _labelled, logistic_regression, probe
+from translate.evaluation.probe import _draw_labelled, _fit, logistic_regression, probe
 from translate.experiment import load_experiment
 from translate.inference.model_file import Card, ModelError, save_model
-from translate.training.processes import World
+
+CPU = torch.device("cpu")
 
 
 class Squares(Samples[Pictures]):
@@ -83,19 +84,19 @@ def test_labels_of_nothing_but_noise_are_told_no_better_than_by_chance():
 
 
 def test_as_many_pictures_of_each_class_are_labelled():
-    found = _labelled(opened((50, 7, 20)), 11, 0, World())
+    found = _draw_labelled(opened((50, 7, 20)), 11, 0, CPU)
     assert Counter(found.label.tolist()) == {0: 4, 1: 4, 2: 3}
     assert found.image.shape == (11, 1, 8, 8)
-    again, other = (_labelled(opened((50, 7, 20)), 11, seed, World()) for seed in (0, 1))
+    again, other = (_draw_labelled(opened((50, 7, 20)), 11, seed, CPU) for seed in (0, 1))
     assert torch.equal(again.image, found.image)
     assert not torch.equal(other.image, found.image)
 
 
 def test_labels_that_do_not_suffice_are_said():
-    with pytest.raises(DataError, match="too few pictures of b, c to learn from"):
-        _labelled(opened((50, 3, 2)), 12, 0, World())
-    with pytest.raises(UserError, match="there are 3 classes, and each needs one"):
-        _labelled(opened((50, 3, 2)), 2, 0, World())
+    with pytest.raises(DataError, match="too few images of b, c for 12 labels; ask for fewer"):
+        _draw_labelled(opened((50, 3, 2)), 12, 0, CPU)
+    with pytest.raises(UserError, match="expected at least one label for each of the 3 classes, found 2"):
+        _draw_labelled(opened((50, 3, 2)), 2, 0, CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -181,14 +182,14 @@ def test_the_command_prints_a_table_or_one_document(command: Any, digits: Path, 
 
 
 def test_what_cannot_be_probed_is_said(digits: Path, photos: Path, model_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="a pix2pix model tells no codes of pictures"):
+    with pytest.raises(ModelError, match="a pix2pix model has no encoder"):
         probe(model_file, digits, 6)
     gan = untrained(tmp_path / "gan.safetensors", "gan", "model.generator.width=4", "model.discriminator.width=4")
-    with pytest.raises(ModelError, match="a gan model tells no codes of pictures"):
+    with pytest.raises(ModelError, match="a gan model has no encoder"):
         probe(gan, digits, 6)
     model = untrained(tmp_path / "model.safetensors", "vae", *SMALL)
     unlabelled = ("data.kind=pictures", "data.picture_channels=1", "data.crop.size=8", "data.crop.load=null")
-    with pytest.raises(DataError, match=r"read as data\.kind=pictures, it has no labels; say so with --set"):
+    with pytest.raises(DataError, match=r"read as data\.kind=pictures, it has no labels; choose another kind"):
         probe(model, photos, 6, overrides=unlabelled)
-    with pytest.raises(UserError, match=r"--set: .*size"):
+    with pytest.raises(UserError, match=r"data.size=9: .*size"):
         probe(model, digits, 6, overrides=("data.size=9",))

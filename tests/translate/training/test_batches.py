@@ -2,6 +2,8 @@
 
 import itertools
 import threading
+import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datasets.contract import Samples
-from translate.training.batches import Order, load_batches
+from translate.training.batches import Order, load_batches, seconds_per_step
 
 
 class Seen(NamedTuple):
@@ -92,8 +94,43 @@ def test_a_batch_may_be_larger_than_the_data():
     assert set(counts) <= {2, 3}
 
 
-def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos):
+class Finished(NamedTuple):
+    index: Tensor
+    seed: Tensor
+    given: Tensor
+
+
+class Unfinished(Numbers):
+    """Samples that are finished in batches, by adding the seeds that they are finished with."""
+
+    def finish(self, batch: Seen, seeds: Sequence[int], device: torch.device) -> Finished:
+        return Finished(*batch, torch.tensor(seeds, device=device))
+
+
+def test_samples_are_finished_with_the_seeds_that_they_were_drawn_with():
+    batches = load_batches(Unfinished(), order(accumulate=2), 3, 2)
+    for step in itertools.islice(batches, 4):
+        assert len(step) == 2
+        for batch in step:
+            assert torch.equal(batch.seed, batch.given)
+    batches.close()
+
+
+def test_how_long_a_step_waits_for_its_batches_is_measured_and_the_threads_end():
+    class Slow(Numbers):
+        def finish(self, batch: Seen, seeds: Sequence[int], device: torch.device) -> Seen:
+            time.sleep(0.01)
+            return batch
+
+    before = threading.active_count()
+    assert seconds_per_step(Slow(), order(accumulate=2), 2, torch.device("cpu")) >= 0.02
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("undegraded", [False, True])
+def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos, undegraded):
     samples = tiny("data.crop.jitter=0.3").data.open(photos).training
+    samples = samples.undegraded() if undegraded else samples
     settings = {"samples": len(samples), "accumulate": 2}
     few, many = (load_batches(samples, order(**settings), 2, workers) for workers in (1, 4))
     for one, other in itertools.islice(zip(few, many, strict=True), 5):

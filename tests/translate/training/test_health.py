@@ -14,7 +14,7 @@ from models.contract import FailureMode, Preview
 from models.pix2pix import Pix2PixRecipe
 from translate.experiment import Experiment, load_experiment
 from translate.recipes import recipe_names
-from translate.training.health import ROUNDS, Health
+from translate.training.health import WON_LINES, Health
 from translate.training.session import Training
 
 TRUTH = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -48,8 +48,8 @@ def test_a_good_translation_of_pictures_that_are_all_alike_has_no_ailment() -> N
 
 def test_a_discriminator_has_won_when_it_is_right_all_the_time() -> None:
     health = Health(REMEDIES)
-    lines = [{"discriminator/right": 1.0}] * ROUNDS
-    assert [health.after_losses(line) for line in lines] == [[]] * (ROUNDS - 1) + [
+    lines = [{"discriminator/right": 1.0}] * WON_LINES
+    assert [health.after_losses(line) for line in lines] == [[]] * (WON_LINES - 1) + [
         ["discriminator won: remedy of discriminator won"]
     ]
     assert health.after_losses({"discriminator/right": 0.9}) == []

@@ -12,10 +12,10 @@ from datasets.codecs.images import read_picture
 from datasets.mixtures import MIXTURES
 from datasets.pixels import to_pixels
 from datasets.points import write_points
-from models.core.points import scatter
+from models.core.points import plot_points
 from translate.experiment import Experiment, load_experiment
 from translate.sheet import TITLE
-from translate.training.preview import first_samples, preview
+from translate.training.preview import first_samples, preview_data
 from translate.training.session import Training
 
 Command = Callable[..., Any]
@@ -34,7 +34,7 @@ def points(folder: Path) -> Experiment:
 
 def first_batches(training: Training) -> list[Any]:
     """The micro-batches of the first two steps."""
-    steps = training._batches()
+    steps = training._load_batches()
     batches = [*next(steps), *next(steps)]
     steps.close()
     return batches
@@ -54,7 +54,7 @@ def test_what_is_shown_is_what_a_training_gets(
 
 def test_a_pair_is_a_row_of_its_two_pictures(tiny: Callable[..., Experiment], pairs: Path, tmp_path: Path) -> None:
     experiment = tiny("data.crop.size=256", recipe="pix2pix")  # as high as a row: nothing is scaled
-    assert preview(experiment, pairs, tmp_path / "new" / "sheet.png", 2) == 2
+    assert preview_data(experiment, pairs, tmp_path / "new" / "sheet.png", 2) == 2
     sheet = read_picture(tmp_path / "new" / "sheet.png").pixels
     shown = first_samples(experiment, experiment.data.open(pairs).training, 2)
     for row in range(2):
@@ -67,7 +67,7 @@ def test_a_pair_is_a_row_of_its_two_pictures(tiny: Callable[..., Experiment], pa
 
 def test_a_picture_is_shown_beside_itself_with_its_hole_in_white(photos: Path, tmp_path: Path) -> None:
     experiment = load_experiment("inpaint", ["data.crop.load=null", "data.crop.size=256", "data.masks.thin=5"])
-    assert preview(experiment, photos, tmp_path / "sheet.png", 2) == 2
+    assert preview_data(experiment, photos, tmp_path / "sheet.png", 2) == 2
     sheet = read_picture(tmp_path / "sheet.png").pixels
     shown = first_samples(experiment, experiment.data.open(photos).training, 2)
     for row in range(2):
@@ -85,7 +85,7 @@ def test_unpaired_pictures_stand_under_the_names_of_their_folders(pairs: Path, t
         if not (pairs / name).exists():
             (pairs / "B").rename(pairs / name)
         experiment = load_experiment("cyclegan", ["data.crop.load=null", "data.crop.size=256", f"data.b={name}"])
-        assert preview(experiment, pairs, tmp_path / "sheet.png", 2) == 2
+        assert preview_data(experiment, pairs, tmp_path / "sheet.png", 2) == 2
         sheets.append(read_picture(tmp_path / "sheet.png").pixels)
     assert np.array_equal(sheets[0][TITLE:], sheets[1][TITLE:])
     assert np.array_equal(sheets[0][:TITLE, :256], sheets[1][:TITLE, :256])
@@ -99,7 +99,7 @@ def test_labelled_pictures_stand_under_their_labels_and_others_alone(tmp_path: P
     plain = sampler("data.validation_fraction=0")
     labelled = sampler("data.validation_fraction=0", "data.labels.kind=folders", "model.conditional=true")
     for experiment, bar in ((plain, 0), (labelled, TITLE)):
-        assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
+        assert preview_data(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
         sheet = read_picture(tmp_path / "sheet.png").pixels
         shown = first_samples(experiment, experiment.data.open(tmp_path / "data").training, 4)
         assert sheet.shape == (2 * (64 + bar) + 2, 130, 3)
@@ -124,7 +124,7 @@ def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, ph
     (tmp_path / "data" / "labels.csv").write_text(table)
     still = ["data.crop.load=64", "data.crop.size=64", "data.crop.flip=false", "data.validation_fraction=0"]
     experiment = load_experiment("stargan", ["data.labels.kind=csv", *still])
-    assert preview(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
+    assert preview_data(experiment, tmp_path / "data", tmp_path / "sheet.png", 4) == 4
     sheet = read_picture(tmp_path / "sheet.png").pixels
     bar = 2 * TITLE  # a line for each label that one of them has
     assert sheet.shape == (2 * (64 + bar) + 2, 130, 3)
@@ -136,7 +136,7 @@ def test_pictures_of_several_labels_stand_under_all_they_have(tmp_path: Path, ph
 def test_gray_pictures_of_few_pixels_are_enlarged(write_idx: Callable[..., Any], tmp_path: Path) -> None:
     write_idx(tmp_path / "idx", "train", 12, size=16)
     gray = load_experiment("gan", ["data.kind=idx", "data.size=16", "model.channels=1", "model.size=16"])
-    assert preview(gray, tmp_path / "idx", tmp_path / "sheet.png") == 16  # the 12 and, in a second epoch, 4 again
+    assert preview_data(gray, tmp_path / "idx", tmp_path / "sheet.png") == 16  # the 12 and, in a second epoch, 4 again
     picture = read_picture(tmp_path / "sheet.png").pixels
     assert picture.shape == (4 * (64 + TITLE) + 3 * 2, 4 * 66 - 2, 1)
 
@@ -147,9 +147,9 @@ def test_points_are_plotted(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "points.csv").rename(data / "points.csv")
-    assert preview(experiment, data, tmp_path / "sheet.png") == 2000
+    assert preview_data(experiment, data, tmp_path / "sheet.png") == 2000
     shown = first_samples(experiment, experiment.data.open(data).training, 2000)
-    expected = to_pixels(scatter(shown.image)[0], 8)
+    expected = to_pixels(plot_points(shown.image)[0], 8)
     assert np.array_equal(read_picture(tmp_path / "sheet.png").pixels, expected)
     assert (expected < 128).sum() > 25
 
@@ -171,12 +171,12 @@ def test_a_person_gets_a_sheet_or_a_sentence(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "sheet.png"]
     assert (
         told("--out", tmp_path / "x.txt")
-        == f"error: {tmp_path / 'x.txt'}: expected the name of a picture, such as sheet.png\n"
+        == f"error: {tmp_path / 'x.txt'}: expected the name of a picture file, such as sheet.png\n"
     )
-    assert "lies in the folder that is learned from" in told("--out", photos / "x.png")
-    assert "a sheet shows up to 100 samples, and 101 are asked for" in told("--out", sheet, "--count", 101)
+    assert "lies in the folder of training data" in told("--out", photos / "x.png")
+    assert "a sheet shows up to 100 samples, and 101 were asked for" in told("--out", sheet, "--count", 101)
     assert "unknown; did you mean size" in told("--out", sheet, "--set", "data.crop.sice=3")
-    assert "cannot be made a folder" in told("--out", sheet / "x.png")
+    assert "cannot be created" in told("--out", sheet / "x.png")
     (photos / "c.jpg").write_bytes((photos / "c.jpg").read_bytes()[:-40])
     assert "c.jpg" in told("--out", sheet)  # found while its pixels are read
     (photos / "d.png").write_text("no picture")

@@ -1,6 +1,7 @@
 """A resumed training is the same training, however it was stopped."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from torch import Tensor
 from datasets.errors import UserError
 from translate.inference.model_file import ModelError
 from translate.run_folder import ResumeError
-from translate.training.session import Progress, Training
+from translate.training.progress import Progress
+from translate.training.session import Training
 
 ENDLESS = ("training.steps=1000000", "training.log_every=1", "training.sample_every=1")
 
@@ -73,6 +75,19 @@ def test_four_steps_and_four_more_are_eight_steps_bit_for_bit(busy, photos, tmp_
         assert sample.read_bytes() == (resumed / "samples" / sample.name).read_bytes()
 
 
+@pytest.mark.parametrize("degradation", ["noise", "jpeg"])
+def test_a_training_that_degrades_on_the_device_is_resumed_bit_for_bit(busy, photos, tmp_path, degradation):
+    settings = ("training.degrade_on=device", f"data.pairs.degradation={degradation}", "training.log_every=1")
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    train(busy(*settings), photos, straight)
+    train(busy(*settings), photos, resumed, stop_after=4)
+    train(busy(*settings, "training.workers=5"), photos, resumed)
+    assert_same(*(torch.load(run / "state.pt", weights_only=True) for run in (straight, resumed)))
+    assert losses(straight) == losses(resumed)
+    assert len(losses(straight)) == 8
+    assert all(math.isfinite(loss) for step in losses(straight).values() for loss in step.values())
+
+
 def test_pools_of_past_fakes_are_resumed_too(tiny, pairs, tmp_path):
     """Small ones, so that they are full and exchanged on both sides of the stop."""
     experiment = tiny("training.steps=12", "model.pool_size=3", "training.accumulate=2", recipe="cyclegan")
@@ -109,7 +124,7 @@ def test_another_run_in_the_same_place_is_refused_with_both_values(tiny, photos,
         Training(tiny(), photos, run, device="cpu", init_from=str(trained))
     (photos / "a.png").unlink()
     with pytest.raises(
-        UserError, match=r"data_fingerprint=\w{16}, and now it is \w{16} \(its pictures were changed"
+        UserError, match=r"data_fingerprint=\w{16}, and now it is \w{16} \(pictures were changed"
     ) as caught:
         Training(tiny(), photos, run, device="cpu")
     assert caught.value.exit_code == 5
@@ -131,13 +146,13 @@ def test_a_trained_model_without_its_state_is_not_trained_over(tiny, photos, tmp
     train(tiny(), photos, tmp_path / "run")
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
     (tmp_path / "run" / "state.pt").unlink()
-    with pytest.raises(UserError, match=r"no state\.pt to go on from; .* --init-from"):
+    with pytest.raises(UserError, match=r"no state\.pt to resume from; .* start it from"):
         train(tiny(), photos, tmp_path / "run")
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
 
 
 def test_a_run_does_not_lie_among_the_pictures_it_learns_from(tiny, photos):
-    with pytest.raises(UserError, match="lies in the folder that is learned from"):
+    with pytest.raises(UserError, match="lies in the folder of training data"):
         train(tiny(), photos, photos / "run")
 
 

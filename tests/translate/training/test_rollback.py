@@ -1,6 +1,7 @@
 """A training whose losses are no numbers returns to its last good state, and gives up when that does not help."""
 
 import collections
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from datasets.contract import Paired, Samples
 from translate.experiment import Experiment
 from translate.inference.model import load_model
 from translate.training.batches import Order
-from translate.training.session import PATIENCE, ROLLBACKS, DivergedError, Training
+from translate.training.checkpoints import PATIENCE, ROLLBACKS, DivergedError
+from translate.training.session import Training
 
 
 class Poisoned(Samples[Paired]):
@@ -36,11 +38,13 @@ class Poisoned(Samples[Paired]):
 def test_other_draws_lead_past_a_failure(tiny: Callable[..., Experiment], photos: Path, tmp_path: Path) -> None:
     experiment = tiny("training.steps=20", "training.batch_size=1", "training.log_every=1")
     training = Training(experiment, photos, tmp_path / "run", device="cpu")
-    first = Order(len(training.data.training), 0, 0, 1, 1, 0, 1)
-    draws = {first.draw(position) for position in range(5, 40)}
-    training.data = training.data._replace(training=Poisoned(training.data.training, draws))
+    data = training.setup.data
+    first = Order(len(data.training), 0, 0, 1, 1, 0, 1)
+    seeds = {first.sample_seed(position) for position in range(5, 40)}
+    poisoned = data._replace(training=Poisoned(data.training, seeds))
+    training.setup = dataclasses.replace(training.setup, data=poisoned)
     notes = [note for progress in training.run() for note in progress.notes]
-    assert sum("other draws" in note for note in notes) == 1
+    assert sum("other random numbers" in note for note in notes) == 1
     assert (training.trainer.step, training.trainer.rollbacks, training.trainer.skipped) == (20, 1, 0)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "losses" in line] == list(range(1, 21))  # the failed ones are cut

@@ -91,7 +91,7 @@ def test_a_vaes_encoder_becomes_a_generators_way_down(photos: Path, tmp_path: Pa
 
 def test_what_was_not_kept_or_does_not_fit_is_said(gan: Path, tiny: Callable[..., Any]) -> None:
     recipe = tiny("data.crop.size=32", "model.discriminator.layers=3").model.recipe()
-    with pytest.raises(ModelError, match="a gan with no part to lend, of which next to nothing fits"):
+    with pytest.raises(ModelError, match="a gan with no part to reuse, of which next to nothing fits"):
         warm_start(recipe, str(gan / "last.safetensors"))  # the file alone holds no discriminator
     other = tiny("data.crop.size=32", "model.discriminator.layers=3", "model.discriminator.width=6").model.recipe()
     with pytest.raises(ModelError, match="a gan with discriminator Sequential, of which next to nothing fits"):
@@ -102,7 +102,7 @@ def test_a_run_whose_modules_keep_more_than_weights_is_read_too(
     tiny: Callable[..., Any], pairs: Path, tmp_path: Path
 ) -> None:
     list(Training(tiny(recipe="cyclegan"), pairs, tmp_path / "both", device="cpu").run())
-    with pytest.raises(ModelError, match="a cyclegan with no part to lend"):
+    with pytest.raises(ModelError, match="a cyclegan with no part to reuse"):
         warm_start(tiny().model.recipe(), str(tmp_path / "both"))
 
 

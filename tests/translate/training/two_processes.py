@@ -19,7 +19,8 @@ from models.pix2pix import Pix2PixConfig
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.training.processes import World, join_world
-from translate.training.session import Progress, Training
+from translate.training.progress import Progress
+from translate.training.session import Training
 from translate.training.trainer import Trainer
 
 SMALL = {
@@ -124,7 +125,7 @@ def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
     run = training.run()
     report["steps"] = [progress.step for progress in itertools.islice(run, 9)]
     training.save()
-    report |= {"state": training.trainer.state_dict(), "metrics": training.metrics}
+    report |= {"state": training.trainer.state_dict(), "metrics": training.checkpoints.metrics}
     torch.save(report, out / f"{world.rank}.pt")
     return run
 

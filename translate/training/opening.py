@@ -1,0 +1,177 @@
+"""The start of a training: read the data and the run folder, decide what was left open, and build the trainer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from datasets.contract import OpenedData, Samples, derive_seed
+from datasets.errors import DataError, UserError
+from translate import __version__
+from translate.experiment import DegradeOn, Experiment
+from translate.files import file_digest
+from translate.hardware import (
+    Numerics,
+    choose_device,
+    describe_machine,
+    keep_random_state,
+    resolve_numerics,
+    seed_draws,
+)
+from translate.inference.model_file import model_path, read_card
+from translate.run_folder import ResumeError, RunFolder, resume_experiment
+from translate.training.batches import plan_order, seconds_per_step
+from translate.training.processes import World, join_world, share_batch_norm
+from translate.training.trainer import Trainer
+from translate.training.warm_start import warm_start
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that is decided before the first step.
+
+    Attributes:
+        experiment: The configuration, with nothing left to `auto` or to the data.
+        data: The training and validation samples.
+        folder: The run folder.
+        world: The processes that train together.
+        numerics: Precision, memory layout and threads.
+        facts: What `config.yaml` records beside the experiment: data, machine, versions.
+        notes: Messages for the user.
+        resumed: The run folder holds the state of an earlier training, to be continued.
+    """
+
+    experiment: Experiment
+    data: OpenedData
+    folder: RunFolder
+    world: World
+    numerics: Numerics
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
+    resumed: bool
+
+    @property
+    def training_samples(self) -> Samples[Any]:
+        """What batches are made of: samples whose degradation is left to the device, where that was decided."""
+        undegraded = self.data.training.undegraded() if self.experiment.training.degrade_on == "device" else None
+        return self.data.training if undegraded is None else undegraded
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Compute as `numerics` says; afterwards restore the threads, flags and random state of the process."""
+        device = self.world.device
+        with self.numerics.active(device, training=True), keep_random_state(device):
+            yield
+
+
+def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_from: str | None) -> Setup:
+    """Read the data in `data` and what the run folder `out` holds; write nothing.
+
+    Raises:
+        DataError: The data cannot be used, or differ from those the run was trained on.
+        ResumeError: `out` holds another run.
+        UserError: The device does not exist, or `out` is not a place for a run.
+    """
+    world, folder = join_world(choose_device(device)), RunFolder(out)
+    _check_place(folder, data)
+    opened = experiment.data.open(data)
+    experiment = experiment.adapt_to(opened)
+    facts = _collect_facts(opened, world, init_from)
+    if folder.holds_run:
+        recorded, recorded_facts = folder.read_config()
+        experiment = resume_experiment(experiment, recorded, out)
+        _check_facts(facts, recorded_facts, out)
+    experiment, numerics = _resolve_numerics(experiment, world)
+    experiment = _resolve_degradation(experiment, opened.training, world)
+    skipped = opened.skipped
+    notes = (f"{len(skipped)} pictures left out: {'; '.join(skipped[:3])}",) if skipped else ()
+    return Setup(experiment, opened, folder, world, numerics, facts, notes, resumed=folder.holds_run)
+
+
+def build_trainer(setup: Setup, init_from: str | None) -> tuple[Trainer[Any], list[str]]:
+    """Return a trainer with fresh weights, or with those of the model `init_from`, and messages about the latter.
+
+    A resumed training gets its weights from its state instead; see `Checkpoints.restore`.
+
+    Raises:
+        ModelError: Next to nothing of `init_from` fits.
+    """
+    training, notes = setup.experiment.training, []
+    with setup.computing():
+        seed_draws(derive_seed(training.seed), torch.device("cpu"))
+        recipe = setup.experiment.model.recipe()
+        if init_from is not None and not setup.resumed:
+            notes.append(warm_start(recipe, init_from))
+        share_batch_norm(recipe, setup.world)
+        return Trainer(recipe, training, setup.numerics, setup.world), notes
+
+
+def _check_place(folder: RunFolder, data: Path) -> None:
+    folder.check_free()
+    if data.resolve() == folder.path.resolve() or data.resolve() in folder.path.resolve().parents:
+        raise UserError(f"{folder.path}: lies in the folder of training data; choose a run folder outside {data}")
+    if not folder.holds_run and folder.last.is_file() and read_card(folder.last).step > 0:
+        raise ResumeError(
+            f"{folder.path}: holds a trained model but no state.pt to resume from; choose another run folder, "
+            f"and start it from {folder.last} to keep what was learned"
+        )
+
+
+def _collect_facts(data: OpenedData, world: World, init_from: str | None) -> dict[str, Any]:
+    return {
+        "data_fingerprint": data.fingerprint,
+        "training_samples": len(data.training),
+        "validation_samples": len(data.validation),
+        "processes": world.size,
+        "init_from": None if init_from is None else file_digest(model_path(init_from)),
+        "translate": __version__,
+        **describe_machine(world.device),
+    }
+
+
+def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> None:
+    for name in ("data_fingerprint", "training_samples", "processes", "init_from"):
+        if facts[name] != recorded.get(name):
+            error = DataError if name.startswith(("data", "training")) else ResumeError
+            reason = " (pictures were changed, added or removed)" if error is DataError else ""
+            raise error(
+                f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}{reason}; "
+                "use the same again, or choose another run folder"
+            )
+
+
+def _resolve_numerics(experiment: Experiment, world: World) -> tuple[Experiment, Numerics]:
+    """Decide what was left to `auto`, once: the run folder records it, and a resumed training uses it again."""
+    asked = experiment.training
+    numerics = resolve_numerics(
+        world.device, training=True, precision=asked.precision, layout=asked.layout, threads=asked.threads
+    )
+    decided = {"precision": numerics.precision, "layout": numerics.layout, "threads": numerics.threads}
+    return experiment.model_copy(update={"training": asked.model_copy(update=decided)}), numerics
+
+
+def _resolve_degradation(experiment: Experiment, samples: Samples[Any], world: World) -> Experiment:
+    """Decide where pictures are degraded, once, like the numerics.
+
+    On a GPU it is measured: the way by which batches arrive sooner is taken, whether or not the steps would wait.
+
+    Raises:
+        UserError: The device is asked for, and the threads have to do it.
+    """
+    config, undegraded = experiment.training, samples.undegraded()
+    place = config.degrade_on
+    if undegraded is None and place == "device":
+        raise UserError("training.degrade_on is device, but only threads can prepare these data; set it to threads")
+    if place == "auto" and undegraded is not None and world.device.type != "cpu":
+        order = plan_order(samples, config, world)
+        seconds: dict[DegradeOn, float] = {}
+        # Twice, because the first time pictures are decoded, which are then cached for both ways.
+        for _ in range(2):
+            seconds["threads"] = seconds_per_step(samples, order, config.workers, world.device)
+            seconds["device"] = seconds_per_step(undegraded, order, config.workers, world.device)
+        place = world.gather(min(seconds, key=seconds.__getitem__))[0]  # what process 0 measured
+    decided = {"degrade_on": "threads" if place == "auto" else place}
+    return experiment.model_copy(update={"training": config.model_copy(update=decided)})
