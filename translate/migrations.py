@@ -40,6 +40,8 @@ def migrate_config(tree: Mapping[str, Any]) -> Tree:
     config = dict(tree)
     if _format(config.pop("format", 1)) < 2:  # format 1 had no number
         config = _experiment_1_to_2(config)
+        # So that a resumed run does not decide it anew: the threads were the only way.
+        config["training"] = {**config["training"], "degrade_on": "threads"}
     return config
 
 

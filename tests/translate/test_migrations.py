@@ -101,6 +101,11 @@ def test_models_that_ship_are_read(name):
     assert card.metrics
 
 
+def test_a_run_of_format_1_goes_on_degrading_on_the_threads(run):
+    experiment, _ = RunFolder(run).read_config()
+    assert experiment.training.degrade_on == "threads"
+
+
 def card_of_format_1() -> dict:
     return {
         "format": 1,
