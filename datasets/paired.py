@@ -1,4 +1,4 @@
-"""Pairs of pictures: two folders, files with both halves side by side, or pairs derived from photographs."""
+"""Pairs of pictures: from two folders, from files with two halves, or from single pictures that are degraded."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,54 +25,54 @@ from datasets.storage.threads import BoundedCache
 
 @dataclass(frozen=True)
 class Pair:
-    """Where the two pictures of a pair lie; both paths are one where a single file holds both."""
+    """The name and the two files of a pair; both paths are equal where one file holds both pictures."""
 
     name: str
     source: Path
     target: Path
 
 
-class Folders(Settings):
-    """Two folders; pictures whose paths within them are equal up to the suffix belong together."""
+class PairFolders(Settings):
+    """Two folders of pictures, which are pairs where their paths within the folders are equal up to the suffix."""
 
     kind: Literal["folders"] = "folders"
     source: str = "A"
     target: str = "B"
 
     def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """The pairs under `root`, and a sentence about each file that has no partner."""
-        sources, problems = self._by_stem(root, self.source)
-        targets, more = self._by_stem(root, self.target)
+        """Return the pairs under `root`, and a sentence about each file without a partner."""
+        sources, problems = self._find_by_stem(root, self.source)
+        targets, more = self._find_by_stem(root, self.target)
         problems += more
-        for mine, others, folder in ((sources, targets, self.target), (targets, sources, self.source)):
-            problems += [f"{mine[stem]}: has no partner in {folder}" for stem in mine if stem not in others]
-        both = [stem for stem in sources if stem in targets]
-        return [Pair(stem, sources[stem], targets[stem]) for stem in both], problems
+        for files, others, folder in ((sources, targets, self.target), (targets, sources, self.source)):
+            problems += [f"{files[stem]}: has no partner in {folder}" for stem in files if stem not in others]
+        common = [stem for stem in sources if stem in targets]
+        return [Pair(stem, sources[stem], targets[stem]) for stem in common], problems
 
     def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """Both pictures' pixels."""
+        """Return the pixels of both pictures."""
         return drop_alpha(read_picture(pair.source)), drop_alpha(read_picture(pair.target))
 
     def problem(self, pair: Pair) -> str | None:
-        """A sentence about why the pair cannot be used, from the files' heads alone."""
+        """Return a sentence about why the pair cannot be used, or None; only the files' headers are read."""
         source, target = read_header(pair.source), read_header(pair.target)
         if (source.width, source.height) == (target.width, target.height):
             return None
         sizes = f"{source.width}x{source.height} and {target.width}x{target.height}"
         return f"{pair.name}: source and target differ in size, {sizes}"
 
-    def _by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
+    def _find_by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
         if not (root / folder).is_dir():
-            there = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-            seen = f"the folders {', '.join(there)}" if there else "no folders"
+            folders = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+            found = f"the folders {', '.join(folders)}" if folders else "no folders"
             raise DataError(
-                f"{root}: expected the folders {self.source} and {self.target}, found {seen}; name yours with "
-                "--set data.pairs.source=… --set data.pairs.target=…"
+                f"{root}: expected the folders {self.source} and {self.target}, found {found}; name yours with "
+                "data.pairs.source and data.pairs.target"
             )
         files: dict[str, Path] = {}
-        found = find_pictures(root / folder)
-        problems = describe_unsupported(root / folder, found)
-        for path in found.pictures:
+        listing = find_pictures(root / folder)
+        problems = describe_unsupported(root / folder, listing)
+        for path in listing.pictures:
             stem = path.with_suffix("").as_posix()
             if stem in files:
                 problems.append(f"{root / folder / path}: {files[stem].name} has the same stem")
@@ -81,75 +81,75 @@ class Folders(Settings):
         return files, problems
 
 
-class SideBySide(Settings):
-    """One file a pair, the two pictures next to each other in halves of one width."""
+class SideBySidePairs(Settings):
+    """Files that each hold a pair: two pictures of equal width, side by side."""
 
     kind: Literal["side-by-side"] = "side-by-side"
     source: Literal["left", "right"] = "left"
 
     def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """The pairs under `root`: every picture is one."""
-        return _each_picture(root)
+        """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
+        return pair_every_picture(root)
 
     def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """Both halves' pixels."""
+        """Return the pixels of both halves."""
         pixels = drop_alpha(read_picture(pair.source))
         middle = pixels.shape[1] // 2
         left, right = pixels[:, :middle], pixels[:, middle:]
         return (left, right) if self.source == "left" else (right, left)
 
     def problem(self, pair: Pair) -> str | None:
-        """A sentence about why the file cannot be cut into two equal halves."""
+        """Return a sentence about why the file has no two equal halves, or None."""
         width = read_header(pair.source).width
-        return f"{pair.name}: {width} pixels wide, which are no two equal halves" if width % 2 else None
+        return f"{pair.name}: {width} pixels wide, which has no two equal halves" if width % 2 else None
 
 
-class Derived(Settings):
-    """Any folder of pictures: each is a target, and its source is the target degraded."""
+class DerivedPairs(Settings):
+    """Any folder of pictures, each of which is a target; its source is the target, degraded."""
 
     kind: Literal["derived"] = "derived"
     degradation: DegradationName = "gray"
     strength: float | None = None  # null: the degradation's own default
 
     def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """The pairs under `root`: every picture makes one."""
+        """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
         check_strength(self.degradation, self.strength)
-        return _each_picture(root)
+        return pair_every_picture(root)
 
     def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """The target twice; its degradation waits until the square is cut out."""
+        """Return the target's pixels twice; the source is degraded only after cropping."""
         pixels = drop_alpha(read_picture(pair.target))
         return pixels, pixels
 
     def problem(self, pair: Pair) -> str | None:
-        """Reads the head, and so finds a file that is no picture."""
+        """Return None; a file that is not a picture raises PictureError."""
         read_header(pair.target)
         return None
 
 
 PairsConfig = Annotated[
-    Annotated[Folders, Tag("folders")]
-    | Annotated[SideBySide, Tag("side-by-side")]
-    | Annotated[Derived, Tag("derived")],
+    Annotated[PairFolders, Tag("folders")]
+    | Annotated[SideBySidePairs, Tag("side-by-side")]
+    | Annotated[DerivedPairs, Tag("derived")],
     discriminate_by("kind", "folders"),
 ]
 
 
 class PairedConfig(PictureDataConfig):
-    """Pairs to learn a translation from source to target."""
+    """Pairs of pictures, to learn the translation from source to target."""
 
     batch_type: ClassVar[type[Paired]] = Paired
     kind: Literal["paired"] = "paired"
-    pairs: PairsConfig = Folders()
-    source_channels: Channels | None = None  # null: as the target, or what the degradation makes
+    pairs: PairsConfig = PairFolders()
+    source_channels: Channels | None = None  # null: those of the degradation's result, or else of the target
     target_channels: Channels = 3
     crop: CropConfig = CropConfig()
 
     @property
     def channels(self) -> tuple[int, int]:
-        """Of source and target."""
-        made = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, Derived) else None
-        return self.source_channels or made or self.target_channels, self.target_channels
+        """Channels of the source and the target."""
+        degraded = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, DerivedPairs) else None
+        return self.source_channels or degraded or self.target_channels, self.target_channels
 
     def open(self, root: Path) -> OpenedData:
         """Find and check every pair under `root`.
@@ -158,16 +158,16 @@ class PairedConfig(PictureDataConfig):
             DataError: A pair cannot be used and `skip_bad` is off, or too few are left.
         """
         pairs, problems = self.pairs.find_pairs(root)
-        good, more = filter_valid(pairs, self._problem)
+        valid, more = filter_valid(pairs, self._problem)
         problems += more
         self.check_problems(root, problems)
-        training, validation = split_held_out(good, self.validation_fraction)
+        training, validation = split_held_out(valid, self.validation_fraction)
         if not training:
             raise DataError(f"{root}: found no {'usable ' if problems else ''}pair of pictures to learn from")
         return OpenedData(
             PicturePairs(self, training, training=True),
             PicturePairs(self, validation, training=False),
-            _fingerprint(good),
+            _fingerprint_pairs(valid),
             tuple(problems),
         )
 
@@ -185,42 +185,42 @@ class PicturePairs(Samples[Paired]):
         self.config = config
         self.pairs = pairs
         self.cropper = Cropper(config.crop, training=training)
-        self._scaled = BoundedCache(self._read, _bytes, config.cache_gib * 2**30)
+        self._resized = BoundedCache(self._read_resized, _count_bytes, config.cache_gib * 2**30)
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def name(self, index: int) -> str:
-        """The pair's path within the folder."""
+        """Return the pair's path within the folder."""
         return self.pairs[index].name
 
     def sample(self, index: int, seed: int) -> Paired:
-        """The pair at `index`, cut, turned into colours or grays, and degraded where it is derived."""
+        """Return a crop of the pair at `index`, drawn from `seed`; a derived source is degraded."""
         source, target = self.crop(index, seed)
         target = self.cropper.recolour(target, derive_seed(seed, 0))
         derivation = self.config.pairs
-        if isinstance(derivation, Derived):
+        if isinstance(derivation, DerivedPairs):
             source = degrade(target, derivation.degradation, derivation.strength, derive_seed(seed, 1))
         else:
             source = self.cropper.recolour(source, derive_seed(seed, 1))
         source_channels, target_channels = self.config.channels
-        return Paired(_tensor(source, source_channels), _tensor(target, target_channels))
+        return Paired(_to_tensor(source, source_channels), _to_tensor(target, target_channels))
 
     def undegraded(self) -> "UndegradedPairs | None":
         """Return the same pairs with colour changes and degradation left to `finish`, where batches can have them."""
         derivation = self.config.pairs
-        if isinstance(derivation, Derived) and derivation.degradation in BATCHED:
+        if isinstance(derivation, DerivedPairs) and derivation.degradation in BATCHED:
             return UndegradedPairs(self, derivation)
         return None
 
     def crop(self, index: int, seed: int) -> tuple[Floats, Floats]:
         """Return the same square of the source and the target at `index`, (size, size, 1 or 3) in [0, 1]."""
-        return self.cropper.crop_pair(*self._scaled(index), seed=seed)
+        return self.cropper.crop_pair(*self._resized(index), seed=seed)
 
-    def _read(self, index: int) -> tuple[Pixels, Pixels]:
+    def _read_resized(self, index: int) -> tuple[Pixels, Pixels]:
         source, target = self.config.pairs.read_pair(self.pairs[index])
-        scaled = self.cropper.resize(target)
-        return (scaled, scaled) if source is target else (self.cropper.resize(source), scaled)
+        resized = self.cropper.resize(target)
+        return (resized, resized) if source is target else (self.cropper.resize(source), resized)
 
 
 class Undegraded(NamedTuple):
@@ -234,7 +234,7 @@ class Undegraded(NamedTuple):
 class UndegradedPairs(Samples[Undegraded]):
     """The targets of derived pairs, recoloured and degraded in batches on the device."""
 
-    def __init__(self, pairs: PicturePairs, derivation: Derived) -> None:
+    def __init__(self, pairs: PicturePairs, derivation: DerivedPairs) -> None:
         self.pairs = pairs
         self.derivation = derivation
 
@@ -242,14 +242,14 @@ class UndegradedPairs(Samples[Undegraded]):
         return len(self.pairs)
 
     def name(self, index: int) -> str:
-        """The pair's path within the folder."""
+        """Return the pair's path within the folder."""
         return self.pairs.name(index)
 
     def sample(self, index: int, seed: int) -> Undegraded:
         """Return the target at `index`, cropped, with what `PicturePairs.sample` would draw for its colours."""
         _, target = self.pairs.crop(index, seed)
         is_gray = torch.tensor(target.shape[2] == 1)
-        return Undegraded(_tensor(target, 3), is_gray, self.pairs.cropper.draw_colours(derive_seed(seed, 0)))
+        return Undegraded(_to_tensor(target, 3), is_gray, self.pairs.cropper.draw_colours(derive_seed(seed, 0)))
 
     def finish(self, batch: Undegraded, seeds: Sequence[int], device: torch.device) -> Paired:
         """Return the pairs on `device`."""
@@ -263,22 +263,23 @@ class UndegradedPairs(Samples[Undegraded]):
         return Paired(convert_batch(source, source_channels), convert_batch(target, target_channels))
 
 
-def _bytes(pictures: tuple[Pixels, Pixels]) -> int:
+def _count_bytes(pictures: tuple[Pixels, Pixels]) -> int:
     source, target = pictures
     return target.nbytes + (0 if source is target else source.nbytes)
 
 
-def _tensor(pixels: Floats, channels: int) -> Tensor:
+def _to_tensor(pixels: Floats, channels: int) -> Tensor:
     return to_tensor(convert_channels(pixels, channels))
 
 
-def _each_picture(root: Path) -> tuple[list[Pair], list[str]]:
-    found = find_pictures(root)
-    pairs = [Pair(path.as_posix(), root / path, root / path) for path in found.pictures]
-    return pairs, describe_unsupported(root, found)
+def pair_every_picture(root: Path) -> tuple[list[Pair], list[str]]:
+    """Return a pair of a file with itself for every picture under `root`, and a sentence about each unreadable file."""
+    listing = find_pictures(root)
+    pairs = [Pair(path.as_posix(), root / path, root / path) for path in listing.pictures]
+    return pairs, describe_unsupported(root, listing)
 
 
-def _fingerprint(pairs: Sequence[Pair]) -> str:
+def _fingerprint_pairs(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(f"{pair.name}\0{pair.source.stat().st_size}\0{pair.target.stat().st_size}\n".encode())

@@ -1,8 +1,8 @@
 """Pillow, OpenCV and tifffile as reading and writing pictures needs them, and afterwards as they were.
 
 Their limits and messages are settings of the whole process, which belongs to whoever imports this package. So they
-are changed only while a picture is read or written. Filters of warnings are left alone, since they cannot be changed for
-some threads only: what Pillow warns of is for the host's own filters, and for those of the command line.
+are changed only while a picture is read or written. Filters of warnings are left alone, since they cannot be changed
+for some threads only: what Pillow warns of is for the host's own filters, and for those of the command line.
 """
 
 import logging

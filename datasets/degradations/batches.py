@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from datasets.degradations.degrade import DegradationName, check_strength
-from datasets.degradations.resampling import taps_of
+from datasets.degradations.resampling import kernel_taps
 
 # Importing kornia takes half a second, and inference, which needs none of this, imports this module with the data
 # configurations: so the functions import it.
@@ -78,11 +78,11 @@ def recolour_batch(images: Tensor, colours: Tensor) -> Tensor:
 
 @torch.no_grad()
 def shrink_batch(images: Tensor, scale: int) -> Tensor:
-    """Return images in [-1, 1] made `scale` times smaller, as `resampling.shrink_inside`, and rounded to 8 bit.
+    """Return images in [-1, 1] made `scale` times smaller, as `resampling.shrink_padded`, and rounded to 8 bit.
 
-    (B, C, H + 2r, W + 2r) with r = `reach_of(scale)` pixels around what is asked for, to (B, C, H / scale, W / scale).
+    (B, C, H + 2r, W + 2r) becomes (B, C, H / scale, W / scale), where r = `kernel_reach(scale)`.
     """
-    taps = torch.from_numpy(taps_of(scale)).to(images.device, non_blocking=True)
+    taps = torch.from_numpy(kernel_taps(scale)).to(images.device, non_blocking=True)
     floats = _to_floats(images)
     for axis in (2, 3):
         # A product and a sum instead of a convolution, which GPUs may compute in TF32, with 10 bits.

@@ -1,7 +1,7 @@
-"""Named degradations: from a good picture, the kind of picture that a translator shall mend.
+"""Named degradations, which make the source of a pair from its target, so that no data need to be prepared.
 
-Colourising learns from `gray`, sketch-to-photograph from `edges`, restoration from `blur`, `noise`,
-`jpeg` and `posterize`; none of them needs prepared data.
+`gray` is for colourisation, `edges` for sketches to photographs, and `blur`, `noise`, `jpeg` and `posterize` for
+restoration.
 """
 
 from collections.abc import Callable
@@ -18,21 +18,21 @@ DegradationName = Literal["gray", "edges", "blur", "noise", "jpeg", "posterize"]
 
 
 class Degradation(NamedTuple):
-    """What a degradation does to (H, W, C) floats in [0, 1], and what its strength means."""
+    """A degradation of (H, W, C) floats in [0, 1], and the meaning and range of its strength."""
 
     apply: Callable[[Floats, float, np.random.Generator], Floats]
     meaning: str
     default: float
     lowest: float
     highest: float
-    channels: int | None = None  # of what it makes; None: those of the picture
+    channels: int | None = None  # of the result; None: those of the picture
 
 
 def degrade(pixels: Floats, name: DegradationName, strength: float | None, seed: int) -> Floats:
-    """(H, W, 1 or 3) floats in [0, 1], degraded; the same seed draws the same noise.
+    """Return (H, W, 1 or 3) floats in [0, 1], degraded; equal seeds give equal noise.
 
     Raises:
-        DataError: `strength` is outside what the degradation can do.
+        DataError: `strength` is outside the degradation's range.
     """
     kind = DEGRADATIONS[name]
     result = kind.apply(pixels, check_strength(name, strength), np.random.default_rng(seed))
@@ -41,7 +41,11 @@ def degrade(pixels: Floats, name: DegradationName, strength: float | None, seed:
 
 
 def check_strength(name: DegradationName, strength: float | None) -> float:
-    """The strength to use, or a sentence about why it cannot be."""
+    """Return the strength to use: the degradation's default for None.
+
+    Raises:
+        DataError: `strength` is outside the degradation's range.
+    """
     kind = DEGRADATIONS[name]
     if strength is None:
         return kind.default
@@ -52,38 +56,39 @@ def check_strength(name: DegradationName, strength: float | None) -> float:
     return strength
 
 
-def _gray(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+def _gray(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
     gray = convert_channels(pixels, 1)
     return gray + (strength - 1) * (gray - 0.5)
 
 
-def _edges(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
-    """White lines on black: Canny's edges of the slightly blurred gray picture."""
+def _edges(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
+    """Return white lines on black: Canny's edges of the gray picture, slightly blurred."""
     gray = (convert_channels(pixels, 1)[:, :, 0] * 255).round().astype(np.uint8)
     lines = cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1.0), strength, 2 * strength)
     edges: Floats = lines[:, :, np.newaxis].astype(np.float32) / np.float32(255)
     return edges
 
 
-def _blur(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+def _blur(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
     blurred = cv2.GaussianBlur(pixels, (0, 0), strength, borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, np.float32).reshape(pixels.shape)
 
 
-def _noise(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
-    return pixels + draws.standard_normal(pixels.shape, np.float32) * np.float32(strength / 255)
+def _noise(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
+    return pixels + rng.standard_normal(pixels.shape, np.float32) * np.float32(strength / 255)
 
 
-def _jpeg(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+def _jpeg(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
     eight_bit = (pixels * 255).round().astype(np.uint8)
     return to_floats(recompress(eight_bit, round(strength)))
 
 
-def _posterize(pixels: Floats, strength: float, draws: np.random.Generator) -> Floats:
+def _posterize(pixels: Floats, strength: float, rng: np.random.Generator) -> Floats:
     steps = round(strength) - 1
     return np.asarray(np.round(pixels * steps) / steps, np.float32)
 
 
+# Defaults and ranges were chosen by hand.
 DEGRADATIONS: dict[DegradationName, Degradation] = {
     "gray": Degradation(_gray, "the contrast kept", 1.0, 0.1, 1.0, channels=1),
     "edges": Degradation(_edges, "Canny's lower threshold", 50.0, 1.0, 250.0, channels=1),

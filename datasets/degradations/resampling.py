@@ -1,8 +1,12 @@
-"""Pictures made smaller the way super-resolution is measured: bicubic, antialiased, with MATLAB's kernel.
+"""Pictures made smaller as super-resolution is measured: bicubic and antialiased, like MATLAB's imresize.
 
-Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5, stretched by the scale; beyond its border a picture goes on
-as in a mirror that repeats the border's pixels. OpenCV's and Pillow's bicubic are other kernels or other borders, and
-their figures cannot be compared with published ones.
+Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5, stretched by the scale; beyond its border a picture is
+mirrored, the border's pixels repeated. OpenCV's and Pillow's bicubic have other kernels or other borders, and metrics
+measured with them cannot be compared with published ones.
+
+The kernel is that of `models.baselines.bicubic`, which enlarges. There torch evaluates it on whatever device a model is
+on; here NumPy does, on the threads that read, without torch's own threads. For equal arguments the two differ by the
+rounding of float32 (under 1e-6), and are not bit-equal, so neither can replace the other.
 """
 
 import functools
@@ -12,8 +16,8 @@ import numpy as np
 from datasets.pixels import Floats
 
 
-def cubic(distance: Floats) -> Floats:
-    """Keys' kernel with a = -0.5 at distances in output pixels: 1 at 0, 0 from 2 on."""
+def cubic_kernel(distance: Floats) -> Floats:
+    """Return Keys' kernel with a = -0.5 at distances in output pixels: 1 at 0, and 0 from 2 on."""
     x = np.abs(distance)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
@@ -21,28 +25,31 @@ def cubic(distance: Floats) -> Floats:
 
 
 def shrink(pixels: Floats, scale: int) -> Floats:
-    """(H, W, C) floats to (H / scale, W / scale, C), H and W multiples of `scale`."""
-    reach = reach_of(scale)
-    return shrink_inside(np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric"), scale)
+    """Return (H, W, C) floats as (H / scale, W / scale, C); H and W have to be multiples of `scale`."""
+    reach = kernel_reach(scale)
+    return shrink_padded(np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric"), scale)
 
 
-def shrink_inside(pixels: Floats, scale: int) -> Floats:
-    """As `shrink`, of pixels that already have `reach_of(scale)` pixels more on every side than is asked for."""
+def shrink_padded(pixels: Floats, scale: int) -> Floats:
+    """Return (H + 2r, W + 2r, C) floats as (H / scale, W / scale, C), where r = `kernel_reach(scale)`.
+
+    Like `shrink` for a part of a picture, whose surroundings are given and not mirrored.
+    """
     for axis in (0, 1):
         windows = np.lib.stride_tricks.sliding_window_view(pixels, 5 * scale, axis)
-        picked = windows[::scale] if axis == 0 else windows[:, ::scale]
-        pixels = np.einsum("hwck,k->hwc", picked, taps_of(scale))
+        strided = windows[::scale] if axis == 0 else windows[:, ::scale]
+        pixels = np.einsum("hwck,k->hwc", strided, kernel_taps(scale))
     return pixels
 
 
-def reach_of(scale: int) -> int:
-    """How many pixels around a picture have a part in it once it is shrunk, at most."""
+def kernel_reach(scale: int) -> int:
+    """Return how many pixels beyond an area count for the area when it is shrunk."""
     return 2 * scale
 
 
 @functools.cache
-def taps_of(scale: int) -> Floats:
-    """Weights of the 5 * scale pixels around an output pixel: its own `scale`, and twice as many on each side."""
+def kernel_taps(scale: int) -> Floats:
+    """Return the weights of the 5 · scale pixels that make one: those it covers, and twice as many on each side."""
     distances = (np.arange(5 * scale) - (5 * scale - 1) / 2) / scale
-    weights = cubic(distances.astype(np.float32))
+    weights = cubic_kernel(distances.astype(np.float32))
     return np.asarray(weights / weights.sum(), np.float32)

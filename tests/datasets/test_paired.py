@@ -11,7 +11,7 @@ from datasets.contract import Paired, derive_seed, stack
 from datasets.degradations.batches import BATCHED
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
-from datasets.paired import Derived, Pair, PairedConfig
+from datasets.paired import DerivedPairs, Pair, PairedConfig
 from datasets.storage.image_files import split_held_out
 
 CROP = {"load": None, "size": 16}
@@ -209,10 +209,10 @@ def test_the_fingerprint_is_of_names_and_sizes_alone(photos, tmp_path):
 def test_a_picture_that_is_cut_off_behind_its_head_is_found_where_bad_ones_are_left_out(photos):
     whole = (photos / "c.jpg").read_bytes()
     (photos / "c.jpg").write_bytes(whole[:-40])
-    opened = PairedConfig(pairs=Derived(), skip_bad=True).open(photos)
+    opened = PairedConfig(pairs=DerivedPairs(), skip_bad=True).open(photos)
     assert len(opened.training) + len(opened.validation) == 5
     assert [sentence for sentence in opened.skipped if "c.jpg" in sentence]
-    assert PairedConfig(pairs=Derived()).open(photos).skipped == ()  # heads alone do not tell
+    assert PairedConfig(pairs=DerivedPairs()).open(photos).skipped == ()  # heads alone do not tell
 
 
 def both_ways(samples) -> tuple[Paired, Paired]:

@@ -102,14 +102,14 @@ def test_folders_of_small_and_large_pictures_belong_together(tmp_path, scale):
 def test_folders_whose_sizes_do_not_fit_are_refused_by_name(tmp_path):
     noise(tmp_path / "HR" / "a.png", 40, 40)
     noise(tmp_path / "LR" / "a.png", 10, 11)
-    with pytest.raises(DataError, match=r"a: 10x11 and 40x40 pixels, expected one 4 times the other"):
+    with pytest.raises(DataError, match=r"a: 10x11 and 40x40 pixels, and the large one is to be 4 times the other"):
         config(small={"kind": "folders"}).open(tmp_path)
 
 
 def test_pictures_smaller_than_a_square_are_refused_by_name_or_left_out(tmp_path):
     noise(tmp_path / "fine.png", 40, 40)
     noise(tmp_path / "little.png", 40, 15)
-    with pytest.raises(DataError, match=r"little\.png: 40x15 pixels, smaller than the squares of 16"):
+    with pytest.raises(DataError, match=r"little\.png: 40x15 pixels, smaller than the patches of 16"):
         config().open(tmp_path)
     opened = config(skip_bad=True).open(tmp_path)
     assert len(opened.skipped) == 1

@@ -13,7 +13,7 @@ from datasets.augment import CropConfig, Cropper
 from datasets.degradations import batches
 from datasets.degradations.batches import BATCHED, degrade_batch, recolour_batch, shrink_batch
 from datasets.degradations.degrade import DEGRADATIONS, degrade
-from datasets.degradations.resampling import reach_of, shrink_inside
+from datasets.degradations.resampling import kernel_reach, shrink_padded
 from datasets.errors import DataError
 from datasets.pixels import Floats, to_floats, to_tensor
 
@@ -145,9 +145,9 @@ def test_colours_stay_without_jitter_and_outside_training(pictures, jitter, trai
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_bicubic_reduction_is_that_of_the_threads_but_for_ties(scale):
-    side = 60 + 2 * reach_of(scale)
+    side = 60 + 2 * kernel_reach(scale)
     pictures = [np.random.default_rng(seed).random((side, side, 3), np.float32) for seed in range(8)]
-    single = [shrink_inside(picture, scale) for picture in pictures]
+    single = [shrink_padded(picture, scale) for picture in pictures]
     rounded = batch_of([np.round(np.clip(small, 0, 1) * 255) / np.float32(255) for small in single])
     batched = shrink_batch(batch_of(pictures), scale)
     assert batched.shape == (8, 3, 60 // scale, 60 // scale)

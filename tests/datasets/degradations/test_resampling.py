@@ -5,7 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from datasets.degradations.resampling import cubic, reach_of, shrink, shrink_inside
+from datasets.degradations.resampling import cubic_kernel, kernel_reach, shrink, shrink_padded
+from models.baselines.bicubic import BicubicUpscaler
 
 
 def written_out(length: int, scale: int) -> np.ndarray:
@@ -42,13 +43,22 @@ def test_it_is_torchs_inside(scale: int) -> None:
 
 
 def test_the_kernel_is_keys() -> None:
-    assert cubic(np.float32([0, 1, 2, 5])).tolist() == [1, 0, 0, 0]
-    assert cubic(np.float32([0.5, 1.5])).tolist() == [0.5625, -0.0625]
+    assert cubic_kernel(np.float32([0, 1, 2, 5])).tolist() == [1, 0, 0, 0]
+    assert cubic_kernel(np.float32([0.5, 1.5])).tolist() == [0.5625, -0.0625]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_bicubic_baseline_enlarges_with_the_same_kernel(scale: int) -> None:
+    image = torch.zeros(1, 3, 12, 12)
+    image[:, :, 6] = 1  # a line, whose picture is the kernel
+    enlarged = BicubicUpscaler(scale)(image)[0, 0, :, 6 * scale].numpy()
+    distances = (np.arange(12 * scale) + 0.5) / scale - 0.5 - 6
+    np.testing.assert_allclose(enlarged, cubic_kernel(distances.astype(np.float32)), atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_square_shrinks_as_it_does_within_its_picture(scale: int) -> None:
-    pixels, reach = np.random.default_rng(2).random((72, 72, 3), np.float32), reach_of(scale)
+    pixels, reach = np.random.default_rng(2).random((72, 72, 3), np.float32), kernel_reach(scale)
     around = pixels[24 - reach : 48 + reach, 24 - reach : 48 + reach]
     part = slice(24 // scale, 48 // scale)
-    np.testing.assert_allclose(shrink_inside(around, scale), shrink(pixels, scale)[part, part], atol=1e-6)
+    np.testing.assert_allclose(shrink_padded(around, scale), shrink(pixels, scale)[part, part], atol=1e-6)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.masks.drawing import MASKS, THICK, THIN, draw_brush_mask, draw_mask, draw_free_form
+from datasets.masks.drawing import MASKS, THICK, THIN, draw_brush_mask, draw_free_form, draw_mask
 
 SEEDS = range(200)
 
