@@ -20,7 +20,7 @@ from torch import Tensor
 from datasets.augment import CropConfig, Cropper
 from datasets.degradations.batches import BATCHED, degrade_batch, recolour_batch, shrink_batch
 from datasets.degradations.degrade import DegradationName, degrade
-from datasets.degradations.resampling import reach_of, shrink_inside
+from datasets.degradations.resampling import kernel_reach, shrink_padded
 from datasets.pixels import Floats, to_floats, to_tensor
 from translate.hardware import choose_device
 
@@ -46,11 +46,11 @@ def operations(device: torch.device) -> Iterator[tuple[str, Way, Way]]:
         one_by_one(pictures, cropper.recolour, device),
         lambda: wait(recolour_batch(images, torch.stack([cropper.draw_colours(seed) for seed in seeds]))),
     )
-    around = squares(SIDE + 2 * reach_of(SCALE))
+    around = squares(SIDE + 2 * kernel_reach(SCALE))
     large = stack(around, device)
     yield (
         f"bicubic reduction, ×{SCALE}",
-        one_by_one(around, lambda picture, seed: shrink_inside(picture, SCALE), device),
+        one_by_one(around, lambda picture, seed: shrink_padded(picture, SCALE), device),
         lambda: wait(shrink_batch(large, SCALE)),
     )
 
