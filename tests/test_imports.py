@@ -25,7 +25,7 @@ CODECS = "datasets.codecs"
 FLOORS = (
     ("translate.__main__",),
     ("translate.cli",),
-    ("translate.demo", "translate.doctor", "translate.showcase"),
+    ("translate.demo", "translate.doctor"),
     ("translate.evaluation", "translate.training"),
     ("translate.inpainting",),
     ("translate.sampling",),

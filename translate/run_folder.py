@@ -64,10 +64,10 @@ class RunFolder:
             UserError: There are other files in it, or it is a file itself.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path}: expected a run folder, found a file; choose another run folder")
+            raise UserError(f"{self.path}: expected a run folder, found a file; choose another `out`")
         found = [path for path in self.path.iterdir() if not path.name.startswith(".")] if self.path.is_dir() else []
         if found and self.config not in found:
-            raise UserError(f"{self.path}: is not empty and holds no run; choose another run folder")
+            raise UserError(f"{self.path}: is not empty and holds no run; choose another `out`")
 
     def acquire(self) -> None:
         """Create the folder, and lock other trainings out of it until `release`.
@@ -80,7 +80,7 @@ class RunFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
-                f"{self.path}: another training is at work in it; wait for it, or choose another run folder"
+                f"{self.path}: another training is at work in it; wait for it, or choose another `out`"
             ) from None
         except OSError as error:
             raise UserError(f"{self.path}: cannot be created: {error.strerror}") from None
@@ -127,8 +127,8 @@ class RunFolder:
             raise ResumeError(f"{self.state}: {error}") from None
         except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, UnpicklingError):
             raise ResumeError(
-                f"{self.state}: is damaged and cannot be read; choose another run folder, and start it from "
-                f"{self.last} to keep what was learned"
+                f"{self.state}: is damaged and cannot be read; choose another `out`, and `init_from` {self.last} "
+                "to start from what was learned"
             ) from None
         return state
 
@@ -182,7 +182,7 @@ def resume_experiment(asked: Experiment, recorded: Experiment, path: Path) -> Ex
         if new.get(key) != old.get(key) and new.get(key) != "auto":
             raise ResumeError(
                 f"{path}: holds a run with {key}={old.get(key)}, and {new.get(key)} was asked for; "
-                "ask for the same, or choose another run folder"
+                "ask for the same, or choose another `out`"
             )
     changed = {name: value for name, value in asked.training.model_dump().items() if name in RESUMABLE_CHANGES}
     return recorded.model_copy(update={"training": recorded.training.model_copy(update=changed)})

@@ -81,7 +81,7 @@ def test_samples_stand_one_below_the_other(folder):
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path):
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(UserError, match="is not empty and holds no run; choose another run folder"):
+    with pytest.raises(UserError, match="is not empty and holds no run; choose another `out`"):
         RunFolder(tmp_path).check_free()
     with pytest.raises(UserError, match=r"holiday\.jpg: expected a run folder, found a file"):
         RunFolder(tmp_path / "holiday.jpg").check_free()
@@ -101,7 +101,7 @@ def test_a_damaged_configuration_is_one_sentence(folder, content):
 def test_a_damaged_state_is_one_sentence(folder, trained, content):
     whole = (trained / "state.pt").read_bytes()
     folder.state.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(ResumeError, match=r"state\.pt: is damaged .* start it from .*last\.safe") as caught:
+    with pytest.raises(ResumeError, match=r"state\.pt: is damaged .*`init_from` .*last\.safe") as caught:
         folder.read_state(torch.device("cpu"))
     assert "\n" not in str(caught.value)
 

@@ -50,9 +50,9 @@ SOME_FAILED = 3  # exit code: the work is done, and some inputs failed
 OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of them
 
 # A setting in backticks, as messages from below the command line name them.
-SETTING = re.compile(
-    "`(arithmetic|axes|batch|blend|device|format|grid|input_kind|mask|mask_invert|missing_mask|model|norms|on_exists|"
-    "precision|scale|shard|tile|to|truncation|work_size)`"
+SETTING = (
+    "`(arithmetic|axes|batch|blend|count|device|format|grid|init_from|input_kind|labels|mask|mask_invert|missing_mask|"
+    "model|norms|on_exists|out|precision|scale|shard|tile|to|truncation|work_size)`"
 )
 
 
@@ -63,7 +63,7 @@ def option_name(setting: str) -> str:
 
 def spell_options(message: str) -> str:
     """Return a message with options in place of the settings that it names in backticks, such as `on_exists`."""
-    return SETTING.sub(lambda found: option_name(found[1]), message)
+    return re.sub(SETTING, lambda found: option_name(found[1]), message)
 
 
 def console() -> "Console":

@@ -211,7 +211,7 @@ def _draw_labelled(opened: OpenedData, count: int, seed: int, device: torch.devi
     """Return `count` training images, equally many of each class; the first classes have one more if it must be."""
     classes = len(opened.domains)
     if count < classes:
-        raise UserError(f"expected at least one label for each of the {classes} classes, found {count}")
+        raise UserError(f"`labels` is {count}, and each of the {classes} classes needs one")
     missing = [count // classes + (index < count % classes) for index in range(classes)]
     order = torch.randperm(len(opened.training), generator=torch.Generator().manual_seed(derive_seed(seed)))
     chosen: list[int] = []
@@ -223,7 +223,7 @@ def _draw_labelled(opened: OpenedData, count: int, seed: int, device: torch.devi
         if len(chosen) == count:
             return _read(opened.training, chosen, device)
     short = ", ".join(name for name, lacking in zip(opened.domains, missing, strict=True) if lacking)
-    raise DataError(f"there are too few images of {short} for {count} labels; ask for fewer")
+    raise DataError(f"`labels` is {count}, and there are too few images of {short}; ask for fewer labels")
 
 
 def _read(samples: Samples[Any], indices: Sequence[int], device: torch.device) -> Pictures:

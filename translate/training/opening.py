@@ -112,11 +112,11 @@ def build_trainer(setup: Setup, init_from: str | None) -> tuple[Trainer[Any], li
 def _check_place(folder: RunFolder, data: Path) -> None:
     folder.check_free()
     if data.resolve() == folder.path.resolve() or data.resolve() in folder.path.resolve().parents:
-        raise UserError(f"{folder.path}: lies in the folder of training data; choose a run folder outside {data}")
+        raise UserError(f"{folder.path}: lies in the folder of training data; choose an `out` outside {data}")
     if not folder.holds_run and folder.last.is_file() and read_card(folder.last).step > 0:
         raise ResumeError(
-            f"{folder.path}: holds a trained model but no state.pt to resume from; choose another run folder, "
-            f"and start it from {folder.last} to keep what was learned"
+            f"{folder.path}: holds a trained model but no state.pt to resume from; choose another `out`, and "
+            f"`init_from` {folder.last} to start from what was learned"
         )
 
 
@@ -139,7 +139,7 @@ def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> 
             reason = " (pictures were changed, added or removed)" if error is DataError else ""
             raise error(
                 f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}{reason}; "
-                "use the same again, or choose another run folder"
+                "use the same again, or choose another `out`"
             )
 
 

@@ -33,7 +33,7 @@ def preview_data(experiment: Experiment, data: Path, out: Path, count: int | Non
     if out.suffix.lower() not in SUFFIXES:
         raise UserError(f"{out}: expected the name of a picture file, such as sheet.png")
     if data.resolve() in out.resolve().parents:
-        raise UserError(f"{out}: lies in the folder of training data; choose a place outside {data}")
+        raise UserError(f"{out}: lies in the folder of training data; choose an `out` outside {data}")
     opened = experiment.data.open(data)
     experiment.adapt_to(opened)  # raises if the model cannot learn from them
     batch = first_samples(experiment, opened.training, count)
@@ -68,7 +68,7 @@ def first_samples(experiment: Experiment, samples: Samples[Any], count: int | No
             points = is_points(batches[0][0])
             wanted = count or (DEFAULT_POINTS if points else DEFAULT_SAMPLES)
             if wanted > MOST_SAMPLES and not points:
-                raise UserError(f"a sheet shows up to {MOST_SAMPLES} samples, and {wanted} were asked for")
+                raise UserError(f"`count` is {wanted}, and a sheet shows up to {MOST_SAMPLES} samples")
     finally:
         steps.close()
     return type(batches[0])(*(torch.cat(fields)[:wanted] for fields in zip(*batches, strict=True)))

@@ -93,9 +93,9 @@ def test_as_many_pictures_of_each_class_are_labelled():
 
 
 def test_labels_that_do_not_suffice_are_said():
-    with pytest.raises(DataError, match="too few images of b, c for 12 labels; ask for fewer"):
+    with pytest.raises(DataError, match="`labels` is 12, and there are too few images of b, c"):
         _draw_labelled(opened((50, 3, 2)), 12, 0, CPU)
-    with pytest.raises(UserError, match="expected at least one label for each of the 3 classes, found 2"):
+    with pytest.raises(UserError, match="`labels` is 2, and each of the 3 classes needs one"):
         _draw_labelled(opened((50, 3, 2)), 2, 0, CPU)
 
 

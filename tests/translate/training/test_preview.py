@@ -174,7 +174,7 @@ def test_a_person_gets_a_sheet_or_a_sentence(
         == f"error: {tmp_path / 'x.txt'}: expected the name of a picture file, such as sheet.png\n"
     )
     assert "lies in the folder of training data" in told("--out", photos / "x.png")
-    assert "a sheet shows up to 100 samples, and 101 were asked for" in told("--out", sheet, "--count", 101)
+    assert "--count is 101, and a sheet shows up to 100 samples" in told("--out", sheet, "--count", 101)
     assert "unknown; did you mean size" in told("--out", sheet, "--set", "data.crop.sice=3")
     assert "cannot be created" in told("--out", sheet / "x.png")
     (photos / "c.jpg").write_bytes((photos / "c.jpg").read_bytes()[:-40])

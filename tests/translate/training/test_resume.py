@@ -146,7 +146,7 @@ def test_a_trained_model_without_its_state_is_not_trained_over(tiny, photos, tmp
     train(tiny(), photos, tmp_path / "run")
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
     (tmp_path / "run" / "state.pt").unlink()
-    with pytest.raises(UserError, match=r"no state\.pt to resume from; .* start it from"):
+    with pytest.raises(UserError, match=r"no state\.pt to resume from; .*`init_from`"):
         train(tiny(), photos, tmp_path / "run")
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
 
