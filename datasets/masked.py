@@ -80,7 +80,9 @@ class MaskedConfig(PictureDataConfig):
         masks: list[ImageFile] = []
         if self.masks.files:
             folder = Path(self.masks.folder)
-            masks, more = filter_valid([file for file in files if folder in Path(file.name).parents], _mask_problem)
+            masks, more = filter_valid(
+                [file for file in files if folder in Path(file.name).parents], _find_mask_problem
+            )
             files = [file for file in files if folder not in Path(file.name).parents]
             problems += more
         self.check_problems(root, problems)
@@ -145,7 +147,7 @@ class MaskedPictures(Samples[Masked]):
         return np.rot90(mask[:, ::-1] if rng.integers(2) else mask, int(rng.integers(4)))
 
 
-def _mask_problem(file: ImageFile) -> str | None:
+def _find_mask_problem(file: ImageFile) -> str | None:
     mask = find_holes(read_picture(file.path))
     if mask.all() or not mask.any():
         colour = "white" if mask.all() else "black"

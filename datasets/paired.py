@@ -53,7 +53,7 @@ class PairFolders(Settings):
         """Return the pixels of both pictures."""
         return drop_alpha(read_picture(pair.source)), drop_alpha(read_picture(pair.target))
 
-    def problem(self, pair: Pair) -> str | None:
+    def find_problem(self, pair: Pair) -> str | None:
         """Return a sentence about why the pair cannot be used, or None; only the files' headers are read."""
         source, target = read_header(pair.source), read_header(pair.target)
         if (source.width, source.height) == (target.width, target.height):
@@ -98,7 +98,7 @@ class SideBySidePairs(Settings):
         left, right = pixels[:, :middle], pixels[:, middle:]
         return (left, right) if self.source == "left" else (right, left)
 
-    def problem(self, pair: Pair) -> str | None:
+    def find_problem(self, pair: Pair) -> str | None:
         """Return a sentence about why the file has no two equal halves, or None."""
         width = read_header(pair.source).width
         return f"{pair.name}: {width} pixels wide, which has no two equal halves" if width % 2 else None
@@ -121,7 +121,7 @@ class DerivedPairs(Settings):
         pixels = drop_alpha(read_picture(pair.target))
         return pixels, pixels
 
-    def problem(self, pair: Pair) -> str | None:
+    def find_problem(self, pair: Pair) -> str | None:
         """Return None; a file that is not a picture raises PictureError."""
         read_header(pair.target)
         return None
@@ -158,7 +158,7 @@ class PairedConfig(PictureDataConfig):
             DataError: A pair cannot be used and `skip_bad` is off, or too few are left.
         """
         pairs, problems = self.pairs.find_pairs(root)
-        valid, more = filter_valid(pairs, self._problem)
+        valid, more = filter_valid(pairs, self._find_problem)
         problems += more
         self.check_problems(root, problems)
         training, validation = split_held_out(valid, self.validation_fraction)
@@ -171,8 +171,8 @@ class PairedConfig(PictureDataConfig):
             tuple(problems),
         )
 
-    def _problem(self, pair: Pair) -> str | None:
-        problem = self.pairs.problem(pair)
+    def _find_problem(self, pair: Pair) -> str | None:
+        problem = self.pairs.find_problem(pair)
         if problem is None and self.skip_bad:
             self.pairs.read_pair(pair)
         return problem

@@ -108,7 +108,7 @@ class SuperResolutionConfig(PictureDataConfig):
             DataError: A picture cannot be used and `skip_bad` is off, or too few are left.
         """
         pairs, problems = self._find_pairs(root)
-        valid, more = filter_valid(pairs, self._problem)
+        valid, more = filter_valid(pairs, self._find_problem)
         problems += more
         self.check_problems(root, problems)
         training, validation = split_held_out(valid, self.validation_fraction)
@@ -131,7 +131,7 @@ class SuperResolutionConfig(PictureDataConfig):
             return PairFolders(source=self.small.small, target=self.small.large).find_pairs(root)
         return pair_every_picture(root)
 
-    def _problem(self, pair: Pair) -> str | None:
+    def _find_problem(self, pair: Pair) -> str | None:
         needed = max(self.crop.size, self.validation_size if self.validation_fraction else 0)
         large = read_header(pair.target)
         if min(large.width, large.height) < needed:

@@ -38,7 +38,7 @@ class UnpairedConfig(PictureDataConfig):
     crop: CropConfig = CropConfig()
 
     @model_validator(mode="after")
-    def _two_domains(self) -> "UnpairedConfig":
+    def _check_folders(self) -> "UnpairedConfig":
         if self.a == self.b:
             raise ValueError(f"a and b are both {self.a}, and two folders are needed")
         return self
@@ -136,9 +136,9 @@ class UnpairedPictures(Samples[Unpaired]):
         """
         first, second = index % len(self.a), index % len(self.b)
         if self.training and len(self.a) >= len(self.b):
-            second = _draw(len(self.b), seed)
+            second = _draw_index(len(self.b), seed)
         elif self.training:
-            first = _draw(len(self.a), seed)
+            first = _draw_index(len(self.a), seed)
         truth = self.config.truth and not self.training
         return Unpaired(
             self.crops.read(first, derive_seed(seed, 0)),
@@ -147,5 +147,5 @@ class UnpairedPictures(Samples[Unpaired]):
         )
 
 
-def _draw(count: int, seed: int) -> int:
+def _draw_index(count: int, seed: int) -> int:
     return int(np.random.default_rng(derive_seed(seed, 2)).integers(count))

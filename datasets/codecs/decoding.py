@@ -55,7 +55,7 @@ def refuse_unfaithful(image: Image.Image) -> None:
         raise PictureError(f"has {frames} pages, and only one-page TIFF is read: save its pages as single files")
     if frames > 1 and format != "JPEG":
         raise PictureError(f"is animated ({frames} frames), and only still pictures are read: save its frames first")
-    bits = _bits(image)
+    bits = _read_bits(image)
     if image.mode not in _MODES:
         kind = {"F": "floating-point", "I": "32-bit or signed", "LAB": "Lab"}.get(image.mode, image.mode)
         raise PictureError(f"has {kind} pixels, which are not read: save it as 8 or 16 bits a channel, gray or RGB")
@@ -69,10 +69,10 @@ def read_shape(image: Image.Image) -> tuple[int, int, bool]:
     """Return the channels (1 or 3), the depth (8 or 16) and whether there is alpha, from an open picture's header."""
     transparent = "transparency" in image.info
     alpha = transparent or image.mode in {"LA", "PA", "RGBA"}
-    depth = 16 if _bits(image) == 16 else 8
+    depth = 16 if _read_bits(image) == 16 else 8
     if image.mode in {"P", "PA"}:
         return (1 if _palette_is_gray(image) else 3), depth, alpha
-    gray = image.mode in {"1", "L", "LA"} or image.mode.startswith("I;16") or _raw_mode(image).startswith("LA")
+    gray = image.mode in {"1", "L", "LA"} or image.mode.startswith("I;16") or _read_raw_mode(image).startswith("LA")
     return (1 if gray else 3), depth, alpha
 
 
@@ -90,17 +90,17 @@ def _valid_orientation(orientation: Any) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _raw_mode(image: Image.Image) -> str:
+def _read_raw_mode(image: Image.Image) -> str:
     """Return Pillow's name for the layout of the pixels in the file."""
     tile: Any = image.tile[0] if isinstance(image, PngImagePlugin.PngImageFile) and image.tile else None
     return "" if tile is None else tile.args if isinstance(tile.args, str) else tile.args[0]
 
 
-def _bits(image: Image.Image) -> int:
+def _read_bits(image: Image.Image) -> int:
     """Return the bits per sample in the file."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
-    return 16 if image.mode.startswith("I;16") or ";16" in _raw_mode(image) else 8
+    return 16 if image.mode.startswith("I;16") or ";16" in _read_raw_mode(image) else 8
 
 
 def _palette_is_gray(image: Image.Image) -> bool:
@@ -128,7 +128,7 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
         format = format_name(image)
         channels, depth, _ = read_shape(image)
         orientation = tiff_orientation if format == "TIFF" else read_orientation(image, stream)
-        raw_mode = _raw_mode(image)
+        raw_mode = _read_raw_mode(image)
         with report_damage(format):
             if isinstance(image, TiffImagePlugin.TiffImageFile):
                 _check_strips(image.tag_v2, data)
@@ -214,7 +214,7 @@ def _decode_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None
         if alpha is not None and image.tag_v2.get(TiffImagePlugin.EXTRASAMPLES, (0,))[0] == 1:
             return _unmultiply(pixels, alpha), alpha, []
         return pixels, alpha, []
-    gray = _raw_mode(image).startswith("LA")
+    gray = _read_raw_mode(image).startswith("LA")
     image.load()  # finds damage in silence, where libpng within OpenCV would write to the terminal
     samples = _decode_opencv(_strip_png(data))  # OpenCV gives gray with alpha as four channels
     pixels = samples[:, :, : 1 if gray else 3]

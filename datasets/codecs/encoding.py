@@ -64,11 +64,11 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
     elif pixels.dtype == np.uint16:
         data, more = _encode_deep_png(pixels, alpha, origin), []
     elif format == "PNG":
-        data, more = _encode_pillow(pixels, alpha, "PNG", _png_options(origin)), []
+        data, more = _encode_pillow(pixels, alpha, "PNG", _build_png_options(origin)), []
     elif format == "JPEG":
         data, more = _encode_jpeg(pixels, origin, quality)
     elif format == "WEBP":
-        data, more = _encode_pillow(pixels, alpha, "WEBP", _webp_options(origin, quality)), []
+        data, more = _encode_pillow(pixels, alpha, "WEBP", _build_webp_options(origin, quality)), []
     else:
         data, more = _encode_bmp(pixels, alpha, origin), []
     return data, notes + more
@@ -96,7 +96,7 @@ def _add_exif_heading(exif: bytes | None) -> bytes | None:
 
 
 def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[bytes, list[str]]:
-    options, notes = _jpeg_options(origin, quality, pixels.shape[2])
+    options, notes = _build_jpeg_options(origin, quality, pixels.shape[2])
     data = _encode_pillow(pixels, None, "JPEG", options)
     if origin.jpeg_progressive:
         # Pillow's buffer for a progressive file has, beside metadata, a byte per pixel or 64 kB, and it fails where a
@@ -109,7 +109,7 @@ def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[b
     return data, notes
 
 
-def _jpeg_options(origin: Origin, quality: int | None, channels: int) -> tuple[dict[str, Any], list[str]]:
+def _build_jpeg_options(origin: Origin, quality: int | None, channels: int) -> tuple[dict[str, Any], list[str]]:
     notes = []
     segments: dict[str, bytes | None] = {"exif": _add_exif_heading(origin.exif)} | {
         key: getattr(origin, key) for key in ("xmp", "iptc", "comment")
@@ -135,7 +135,7 @@ def _build_photoshop_segment(iptc: bytes) -> bytes:
     return b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
 
 
-def _webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
+def _build_webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         "icc_profile": origin.icc,
         "exif": _add_exif_heading(origin.exif),
@@ -147,7 +147,7 @@ def _webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
     return {**options, "quality": quality or origin.webp_quality or 90}
 
 
-def _png_options(origin: Origin) -> dict[str, Any]:
+def _build_png_options(origin: Origin) -> dict[str, Any]:
     info = PngImagePlugin.PngInfo()
     if origin.icc is None:
         for name, data in origin.png_colour:
@@ -173,7 +173,7 @@ def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> by
     body = zlib.compress(filtered.tobytes(), PNG_LEVEL)
     limit = 2**30  # bytes of a chunk; the format's own limit is 2**31 - 1
     bodies = [metadata.build_png_chunk(b"IDAT", body[start : start + limit]) for start in range(0, len(body), limit)]
-    shell = _encode_pillow(np.zeros((1, 1, 1), np.uint8), None, "PNG", _png_options(origin))
+    shell = _encode_pillow(np.zeros((1, 1, 1), np.uint8), None, "PNG", _build_png_options(origin))
     chunks = [metadata.PNG_SIGNATURE]
     for name, start, length in metadata.find_png_chunks(io.BytesIO(shell)):
         own = {b"IHDR": [head], b"IDAT": bodies}

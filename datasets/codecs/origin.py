@@ -91,20 +91,22 @@ def read_origin(image: Image.Image, data: bytes, *, turned: bool) -> Origin:
         xmp = xmp.encode()
     if xmp and turned:
         xmp = metadata.reset_xmp_orientation(xmp)
-    origin = Origin(format_name(image), icc=info.get("icc_profile") or None, xmp=xmp or None, dpi=_dpi(info.get("dpi")))
+    origin = Origin(
+        format_name(image), icc=info.get("icc_profile") or None, xmp=xmp or None, dpi=_parse_dpi(info.get("dpi"))
+    )
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _tiff_origin(origin, image)
+        return _read_tiff_origin(origin, image)
     if exif is not None:
         neutral = {metadata.ORIENTATION: 1, metadata.THUMBNAIL: 0}  # the thumbnail shows the old picture
         origin = replace(origin, exif=metadata.patch_numbers(exif, neutral))
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        return _jpeg_origin(origin, image)
+        return _read_jpeg_origin(origin, image)
     if isinstance(image, PngImagePlugin.PngImageFile):
-        return _png_origin(origin, image, data)
+        return _read_png_origin(origin, image, data)
     return replace(origin, webp_quality=estimate_webp_quality(data)) if origin.format == "WEBP" else origin
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def _parse_dpi(value: Any) -> tuple[float, float] | None:
     try:
         x, y = (float(part) for part in value)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -112,7 +114,7 @@ def _dpi(value: Any) -> tuple[float, float] | None:
     return (x, y) if all(math.isfinite(part) and 0 < part < 65535 for part in (x, y)) else None
 
 
-def _jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile) -> Origin:
+def _read_jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile) -> Origin:
     photoshop = image.info.get("photoshop")
     iptc = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
     more_pictures = "mp" in image.info
@@ -130,7 +132,7 @@ def _jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile) -> Origin
     )
 
 
-def _png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes) -> Origin:
+def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes) -> Origin:
     skipped = {"XML:com.adobe.xmp", _LEGACY_EXIF}  # these are kept as XMP and EXIF
     text = tuple((key, str(value)) for key, value in image.text.items() if key not in skipped)
     chunks = [chunk for chunk in metadata.find_png_chunks(io.BytesIO(data)) if chunk.name in _PNG_COLOUR_CHUNKS]
@@ -138,7 +140,7 @@ def _png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes)
     return replace(origin, text=text, png_colour=colour)
 
 
-def _tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile) -> Origin:
+def _read_tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile) -> Origin:
     tags = image.tag_v2
     notes = [f"{name} were dropped" for name in dict.fromkeys(_TIFF_LOST[tag] for tag in _TIFF_LOST if tag in tags)]
     known = {theirs: ours for ours, theirs in TIFF_COMPRESSIONS.items()} | {"tiff_deflate": "deflate"}

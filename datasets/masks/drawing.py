@@ -58,7 +58,7 @@ def draw_mask(name: MaskName, height: int, width: int, seed: int) -> Mask:
 
 def draw_free_form(height: int, width: int, rng: np.random.Generator) -> Mask:
     """Return one to three zigzag brush strokes, (height, width), True in the hole."""
-    canvas, scale = _canvas(height, width)
+    canvas, scale = _make_canvas(height, width)
     mean_length = np.hypot(height, width) / 8
     for _ in range(rng.integers(1, 4)):
         count = int(rng.integers(4, 12))
@@ -83,7 +83,7 @@ def draw_box(height: int, width: int, rng: np.random.Generator) -> Mask:
 
 def draw_brush_mask(brush: Brush, height: int, width: int, rng: np.random.Generator) -> Mask:
     """Return strokes, or with the brush's probability boxes, (height, width), True in the hole."""
-    canvas, scale = _canvas(height, width)
+    canvas, scale = _make_canvas(height, width)
     if rng.random() < brush.box_probability:
         for _ in range(_draw_integer(brush.boxes, rng)):
             sides = np.minimum([max(1, round(_draw_integer(brush.side, rng) * scale)) for _ in range(2)], canvas.shape)
@@ -125,7 +125,7 @@ MASKS: dict[MaskName, Callable[[int, int, np.random.Generator], Mask]] = {
 }
 
 
-def _canvas(height: int, width: int) -> tuple[NDArray[np.uint8], float]:
+def _make_canvas(height: int, width: int) -> tuple[NDArray[np.uint8], float]:
     return np.zeros((height, width), np.uint8), min(height, width) / REFERENCE
 
 

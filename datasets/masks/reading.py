@@ -65,7 +65,7 @@ def find_holes(picture: Picture) -> Mask:
     return holes
 
 
-def transparency_mask(picture: Picture) -> Mask | None:
+def find_transparency(picture: Picture) -> Mask | None:
     """Return (H, W), True where a picture is transparent by half or more; None where it has no alpha."""
     if picture.alpha is None:
         return None

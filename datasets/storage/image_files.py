@@ -55,25 +55,27 @@ def find_usable(folder: Path, *, decode: bool) -> tuple[list[ImageFile], list[st
     """
     listing = find_pictures(folder)
 
-    def problem(file: ImageFile) -> None:
+    def find_problem(file: ImageFile) -> None:
         if decode:
             read_picture(file.path)
         else:
             read_header(file.path)
 
-    files, problems = filter_valid([ImageFile(path.as_posix(), folder / path) for path in listing.pictures], problem)
+    files, problems = filter_valid(
+        [ImageFile(path.as_posix(), folder / path) for path in listing.pictures], find_problem
+    )
     return files, describe_unsupported(folder, listing) + problems
 
 
-def filter_valid(items: Sequence[T], problem: Callable[[T], str | None]) -> tuple[list[T], list[str]]:
+def filter_valid(items: Sequence[T], find_problem: Callable[[T], str | None]) -> tuple[list[T], list[str]]:
     """Return the items without a problem, and a sentence about each other one; checked on threads.
 
-    `problem` returns the sentence or None, or raises UserError.
+    `find_problem` returns the sentence or None, or raises UserError.
     """
 
     def check(item: T) -> str | None:
         try:
-            return problem(item)
+            return find_problem(item)
         except UserError as error:
             return str(error)
 

@@ -27,7 +27,7 @@ class Listing:
     others: int
     links: int
 
-    def notes(self) -> list[str]:
+    def describe_ignored(self) -> list[str]:
         """Return sentences about what is ignored."""
         notes = [f"ignored, since they are not pictures: {self.others} files"] if self.others else []
         return notes + ([f"ignored, since they are links: {self.links} folders"] if self.links else [])

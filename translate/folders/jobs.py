@@ -71,7 +71,7 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
     if source.is_dir():
         found = find_pictures(source, recurse=options.recurse)
         jobs = _folder_jobs(found, source, destination, options)
-        notes += found.notes()
+        notes += found.describe_ignored()
     else:
         jobs = [_file_job(source, destination, options)]
     if not jobs:

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets.codecs.images import Picture, SaveOptions, read_header, read_picture, write_picture
 from datasets.errors import UserError
 from datasets.masks.drawing import Mask
-from datasets.masks.reading import dilate, read_mask, transparency_mask
+from datasets.masks.reading import dilate, find_transparency, read_mask
 from datasets.storage.atomic import replace_file
 from translate.folders.jobs import ALPHA, Job
 from translate.folders.manifest import Manifest, Outcome
@@ -187,7 +187,7 @@ def run_inpainting(
 def _find_hole(job: Job, picture: Picture, limit: int) -> tuple[Mask | None, tuple[str, ...]]:
     """Return the hole, (H, W), None where there is no mask, and notes on how the mask was read."""
     if job.mask == ALPHA:
-        return transparency_mask(picture), ()
+        return find_transparency(picture), ()
     if job.mask is None:
         return None, ()
     return read_mask(job.mask, read_header(job.source), limit=limit)

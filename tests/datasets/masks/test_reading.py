@@ -12,7 +12,7 @@ from PIL import Image
 
 from datasets.codecs.images import Header, Picture, read_picture, write_picture
 from datasets.errors import DataError
-from datasets.masks.reading import dilate, find_holes, read_mask, resize_mask, transparency_mask
+from datasets.masks.reading import dilate, find_holes, find_transparency, read_mask, resize_mask
 
 HEIGHT, WIDTH = 30, 44
 ORIENTATION = 0x0112
@@ -198,10 +198,10 @@ def test_holes_grow_by_as_many_pixels_all_around(pixels: int) -> None:
 
 def test_half_transparent_pixels_are_seen_through() -> None:
     pixels = np.zeros((1, 4, 1), np.uint16)
-    see_through = transparency_mask(Picture(pixels, np.array([[0, 32767, 32768, 65535]], np.uint16)))
+    see_through = find_transparency(Picture(pixels, np.array([[0, 32767, 32768, 65535]], np.uint16)))
     assert see_through is not None
     assert see_through.tolist() == [[True, True, False, False]]
-    assert transparency_mask(Picture(pixels)) is None
+    assert find_transparency(Picture(pixels)) is None
 
 
 def test_16_bit_masks_of_other_programs_are_read(tmp_path: Path) -> None:
