@@ -1,4 +1,4 @@
-"""What a machine has, what works on it, how fast, and what `auto` will therefore choose."""
+"""A report on this machine: what it has, what works on it, how fast, and what `auto` will choose."""
 
 import importlib.metadata
 import platform
@@ -11,16 +11,21 @@ import torch
 
 from models.networks.generators import ResNetConfig, UNetConfig
 from translate import __version__
-from translate.hardware import Numerics, choose_device, resolve_numerics, free_memory, native_bfloat16
+from translate.hardware import Numerics, choose_device, free_memory, native_bfloat16, resolve_numerics
 
-PACKAGES = ("torch", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
-DEPTH = 8  # of the U-Net that speeds are measured with
-SIZE = 256  # pixels on a side of the pictures that speeds are measured with
-ROUNDS = 3
+PACKAGES = ("torch", "torchvision", "opencv-python-headless", "pillow", "tifffile", "kornia", "albumentations")
+# Speeds are measured with the networks and the size of the Pix2Pix and CycleGAN papers.
+DEPTH = 8  # of the U-Net
+SIZE = 256  # side of the images, in pixels
+ROUNDS = 3  # whose median counts, so that one that is disturbed does not
 
 
 def examine_machine(device_name: str = "auto") -> dict[str, Any]:
-    """All findings, as plain data."""
+    """Return all findings as plain data.
+
+    Raises:
+        UserError: This machine has no such device.
+    """
     device = choose_device(device_name)
     capability = torch.backends.cpu.get_cpu_capability()
     return {
@@ -28,72 +33,73 @@ def examine_machine(device_name: str = "auto") -> dict[str, Any]:
         "python": sys.version.split()[0],
         "system": platform.system(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "devices": _devices(),
+        "devices": _list_devices(),
         "cpu": f"{torch.get_num_threads()} threads, {capability}",
         "free_memory_gib": round(free_memory(device) / 2**30, 1),
         "measured_on": str(device),
-        "milliseconds": _speeds(device),
-        "auto": _choices(device),
+        "milliseconds": _measure_speeds(device),
+        "auto": _describe_choices(device),
     }
 
 
-def _devices() -> list[str]:
+def _list_devices() -> list[str]:
     cuda = [f"cuda:{index} {torch.cuda.get_device_name(index)}" for index in range(torch.cuda.device_count())]
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def _speeds(device: torch.device) -> dict[str, dict[str, float | str]]:
-    """Milliseconds a picture, for each network, precision and layout; interleaved, so that they compare."""
-    ways = [(precision, layout) for precision in ("fp32", "bf16") for layout in ("contiguous", "channels_last")]
+def _measure_speeds(device: torch.device) -> dict[str, dict[str, float | str]]:
+    """Return milliseconds an image for each network, precision and layout; interleaved, so that they are comparable."""
+    choices = [(precision, layout) for precision in ("fp32", "bf16") for layout in ("contiguous", "channels_last")]
     results: dict[str, dict[str, float | str]] = {}
     for name, config in (("unet_256", UNetConfig(depth=DEPTH, dropout=0)), ("resnet_9", ResNetConfig())):
         network = config.build(3, 3).to(device).eval()
-        times: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
+        times: dict[tuple[str, str], list[float]] = {choice: [] for choice in choices}
         failed: dict[tuple[str, str], str] = {}
         for round_number in range(ROUNDS + 1):
-            for way in ways:
-                if way in failed:
+            for choice in choices:
+                if choice in failed:
                     continue
-                numerics = Numerics(*way, threads=torch.get_num_threads())
+                numerics = Numerics(*choice, threads=torch.get_num_threads())
                 try:
                     elapsed = _time(network, numerics, device)
                 except RuntimeError as error:
-                    failed[way] = f"does not work: {str(error).splitlines()[0]}"
+                    failed[choice] = f"does not work: {str(error).splitlines()[0]}"
                     continue
                 if round_number:  # the first round warms up
-                    times[way].append(elapsed)
+                    times[choice].append(elapsed)
         results[name] = {
-            " ".join(way): failed.get(way) or round(1000 * statistics.median(times[way]), 1) for way in ways
+            " ".join(choice): failed.get(choice) or round(1000 * statistics.median(times[choice]), 1)
+            for choice in choices
         }
     return results
 
 
 @torch.inference_mode()
 def _time(network: torch.nn.Module, numerics: Numerics, device: torch.device) -> float:
-    settled = numerics.place_network(network, device)
+    network = numerics.place_network(network, device)
     image = numerics.place_batch(torch.zeros(1, 3, SIZE, SIZE), device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     began = time.perf_counter()
     with numerics.autocast(device):
-        settled(image)
+        network(image)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - began
 
 
-def _choices(device: torch.device) -> dict[str, str]:
+def _describe_choices(device: torch.device) -> dict[str, str]:
     training = resolve_numerics(device, training=True)
     native = native_bfloat16(device)
-    why = "bfloat16 is multiplied in hardware here" if native else "bfloat16 is not multiplied in hardware here"
+    why = f"this hardware {'multiplies' if native else 'does not multiply'} bfloat16"
     inference = (
-        "bf16 for models that agree with fp32 to 50 dB on the probe pictures, fp32 for all others" if native else "fp32"
+        "bf16 for models that agree with fp32 to 50 dB on probe images, fp32 for all others" if native else "fp32"
     )
-    layout_why = "tensor cores want channels last" if training.layout == "channels_last" else "fused Adam wants it here"
+    layout_why = "faster on tensor cores" if training.layout == "channels_last" else "faster with fused Adam here"
     return {
         "device": f"{choose_device('auto')}",
         "training precision": f"{training.precision}: {why}",
         "training layout": f"{training.layout}: {layout_why}",
         "inference precision": f"{inference}: {why}",
-        "threads": f"{training.threads}: torch's own choice",
+        "threads": f"{training.threads}: torch's default",
     }

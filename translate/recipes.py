@@ -1,4 +1,4 @@
-"""The recipes that ship: configurations by name."""
+"""The recipes that ship: configurations in YAML, by name."""
 
 from pathlib import Path
 
@@ -6,22 +6,22 @@ from datasets.errors import UserError
 
 
 def recipes_folder() -> Path:
-    """Where the recipes lie: inside an installed package, beside it in a checkout."""
+    """Return the folder of the recipes: inside an installed package, beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 
 
 def recipe_names() -> list[str]:
-    """The names of all recipes."""
+    """Return the names of all recipes, sorted."""
     return sorted(path.stem for path in recipes_folder().glob("*.yaml"))
 
 
 def recipe_path(recipe: str) -> Path:
-    """The file of a recipe given by name or as a path.
+    """Return the file of a recipe, given its name or the path of a YAML file.
 
     Raises:
-        UserError: There is neither such a recipe nor such a file.
+        UserError: There is no such recipe or file.
     """
     path = Path(recipe)
     if path.suffix in (".yaml", ".yml"):
@@ -34,6 +34,6 @@ def recipe_path(recipe: str) -> Path:
 
 
 def recipe_summary(recipe: str) -> str:
-    """The first line of a recipe's head comment."""
+    """Return the first line of the comment at the head of a recipe."""
     first = recipe_path(recipe).read_text(encoding="utf-8").split("\n", 1)[0]
     return first.lstrip("# ").rstrip()

@@ -4,7 +4,7 @@ from translate.cli.common import Device, Json, print_json
 
 
 def doctor(device: Device = "auto", json: Json = False) -> None:
-    """Tell what this machine has, what works on it and how fast, and what `auto` will choose."""
+    """Report what this machine has, what works on it and how fast, and what `auto` will choose."""
     import typer
     import yaml
 

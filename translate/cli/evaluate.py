@@ -7,37 +7,37 @@ import typer
 
 from translate.cli.common import Device, Json, print_json
 
-app = typer.Typer(help="What a model is worth.", no_args_is_help=True)
+app = typer.Typer(help="Evaluate models.", no_args_is_help=True)
 
 
 @app.callback()
 def _evaluate() -> None:
-    pass
+    pass  # without a callback Typer would make the only verb the whole command
 
 
 @app.command("probe")
 def probe(
-    model: Annotated[str, typer.Argument(help="An autoencoder or a VAE: a model file, or a run folder.")],
-    data: Annotated[Path, typer.Option(help="A folder of labelled pictures, opened as the model's own data were.")],
-    labels: Annotated[int, typer.Option(min=2, help="How many labels there are to learn from.")],
-    seeds: Annotated[int, typer.Option(min=1, help="How often all is done, with other labels each time.")] = 3,
+    model: Annotated[str, typer.Argument(help="A model file or run folder of an autoencoder or a VAE.")],
+    data: Annotated[Path, typer.Option(help="A folder of labelled pictures, read as the model's training data were.")],
+    labels: Annotated[int, typer.Option(min=2, help="How many labelled pictures to learn from.")],
+    seeds: Annotated[int, typer.Option(min=1, help="How often to repeat it, with other labels each time.")] = 3,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Open the folder otherwise, as in --set data.kind=idx."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Read the folder differently, as in --set data.kind=idx."),
     ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Judge a model's codes by how well a few labels teach a classifier that stands on them.
+    """Measure how well a few labels teach a classifier on a model's codes.
 
-    Beside it: a classifier on the pixels themselves, one that goes on training the encoder, and one from scratch.
+    It is compared with a classifier on the pixels, with fine-tuning the encoder, and with training it from scratch.
     """
-    from translate.evaluation.probe import probe as probed
+    from translate.evaluation.probe import probe as run_probe
 
-    result = probed(model, data, labels, seeds=range(seeds), overrides=settings or (), device=device)
+    result = run_probe(model, data, labels, seeds=range(seeds), overrides=settings or (), device=device)
     if json:
         print_json(result.__dict__)
         return
-    typer.echo(f"{result.labels} labels of {len(result.classes)} classes; right of {result.held_out} held out")
-    for way, (mean, deviation) in result.means().items():
-        typer.echo(f"{way:<12} {mean:6.1%} ± {deviation:.1%}")
+    typer.echo(f"{result.labels} labels of {len(result.classes)} classes; accuracy on {result.held_out} held out")
+    for classifier, (mean, deviation) in result.means().items():
+        typer.echo(f"{classifier:<12} {mean:6.1%} ± {deviation:.1%}")

@@ -10,22 +10,22 @@ from translate.cli.common import Json, console, print_json
 if TYPE_CHECKING:
     from models.contract import Sampler, Translator
 
-app = typer.Typer(help="Model files: what they are and what they say about themselves.", no_args_is_help=True)
+app = typer.Typer(help="List and describe model files.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_models(
-    folder: Annotated[Path, typer.Argument(help="Where to look, subfolders included.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder to search, with its subfolders.")] = Path(),
     json: Json = False,
 ) -> None:
-    """List the models that ship, by name, and the model files under a folder."""
+    """List the models that ship, and the model files in a folder."""
     from datasets.errors import UserError
     from translate.folders.jobs import NothingFoundError
-    from translate.inference.model_file import build_on_meta, read_card
+    from translate.inference.model_file import build_uninitialized, read_card
     from translate.inference.shipped import builtin_models
 
     if not folder.is_dir():
-        raise UserError(f"{folder}: expected a folder to look through for model files")
+        raise UserError(f"{folder}: expected a folder to search for model files, found none")
     rows = []
     shipped = builtin_models()
     own = [path for path in sorted(folder.rglob("*.safetensors")) if path.resolve() not in shipped.values()]
@@ -36,26 +36,26 @@ def list_models(
             console().print(f"note: {error}", markup=False)
             continue
         kind = {"model": name, "name": card.experiment.model.name, "step": card.step}
-        rows.append({**kind, **_sampled(build_on_meta(card)), **card.metrics})
+        rows.append({**kind, **_describe_sampler(build_uninitialized(card)), **card.metrics})
     if not rows:
-        raise NothingFoundError(f"{folder}: holds no model file that can be read")
+        raise NothingFoundError(f"{folder}: there is no model file in it that can be read")
     if json:
         print_json(rows)
         return
     for row in rows:
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))
-        told = f"{row['model']}: {row['name']}, step {row['step']}"
+        parts = [f"{row['model']}: {row['name']}", f"step {row['step']}"]
         if "latent" in row:
-            told += f", latent {row['latent']} {row['prior']}, {row['size']} pixels"
-            told += f", {len(row['classes'])} classes" if row["classes"] else ""
-        typer.echo(told + (f", {figures}" if figures else ""))
+            parts += [f"latent {row['latent']} {row['prior']}", f"{row['size']} pixels"]
+            parts += [f"{len(row['classes'])} classes"] if row["classes"] else []
+        parts += [f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float)]
+        typer.echo(", ".join(parts))
 
 
 @app.command("info")
 def info(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
 ) -> None:
-    """Tell what a model file knows about itself: kind, size, training, figures."""
+    """Describe a model file: its kind, size, training and metrics."""
     from translate.inference.model_file import load_network, model_path, read_card
 
     path = model_path(model)
@@ -68,8 +68,8 @@ def info(
     facts = {
         "model": card.experiment.model.name,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        **_translated(network),
-        **_sampled(network),
+        **_describe_translator(network),
+        **_describe_sampler(network),
         "trained": f"{card.step} steps on {card.data_samples} samples at {card.trained_size} pixels",
         "metrics": card.metrics,
         "data_fingerprint": card.data_fingerprint,
@@ -80,8 +80,8 @@ def info(
     typer.echo(yaml.safe_dump(facts, sort_keys=False), nl=False)
 
 
-def _translated(network: "Translator | Sampler") -> dict[str, Any]:
-    """What a network that translates takes and makes; nothing of others."""
+def _describe_translator(network: "Translator | Sampler") -> dict[str, Any]:
+    """Return facts about a translator's inputs and outputs; none about other networks."""
     from models.contract import Translator
 
     if not isinstance(network, Translator):
@@ -90,11 +90,11 @@ def _translated(network: "Translator | Sampler") -> dict[str, Any]:
     return {"channels": channels, "scale": network.scale, "domains": list(network.domains)}
 
 
-def _sampled(network: "Translator | Sampler") -> dict[str, Any]:
-    """What a network that makes pictures from noise takes and makes; nothing of others."""
+def _describe_sampler(network: "Translator | Sampler") -> dict[str, Any]:
+    """Return facts about a sampler's inputs and outputs; none about other networks."""
     from models.contract import Encoder, Sampler
 
     if not isinstance(network, Sampler):
         return {}
-    made = {"latent": network.latent, "prior": network.prior, "size": network.size, "classes": list(network.domains)}
-    return {**made, "encoder": isinstance(network, Encoder)}
+    facts = {"latent": network.latent, "prior": network.prior, "size": network.size, "classes": list(network.domains)}
+    return {**facts, "encoder": isinstance(network, Encoder)}

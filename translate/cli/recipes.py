@@ -11,7 +11,7 @@ app = typer.Typer(help="The recipes that ship.", no_args_is_help=True)
 
 @app.command("list")
 def list_recipes(json: Json = False) -> None:
-    """Name every recipe and what it is for."""
+    """List all recipes and what they are for."""
     from translate.recipes import recipe_names, recipe_summary
 
     summaries = {name: recipe_summary(name) for name in recipe_names()}
@@ -26,7 +26,7 @@ def list_recipes(json: Json = False) -> None:
 @app.command("show")
 def show(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a YAML file.")],
-    full: Annotated[bool, typer.Option("--full", help="With every key and its default.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print every setting, defaults included.")] = False,
 ) -> None:
     """Print a recipe as YAML, to read or to start your own from: `translate recipes show pix2pix > my.yaml`."""
     from translate.recipes import recipe_path
