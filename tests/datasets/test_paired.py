@@ -11,8 +11,7 @@ from datasets.contract import Paired, derive_seed, stack
 from datasets.degradations.batches import BATCHED
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
-from datasets.paired import DerivedPairs, Pair, PairedConfig
-from datasets.storage.image_files import split_held_out
+from datasets.paired import DerivedPairs, PairedConfig
 
 CROP = {"load": None, "size": 16}
 
@@ -172,29 +171,6 @@ def test_sixteen_bit_and_transparent_pictures_can_be_learned_from(tmp_path):
     opened = config(pairs={"kind": "derived"}, validation_fraction=0).open(tmp_path)
     for index in range(2):
         assert (opened.training.sample(index, 0).target == 1).all()
-
-
-def some(count: int) -> list[Pair]:
-    return [Pair(f"{number}.png", Path(), Path()) for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("count", "share", "held"), [(100, 0.1, 10), (2, 0.01, 1), (3, 0.99, 2), (1, 0.5, 0), (9, 0, 0)]
-)
-def test_the_share_held_out_leaves_something_on_both_sides(count, share, held):
-    training, validation = split_held_out(some(count), share)
-    assert (len(training), len(validation)) == (count - held, held)
-    assert sorted(pair.name for pair in [*training, *validation]) == sorted(pair.name for pair in some(count))
-
-
-def test_a_pair_stays_on_its_side_when_others_come():
-    _, before = split_held_out(some(100), 0.2)
-    training, after = split_held_out(reversed([*some(100), Pair("new.png", Path(), Path())]), 0.2)
-    assert len(set(before) - set(after)) <= 1
-    names = sorted(pair.name for pair in some(100))  # an order that often has a meaning
-    assert {pair.name for pair in before} not in (set(names[:20]), set(names[-20:]))
-    learned = [pair.name for pair in training]
-    assert learned == sorted(learned, key=lambda name: (len(name), name))  # 2 before 10
 
 
 def test_the_fingerprint_is_of_names_and_sizes_alone(photos, tmp_path):

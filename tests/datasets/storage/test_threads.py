@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from datasets.storage.threads import ordered_map
+from datasets.storage.threads import BoundedCache, ordered_map
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -75,3 +75,22 @@ def test_stopping_early_cancels_what_waits_and_ends_the_threads() -> None:
     results.close()
     assert len(done) < 20
     assert threading.active_count() == before
+
+
+def test_results_are_cached_while_they_fit() -> None:
+    computed: list[int] = []
+
+    def compute(index: int) -> bytes:
+        computed.append(index)
+        return bytes(index)
+
+    cache = BoundedCache(compute, len, 100)
+    for index in (60, 50, 60, 50, 40, 40, 1, 1):  # 60 and 40 fill it; 50 and 1 do not fit beside them
+        assert cache(index) == bytes(index)
+    assert computed == [60, 50, 50, 40, 1, 1]
+
+
+def test_an_empty_cache_computes_every_time() -> None:
+    counter = iter(range(10))
+    cache = BoundedCache(lambda index: next(counter), lambda result: 1, 0)
+    assert [cache(0), cache(0)] == [0, 1]
