@@ -1,1 +1,1 @@
-"""Translators between kinds of pictures, one file each, on shared backbones and objectives."""
+"""Translators between kinds of images, one file each, on shared backbones and losses."""

@@ -1,4 +1,4 @@
-"""How a translator or a sampler is used, wherever it is used: the right size out, as `eval()` says."""
+"""How a translator or a sampler is called in training and inference: in evaluation mode, with inputs padded to size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from models.contract import Domain, Sampler, Translator
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Within, the model is as a model file's: in evaluation, and with nothing kept for gradients."""
+    """Set the model to evaluation and inference mode for the length of a `with` block."""
     was_training = model.training
     model.eval()
     try:
@@ -23,10 +23,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def translate_batch(model: Translator, image: Tensor, domain: Domain = 0) -> Tensor:
-    """Translate (B, channels_in, H, W) of any H, W ≥ 1 into (B, channels_out, scale * H, scale * W), in [-1, 1].
+    """Translate (B, channels_in, H, W) of any H, W ≥ 1 to (B, channels_out, scale * H, scale * W), in [-1, 1].
 
-    The pictures are padded at the right and the bottom to sizes that the network takes, and the
-    result is cut back.
+    Images are padded at the right and the bottom to a size that the network takes, and the output is cropped.
     """
     height, width = image.shape[-2:]
     with evaluating(model):
@@ -35,15 +34,15 @@ def translate_batch(model: Translator, image: Tensor, domain: Domain = 0) -> Ten
 
 
 def generate_batch(model: Sampler, latent: Tensor, label: Tensor) -> Tensor:
-    """(B, latent) numbers and (B,) labels to (B, channels, size, size), as `eval()` says."""
+    """Make images (B, channels, size, size) from (B, latent) numbers and labels (B,), in evaluation mode."""
     with evaluating(model):
         return model.generate(latent, label)
 
 
 def pad(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
-    """(B, C, H, W) padded to sides of at least `minimum` that are multiples of `multiple`.
+    """Pad (B, C, H, W) at the right and the bottom to multiples of `multiple` that are at least `minimum`.
 
-    Reflected as far as the picture reaches, then its last pixels repeated.
+    Padding is by reflection as far as the image reaches, and then repeats the last pixels.
     """
     height, width = image.shape[-2:]
     down = -(-max(height, minimum) // multiple) * multiple - height

@@ -1,13 +1,13 @@
-"""CycleGAN: translation both ways between two piles of pictures that have no pairs.
+"""CycleGAN: translation in both directions between two sets of images without pairs.
 
 Zhu, Park, Isola, Efros 2017, arXiv:1703.10593.
 
 Differs from the paper:
 - The identity loss, which the paper adds for paintings only, is on, as in the authors' code; `identity_weight: 0` saves
   two of the six forward passes of a step.
-- Both generators move, then both discriminators, as in the authors' code: the fakes are made once a step.
-- The best model is kept by the mean of cycle and identity errors where no truth is known. A generator that changes
-  nothing has neither, so these figures say what is kept, and only eyes say what is gained.
+- Both generators move before both discriminators, as in the authors' code, so fakes are made once per step.
+- Without true counterparts, the best model is chosen by the mean of cycle and identity errors. A generator that changes
+  nothing has neither error: these metrics measure what is preserved, and only eyes can tell what is gained.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from models.metrics import l1
 from models.networks.discriminators import PatchConfig
 from models.networks.generators import ResidualGeneratorConfig, ResNetConfig
 from models.optimizers import Adam
-from models.two_domains import add_error, average_metrics, make_preview, two_domains
+from models.two_domains import add_error, average_metrics, check_two_domains, make_preview
 
 
 class CycleGANConfig(ModelConfig):
@@ -36,50 +36,50 @@ class CycleGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     name: Literal["cyclegan"] = "cyclegan"
-    channels: int = Field(3, ge=1)  # of both domains' pictures
+    channels: int = Field(3, ge=1)  # of the images of both domains
     domains: tuple[str, ...] = ()  # the data's folders
     generator: ResidualGeneratorConfig = ResNetConfig()  # of each direction
     discriminator: PatchConfig = PatchConfig()  # of each domain
     adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
-    adversarial_weight: float = Field(2.0, gt=0)  # 1 in the paper, whose least squares are without a ½
+    adversarial_weight: float = Field(2.0, gt=0)  # 1 in the paper, whose least squares have no ½
     cycle_weight: float = Field(10.0, ge=0)
     identity_weight: float = Field(5.0, ge=0)
-    pool_size: int = Field(50, ge=0)  # past fakes of each domain that its discriminator is reminded of
+    pool_size: int = Field(50, ge=0)  # past fakes of each domain that its discriminator also sees
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 
     @property
     def expects(self) -> dict[str, int]:
-        """Channels of both domains' pictures."""
+        """Channels of the images of both domains."""
         return {"channels": self.channels}
 
     def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """The configuration for two folders.
+        """Return the configuration for the data's two folders.
 
         Raises:
-            UserError: There are not two, or others than `domains` says.
+            UserError: There are not two, or not those in `domains`.
         """
-        return self.model_copy(update={"domains": two_domains(self.domains, domains)})
+        return self.model_copy(update={"domains": check_two_domains(self.domains, domains)})
 
     def for_size(self, size: int) -> Self:
-        """The configuration for squares of `size` pixels."""
+        """Return the configuration for squares of `size` pixels, with the generator chosen."""
         return self.model_copy(update={"generator": self.generator.for_size(size)})
 
     def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        """Return why the model cannot learn from squares of `size` pixels; None if it can."""
         return self.generator.size_problem(size) or self.discriminator.size_problem(size)
 
     def translator(self) -> "CycleGAN":
-        """Both generators."""
+        """Build both generators."""
         return CycleGAN(self)
 
     def recipe(self) -> "CycleGANRecipe":
-        """Both generators, their discriminators and their losses."""
+        """Build both generators with their discriminators and losses."""
         return CycleGANRecipe(self)
 
 
 class CycleGAN(Translator):
-    """Two generators in one: the first makes pictures of the first domain, the second of the second."""
+    """Both generators: the first makes images of the first domain, the second of the second domain."""
 
     def __init__(self, config: CycleGANConfig) -> None:
         super().__init__()
@@ -91,13 +91,13 @@ class CycleGAN(Translator):
         self.global_norm = config.generator.norm == "instance"
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """Translate (B, C, H, W) pictures of the other domain into `domains[domain]`."""
+        """Translate (B, C, H, W) images of the other domain to `domains[domain]`."""
         output: Tensor = (self.to_a, self.to_b)[domain](image)
         return output
 
 
 class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
-    """How CycleGAN learns."""
+    """The training of CycleGAN."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pool_size",
@@ -113,24 +113,27 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         self.config = config
         self.adversarial = ADVERSARIAL[config.adversarial]
         self.model = CycleGAN(config)
+        # Discriminators; states of trainings store their weights under these names.
         self.judge_a, self.judge_b = (config.discriminator.build(config.channels) for _ in range(2))
         self.pool_a, self.pool_b = ImagePool(config.pool_size), ImagePool(config.pool_size)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for both generators, one for both discriminators."""
+        """Return one Adam for both generators, and one for both discriminators."""
         return {
             "generators": self.config.generator_adam.of(self.model),
             "discriminators": self.config.discriminator_adam.of(self.judge_a, self.judge_b),
         }
 
     def updates(self, batch: Unpaired, step: int) -> Iterator[Update]:
-        """Equation 3 of the paper, with the identity loss of its section 5.2; discriminators see pooled fakes."""
+        """Yield the updates of equation 3 of the paper, with the identity loss of its section 5.2 and pooled fakes."""
         config, to_a, to_b = self.config, self.model.to_a, self.model.to_b
         fake_a, fake_b = to_a(batch.b), to_b(batch.a)
 
-        fooled = self.adversarial.generator(self.judge_a(fake_a)) + self.adversarial.generator(self.judge_b(fake_b))
+        adversarial = self.adversarial.generator(self.judge_a(fake_a)) + self.adversarial.generator(
+            self.judge_b(fake_b)
+        )
         cycle = F.l1_loss(to_a(fake_b), batch.a) + F.l1_loss(to_b(fake_a), batch.b)
-        losses = {"adversarial": config.adversarial_weight * fooled, "cycle": config.cycle_weight * cycle}
+        losses = {"adversarial": config.adversarial_weight * adversarial, "cycle": config.cycle_weight * cycle}
         if config.identity_weight:
             identity = F.l1_loss(to_a(batch.a), batch.a) + F.l1_loss(to_b(batch.b), batch.b)
             losses["identity"] = config.identity_weight * identity
@@ -139,23 +142,24 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         scores_a = self.judge_a(batch.a), self.judge_a(self.pool_a.exchange(fake_a))
         scores_b = self.judge_b(batch.b), self.judge_b(self.pool_b.exchange(fake_b))
         losses = {"a": self.adversarial.discriminator(*scores_a), "b": self.adversarial.discriminator(*scores_b)}
-        right = torch.maximum(fraction_right(*scores_a), fraction_right(*scores_b))  # lost is what one of them has won
+        # The larger of the two: training has failed as soon as one discriminator has won.
+        right = torch.maximum(fraction_right(*scores_a), fraction_right(*scores_b))
         yield Update("discriminators", losses, {"right": right})
 
     def preview(self, model: CycleGAN, batch: Unpaired) -> list[Preview]:
-        """Pictures of each domain as the other's."""
+        """Return images of each domain translated to the other."""
         return [
             make_preview(model, batch.a, batch.b, batch.truth, 1),
             make_preview(model, batch.b, batch.a, batch.truth, 0),
         ]
 
     def validate(self, model: CycleGAN, batch: Unpaired) -> dict[str, Tensor]:
-        """What a round trip and a needless translation change, and how close to the truth the needed one comes."""
-        fakes, kept = [], []
-        for domain, (source, wanted) in enumerate([(batch.b, batch.a), (batch.a, batch.b)]):
+        """Return the errors of round trips and of identity translations, and distances to true counterparts."""
+        pairs, directions = [], []
+        for domain, (source, target) in enumerate([(batch.b, batch.a), (batch.a, batch.b)]):
             fake = translate_batch(model, source, domain)
             cycle = l1(translate_batch(model, fake, 1 - domain), source)
-            kept.append({"cycle": cycle, "identity": l1(translate_batch(model, wanted, domain), wanted)})
-            fakes.append((fake, wanted))
-        figures = average_metrics(kept)
-        return add_error(figures, (figures["cycle"] + figures["identity"]) / 2, batch, fakes)
+            directions.append({"cycle": cycle, "identity": l1(translate_batch(model, target, domain), target)})
+            pairs.append((fake, target))
+        metrics = average_metrics(directions)
+        return add_error(metrics, (metrics["cycle"] + metrics["identity"]) / 2, batch, pairs)

@@ -1,15 +1,15 @@
-"""Inpainting: filling the hole that a mask says, so that nobody sees where it was.
+"""Inpainting: filling the hole that a mask marks.
 
-Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2): gated convolutions, L1 over everything and a
-discriminator of patches, SN-PatchGAN, that is given the mask. With the U-Net of partial convolutions and losses on
+Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2): gated convolutions, L1 over the full image and a
+discriminator of patches, SN-PatchGAN, which also takes the mask. With the U-Net of partial convolutions and losses on
 VGG's features it is Liu, Reda, Shih, Wang, Tao, Catanzaro 2018, arXiv:1804.07723; with the context encoder, squared
-differences and that one's discriminator, Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379.
+differences and the context discriminator, Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379.
 
 Differs from the papers:
-- Every picture of a batch has a hole of its own. Every discriminator is given the mask and the completed picture.
-- Partial convolutions: VGG-19 instead of VGG-16. The encoder's batch norm is not frozen for a second stage; learning
-  rates fall in its place, by `training.decay_from`.
-- Context encoder: what is known in a band around the hole is not weighed ten times.
+- Every image of a batch has its own hole. Every discriminator takes the mask and the filled image.
+- Partial convolutions: VGG-19 instead of VGG-16. The encoder's batch norm is not frozen for a second stage; instead,
+  learning rates fall, by `training.decay_from`.
+- Context encoder: known pixels in a band around the hole are not weighted ten times.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_rig
 from models.losses.perceptual import POOLED, FeatureLosses
 from models.metrics import hole_metrics
 from models.networks.discriminators import InpaintingDiscriminatorConfig, SNPatchConfig
-from models.networks.inpainters import ContextConfig, DeepFillConfig, InpainterConfig
+from models.networks.inpainters import DeepFillConfig, InpainterConfig
 from models.optimizers import Adam
 from models.published import load_vgg19
 
@@ -40,41 +40,47 @@ class InpaintingConfig(ModelConfig):
     name: Literal["inpainting"] = "inpainting"
     generator: InpainterConfig = DeepFillConfig()
     pixel_loss: Literal["l1", "mse"] = "l1"
-    even: bool = False  # every picture counts the same, however much of it is weighed
-    hole_weight: float = Field(1.0, ge=0)  # of the pixels in the hole
-    valid_weight: float = Field(1.0, ge=0)  # of those around it, which the generator makes too
+    even: bool = False  # every image counts the same, whatever the sum of its pixels' weights
+    hole_weight: float = Field(1.0, ge=0)  # of pixels in the hole; 6 in Liu et al. 2018
+    valid_weight: float = Field(1.0, ge=0)  # of known pixels, which the generator makes too
     perceptual_weight: float = Field(0.0, ge=0)  # of VGG's features; 0.05 in Liu et al. 2018
-    style_weight: float = Field(0.0, ge=0)  # of how they go together; 120 there
+    style_weight: float = Field(0.0, ge=0)  # of their Gram matrices; 120 there
     variation_weight: float = Field(0.0, ge=0)  # of neighbours' differences in and at the hole; 0.1 there
     adversarial: AdversarialName = "hinge"
-    adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator's opinion, plain regression
+    adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator, plain regression
     discriminator: InpaintingDiscriminatorConfig = SNPatchConfig()
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 
     @property
     def expects(self) -> dict[str, int]:
-        """Nothing to choose: a picture and its mask, and the picture filled."""
+        """Channels of the input, an RGB image and its mask, and of the output."""
         return {"channels_in": 4, "channels_out": 3}
 
     def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
-        judged = self.discriminator.size_problem(size) if self.adversarial_weight else None
-        return self.generator.size_problem(size) or judged
+        """Return why the model cannot learn from squares of `size` pixels; None if it can."""
+        problem = self.generator.size_problem(size)
+        if problem is None and self.adversarial_weight:
+            problem = self.discriminator.size_problem(size)
+        return problem
 
     def translator(self) -> "Inpainting":
-        """The generator alone."""
+        """Build the generator alone."""
         return Inpainting(self)
 
     def recipe(self) -> "InpaintingRecipe":
-        """The generator with its discriminator."""
+        """Build the generator with its discriminator and losses.
+
+        Raises:
+            UserError: VGG-19's weights are needed, and are not there and cannot be downloaded.
+        """
         return InpaintingRecipe(self)
 
 
 class Inpainting(Translator):
-    """The generator, as a translator of pictures whose fourth channel is the mask, exactly 1 in the hole, 0 elsewhere.
+    """The generator, as a translator of images whose fourth channel is the mask, exactly 1 in the hole and 0 elsewhere.
 
-    What the picture holds in the hole does not count, and what is around it comes back as it was.
+    What the image contains in the hole is ignored, and known pixels are returned unchanged.
     """
 
     def __init__(self, config: InpaintingConfig) -> None:
@@ -82,21 +88,21 @@ class Inpainting(Translator):
         self.generator = config.generator.build()
         self.channels_in, self.channels_out = 4, 3
         self.multiple, self.margin = self.generator.multiple, self.generator.margin
-        self.only_size = config.generator.size if isinstance(config.generator, ContextConfig) else None
+        self.only_size = self.generator.only_size
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """(B, 4, H, W), RGB in [-1, 1] and the mask, to (B, 3, H, W) with the hole filled."""
-        picture, mask = image[:, :3], image[:, 3:]
-        return completed(self.stages(picture, mask)[-1], picture, mask)
+        """Fill the hole of (B, 4, H, W), RGB in [-1, 1] and the mask: (B, 3, H, W)."""
+        known, mask = image[:, :3], image[:, 3:]
+        return fill_hole(self.run_stages(known, mask)[-1], known, mask)
 
-    def stages(self, picture: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        """What each stage of the generator makes of the whole picture, the last best."""
-        made: tuple[Tensor, ...] = self.generator(picture, mask)
-        return made
+    def run_stages(self, image: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Return the full image (B, 3, H, W) from each stage of the generator, the final one last."""
+        stages: tuple[Tensor, ...] = self.generator(image, mask)
+        return stages
 
 
 class InpaintingRecipe(Recipe[Masked, Inpainting]):
-    """How filling holes is learned."""
+    """The training of inpainting."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
@@ -116,58 +122,62 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         self.discriminator = config.discriminator.build(4) if config.adversarial_weight else None
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for the generator, and one for its opponent, where there is one."""
+        """Return one Adam for the generator, and one for the discriminator if there is one."""
         own = {"generator": self.config.generator_adam.of(self.model)}
         if self.discriminator is None:
             return own
         return {"discriminator": self.config.discriminator_adam.of(self.discriminator), **own}
 
-    def score(self, picture: Tensor, mask: Tensor) -> Tensor:
-        """Scores of patches: does a picture with a hole there look as if it had none?"""
+    def score(self, image: Tensor, mask: Tensor) -> Tensor:
+        """Score the patches of images (B, 3, H, W) with holes at `mask`, high where they look real."""
         assert self.discriminator is not None
-        scores: Tensor = self.discriminator(torch.cat([picture, mask], dim=1))
+        scores: Tensor = self.discriminator(torch.cat([image, mask], dim=1))
         return scores
 
     def updates(self, batch: Masked, step: int) -> Iterator[Update]:
-        """DeepFill's section 3.3; both of the discriminator's terms are halved, as in the authors' code."""
+        """Yield the updates of DeepFill v2; the discriminator's loss is halved, as in the authors' code."""
         image, mask = batch
-        stages = self.model.stages(image, mask)
-        filled = completed(stages[-1], image, mask)
+        stages = self.model.run_stages(image, mask)
+        filled = fill_hole(stages[-1], image, mask)
 
         if self.discriminator is not None:
             real_scores, fake_scores = self.score(image, mask), self.score(filled.detach(), mask)
             loss = 0.5 * self.adversarial.discriminator(real_scores, fake_scores)
             yield Update("discriminator", {"adversarial": loss}, {"right": fraction_right(real_scores, fake_scores)})
 
-        losses = {"pixel": torch.stack([self.pixel(made, image, mask) for made in stages]).sum()}
-        losses |= self.likeness(stages[-1], filled, image)
+        losses = {"pixel": torch.stack([self.pixel_loss(output, image, mask) for output in stages]).sum()}
+        losses |= self.feature_losses(stages[-1], filled, image)
         if self.config.variation_weight:
             losses["variation"] = self.config.variation_weight * variation(filled, mask)
         if self.discriminator is not None:
-            fooled = self.adversarial.generator(self.score(filled, mask))
-            losses["adversarial"] = self.config.adversarial_weight * fooled
+            adversarial = self.adversarial.generator(self.score(filled, mask))
+            losses["adversarial"] = self.config.adversarial_weight * adversarial
         yield Update("generator", losses)
 
-    def pixel(self, made: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-        """The difference of two pictures, a mean over all pixels that are weighed by what they are of.
+    def pixel_loss(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean difference of images, weighted by whether pixels are in the hole, a scalar.
 
-        Evenly, it is each picture's weighted mean: a scratch in one counts as much as a large hole in another.
+        With `even`, it is the mean of each image's weighted mean: a scratch in one counts as much as a large hole in
+        another.
         """
         weights = self.config.valid_weight + (self.config.hole_weight - self.config.valid_weight) * mask
-        difference = (made - truth).float()
+        difference = (output - target).float()
         by_pixel = difference.abs() if self.config.pixel_loss == "l1" else difference.square()
-        weighed = (weights * by_pixel).mean(dim=(1, 2, 3))
+        by_image = (weights * by_pixel).mean(dim=(1, 2, 3))
         if self.config.even:
-            weighed = weighed / weights.mean(dim=(1, 2, 3)).clamp(min=1e-6)
-        return weighed.mean()
+            by_image = by_image / weights.mean(dim=(1, 2, 3)).clamp(min=1e-6)
+        return by_image.mean()
 
-    def likeness(self, made: Tensor, filled: Tensor, truth: Tensor) -> dict[str, Tensor]:
-        """Liu et al. 2018, equations 3 to 5: features and style of what was made, and of the completed picture."""
+    def feature_losses(self, output: Tensor, filled: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return weighted losses on features and style of the output and of the filled image, scalars.
+
+        Liu et al. 2018, equations 3 to 5.
+        """
         if self.features is None:
             return {}
         perceptual, style = (
             torch.stack(both).sum()
-            for both in zip(self.features(made, truth), self.features(filled, truth), strict=True)
+            for both in zip(self.features(output, target), self.features(filled, target), strict=True)
         )
         return {
             "perceptual": self.config.perceptual_weight * perceptual,
@@ -175,13 +185,13 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         }
 
     def preview(self, model: Inpainting, batch: Masked) -> list[Preview]:
-        """Pictures with white holes, filled ones, and the truth."""
+        """Return images with white holes, filled ones, and the originals."""
         image, mask = batch
         filled = translate_batch(model, torch.cat([image, mask], dim=1))
-        return [Preview(completed(torch.ones_like(image), image, mask), filled, image)]
+        return [Preview(fill_hole(torch.ones_like(image), image, mask), filled, image)]
 
     def validate(self, model: Inpainting, batch: Masked) -> dict[str, Tensor]:
-        """How close what fills the holes is to what was there."""
+        """Return how close fillings are to the original content of the holes."""
         return hole_metrics(translate_batch(model, torch.cat(batch, dim=1)), batch.image, batch.mask)
 
 
@@ -195,17 +205,17 @@ def build_feature_losses() -> FeatureLosses:
     return FeatureLosses(load_vgg19(POOLED[-1], needed_by="the perceptual loss", alternative=alternative))
 
 
-def completed(made: Tensor, picture: Tensor, mask: Tensor) -> Tensor:
-    """What was made in the hole, and the picture, untouched, around it: (B, 3, H, W)."""
-    return torch.where(mask > 0, made.to(picture.dtype), picture)
+def fill_hole(output: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+    """Return `output` in the hole and `image`, unchanged, elsewhere: (B, 3, H, W)."""
+    return torch.where(mask > 0, output.to(image.dtype), image)
 
 
-def variation(picture: Tensor, mask: Tensor) -> Tensor:
-    """Differences of neighbours both within the hole, widened by a pixel, as a mean over the picture, a scalar.
+def variation(image: Tensor, mask: Tensor) -> Tensor:
+    """Return the total variation within the hole, widened by a pixel, divided by the number of values, a scalar.
 
-    Liu et al. 2018, equation 6.
+    Liu et al. 2018, equation 6: absolute differences of neighbours that are both in that region.
     """
     near = F.max_pool2d(mask, 3, stride=1, padding=1)
-    across = (picture[..., 1:] - picture[..., :-1]).abs() * near[..., 1:] * near[..., :-1]
-    down = (picture[..., 1:, :] - picture[..., :-1, :]).abs() * near[..., 1:, :] * near[..., :-1, :]
-    return (across.sum() + down.sum()) / picture.numel()
+    across = (image[..., 1:] - image[..., :-1]).abs() * near[..., 1:] * near[..., :-1]
+    down = (image[..., 1:, :] - image[..., :-1, :]).abs() * near[..., 1:, :] * near[..., :-1, :]
+    return (across.sum() + down.sum()) / image.numel()

@@ -1,10 +1,10 @@
-"""What labels of one or more sets mean: what a picture may become, how badly logits tell it, and which exclude which.
+"""Labels of one or more sets: how to draw target labels, classification loss and accuracy, and which exclude which.
 
-A set is of classes, of which a picture has one, or of attributes, of which it has any; a batch may mix pictures of
-several sets, each of which has labels of its own set alone.
+A set consists of classes, of which an image has exactly one, or of attributes, of which it has any number. A batch may
+mix images of several sets; an image has labels of its own set only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,12 @@ from datasets.contract import LabelSet
 
 
 class Labels:
-    """All labels of some sets, one after the other.
+    """The labels of several sets, concatenated.
 
     Attributes:
-        sets: Them.
-        names: Of all labels.
-        slices: Where the labels of each set lie among all.
+        sets: The sets.
+        names: Names of all labels.
+        slices: Where the labels of each set are among all labels.
     """
 
     def __init__(self, sets: Sequence[LabelSet]) -> None:
@@ -28,57 +28,33 @@ class Labels:
         self.names = tuple(name for labels in sets for name in labels.names)
         self.slices = tuple(slice(end - len(labels.names), end) for labels, end in zip(sets, ends, strict=True))
 
-    def set_of(self, place: int) -> int:
-        """Which set a label is of."""
-        return next(index for index, part in enumerate(self.slices) if place < part.stop)
+    def find_set(self, label: int) -> int:
+        """Return the index of the set that a label, given by its index, belongs to."""
+        return next(index for index, part in enumerate(self.slices) if label < part.stop)
 
-    def exclude(self, one: int, other: int) -> bool:
-        """Whether no picture has both of two labels: of two sets, classes, or of a group."""
-        if one == other or self.set_of(one) != self.set_of(other):
+    def are_exclusive(self, one: int, other: int) -> bool:
+        """Return whether no image can have both labels: of different sets, of classes, or of an exclusive group."""
+        if one == other or self.find_set(one) != self.find_set(other):
             return one != other
-        labels, pair = self.sets[self.set_of(one)], {self.names[one], self.names[other]}
+        labels, pair = self.sets[self.find_set(one)], {self.names[one], self.names[other]}
         return labels.classes or any(pair <= set(group) for group in labels.exclusive)
 
-    def permuted(self, label: Tensor, source: Tensor) -> Tensor:
-        """What each picture shall become: the labels of another of its own set, or by chance its own; (B, n)."""
+    def permute(self, label: Tensor, source: Tensor) -> Tensor:
+        """Draw target labels (B, n): a random permutation of the labels (B, n) of the batch within each set.
+
+        `source` (B,) contains the index of each image's set; so it does below.
+        """
         target = label.clone()
         for index in range(len(self.slices)):
-            (own,) = torch.nonzero(source == index, as_tuple=True)
-            target[own] = label[own[torch.randperm(len(own)).to(own.device)]]
+            (rows,) = torch.nonzero(source == index, as_tuple=True)
+            target[rows] = label[rows[torch.randperm(len(rows)).to(rows.device)]]
         return target
 
-    def classification(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
-        """How badly (B, n) logits tell the labels of each picture's own set, in nats: (B,).
-
-        Of classes the cross-entropy, of attributes the sum of their binary ones.
-        """
-        logits, total = logits.float(), torch.zeros(len(logits), device=logits.device)
-        for index, (labels, part) in enumerate(zip(self.sets, self.slices, strict=True)):
-            if labels.classes:
-                missed = F.cross_entropy(logits[:, part], label[:, part].argmax(dim=1), reduction="none")
-            else:
-                each = F.binary_cross_entropy_with_logits(logits[:, part], label[:, part], reduction="none")
-                missed = each.sum(dim=1)
-            total = torch.where(source == index, missed, total)
-        return total
-
-    def recognised(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
-        """Which share of the labels of each picture's own set (B, n) logits tell rightly: (B,)."""
-        total = torch.zeros(len(logits), device=logits.device)
-        for index, (labels, part) in enumerate(zip(self.sets, self.slices, strict=True)):
-            if labels.classes:
-                right = (logits[:, part].argmax(dim=1) == label[:, part].argmax(dim=1)).float()
-            else:
-                right = ((logits[:, part] > 0) == (label[:, part] > 0.5)).float().mean(dim=1)
-            total = torch.where(source == index, right, total)
-        return total
-
-    def changed(self, label: Tensor, source: Tensor) -> Tensor:
-        """Labels (B, n) of which one is another than it was: another class, or an attribute more or less."""
-        changed = label.clone()
+    def change_one(self, label: Tensor, source: Tensor) -> Tensor:
+        """Draw target labels (B, n) that differ from (B, n) in another class, or in one attribute more or less."""
+        target = label.clone()
         for row, index in enumerate(source.tolist()):
-            labels, part = self.sets[index], self.slices[index]
-            own = changed[row, part]
+            labels, own = self.sets[index], target[row, self.slices[index]]
             if labels.classes:
                 place = (int(own.argmax()) + 1 + int(torch.randint(len(own) - 1, ()))) % len(own)
                 own.zero_()
@@ -90,4 +66,34 @@ class Labels:
                 if labels.names[place] in group and not had:
                     own[[labels.names.index(name) for name in group]] = 0
             own[place] = float(not had)
-        return changed
+        return target
+
+    def classification_loss(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
+        """Return the loss of (B, n) logits on the labels (B, n) of each image's own set, in nats: (B,).
+
+        It is the cross-entropy for classes, and the sum of binary cross-entropies for attributes.
+        """
+        logits, total = logits.float(), torch.zeros(len(logits), device=logits.device)
+        for index, labels, own, target in self._split(logits, label):
+            if labels.classes:
+                loss = F.cross_entropy(own, target.argmax(dim=1), reduction="none")
+            else:
+                loss = F.binary_cross_entropy_with_logits(own, target, reduction="none").sum(dim=1)
+            total = torch.where(source == index, loss, total)
+        return total
+
+    def accuracy(self, logits: Tensor, label: Tensor, source: Tensor) -> Tensor:
+        """Return the fraction of the labels (B, n) of each image's own set that (B, n) logits get right: (B,)."""
+        total = torch.zeros(len(logits), device=logits.device)
+        for index, labels, own, target in self._split(logits, label):
+            if labels.classes:
+                right = (own.argmax(dim=1) == target.argmax(dim=1)).float()
+            else:
+                right = ((own > 0) == (target > 0.5)).float().mean(dim=1)
+            total = torch.where(source == index, right, total)
+        return total
+
+    def _split(self, logits: Tensor, label: Tensor) -> Iterator[tuple[int, LabelSet, Tensor, Tensor]]:
+        """Yield each set's index, the set, and its columns of logits and labels."""
+        for index, (labels, part) in enumerate(zip(self.sets, self.slices, strict=True)):
+            yield index, labels, logits[:, part], label[:, part]

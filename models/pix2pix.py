@@ -1,13 +1,13 @@
-"""Pix2Pix: paired translation with a U-Net and a PatchGAN that sees both pictures.
+"""Pix2Pix: paired translation with a U-Net and a PatchGAN that sees source and target.
 
 Isola, Zhu, Zhou, Efros 2017, arXiv:1611.07004.
 
 Differs from the paper:
-- Instance norm by default instead of batch norm with test-batch statistics; at the paper's batch
-  size of 1 the two are the same computation, and this one does not change with the batch.
+- Instance norm by default instead of batch norm with test-batch statistics; at the paper's batch size of 1 the two are
+  the same computation, and instance norm does not change with the batch.
 - Dropout, the paper's only noise, is off at inference unless `dropout_at_inference` is set.
-- The generator's loss is computed against the discriminator that has just moved, as the authors'
-  PyTorch code does; their Torch code takes both gradients from the same scores.
+- The generator's loss is computed with the discriminator that has just moved, as in the authors' PyTorch code; their
+  Torch code takes both gradients from the same scores.
 """
 
 from collections.abc import Iterator
@@ -41,16 +41,16 @@ class Pix2PixConfig(ModelConfig):
     generator: GeneratorConfig = UNetConfig()
     discriminator: PatchConfig = PatchConfig()
     adversarial: AdversarialName = "non-saturating"
-    adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator's opinion, plain regression
+    adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator, plain regression
     l1_weight: float = Field(100.0, ge=0)
     gradient_penalty_weight: float = Field(0.0, ge=0)  # 10 in Gulrajani et al. 2017
-    residual: bool = False  # the generator makes what is to be added to its input; for mending pictures
-    dropout_at_inference: bool = False  # the paper's way: two runs over a picture differ
+    residual: bool = False  # the generator computes what is added to its input; for restoration
+    dropout_at_inference: bool = False  # as in the paper: two runs over an image differ
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.adversarial == "wasserstein" and not self.gradient_penalty_weight:
             raise ValueError("adversarial wasserstein needs a gradient_penalty_weight above 0, such as 10")
         if self.residual and self.channels_in != self.channels_out:
@@ -63,20 +63,22 @@ class Pix2PixConfig(ModelConfig):
         return {"channels_in": self.channels_in, "channels_out": self.channels_out}
 
     def for_size(self, size: int) -> Self:
-        """The configuration for squares of `size` pixels."""
+        """Return the configuration for squares of `size` pixels, with the generator chosen."""
         return self.model_copy(update={"generator": self.generator.for_size(size)})
 
     def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
-        judged = self.discriminator.size_problem(size) if self.adversarial_weight else None
-        return self.generator.size_problem(size) or judged
+        """Return why the model cannot learn from squares of `size` pixels; None if it can."""
+        problem = self.generator.size_problem(size)
+        if problem is None and self.adversarial_weight:
+            problem = self.discriminator.size_problem(size)
+        return problem
 
     def translator(self) -> "Pix2Pix":
-        """The generator alone."""
+        """Build the generator alone."""
         return Pix2Pix(self)
 
     def recipe(self) -> "Pix2PixRecipe":
-        """The generator, its discriminator and their losses."""
+        """Build the generator with its discriminator and their losses."""
         return Pix2PixRecipe(self)
 
 
@@ -88,7 +90,7 @@ class Pix2Pix(Translator):
         self.generator = config.generator.build(config.channels_in, config.channels_out)
         self.residual = config.residual
         if config.residual:
-            # Begins as doing nothing, which is already half right, rather than by adding noise of its own.
+            # Start by changing nothing, which is half right already, instead of adding random values.
             convolutions = [m for m in self.generator.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
             nn.init.zeros_(convolutions[-1].weight)
         self.noise = [m for m in self.generator.modules() if isinstance(m, nn.Dropout) and m.p > 0]
@@ -101,24 +103,24 @@ class Pix2Pix(Translator):
         self.draws = config.dropout_at_inference
 
     def train(self, mode: bool = True) -> Self:
-        """As always, but dropout stays on where it is asked for as noise."""
+        """Set training or evaluation mode, in which dropout stays on if the configuration says so."""
         super().train(mode)
         for dropout in self.noise if self.draws else []:
             dropout.train()
         return self
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """(B, channels_in, H, W) in [-1, 1] to (B, channels_out, H, W) in [-1, 1]."""
+        """Translate (B, channels_in, H, W) in [-1, 1] to (B, channels_out, H, W) in [-1, 1]."""
         output: Tensor = self.generator(image)
         return image + output if self.residual else output
 
 
 class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
-    """How Pix2Pix learns."""
+    """The training of Pix2Pix."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or model.adversarial_weight",
-        "generator copies its input": "lower model.l1_weight, or check that data.pairs names source and target rightly",
+        "generator copies its input": "lower model.l1_weight, or check that data.pairs does not swap source and target",
         "colours inverted": "raise model.l1_weight, or lower model.generator_adam.lr",
         "diversity lost": "raise model.l1_weight, or lower model.discriminator_adam.lr",
     }
@@ -133,23 +135,23 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
         self.discriminator = config.discriminator.build(config.channels_in + config.channels_out)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for each of the two."""
+        """Return one Adam for each of the two networks."""
         return {
             "discriminator": self.config.discriminator_adam.of(self.discriminator),
             "generator": self.config.generator_adam.of(self.model),
         }
 
     def trunks(self) -> dict[Trunk, nn.Module]:
-        """The generator's way down, and the discriminator but for its last layer."""
+        """Return the generator's encoder, and the discriminator except its last layer."""
         return {"encoder": self.model.generator.encoder, "discriminator": self.discriminator.layers[:-1]}
 
     def score(self, source: Tensor, target: Tensor) -> Tensor:
-        """Scores of patches, (B, 1, h, w): do the two pictures belong together?"""
+        """Score the patches of pairs of source and target: (B, 1, h, w), high where they look real."""
         scores: Tensor = self.discriminator(torch.cat([source, target], dim=1))
         return scores
 
     def updates(self, batch: Paired, step: int) -> Iterator[Update]:
-        """Equation 4 of the paper; the discriminator's objective is halved, as in its section 3.3."""
+        """Yield the updates of equation 4 of the paper; the discriminator's loss is halved, as in its section 3.3."""
         fake = self.model(batch.source)
 
         if self.config.adversarial_weight:
@@ -162,19 +164,19 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
 
         losses = {"l1": self.config.l1_weight * F.l1_loss(fake, batch.target)}
         if self.config.adversarial_weight:
-            fooled = self.adversarial.generator(self.score(batch.source, fake))
-            losses["adversarial"] = self.config.adversarial_weight * fooled
+            adversarial = self.adversarial.generator(self.score(batch.source, fake))
+            losses["adversarial"] = self.config.adversarial_weight * adversarial
         yield Update("generator", losses)
 
     def penalty(self, batch: Paired, fake: Tensor) -> Tensor:
-        """The gradient penalty on pairs between the real and the fake ones."""
+        """Return the gradient penalty between real and fake pairs, a scalar."""
         real_pair, fake_pair = torch.cat([batch.source, batch.target], 1), torch.cat([batch.source, fake], 1)
         return gradient_penalty(self.discriminator, real_pair, fake_pair)
 
     def preview(self, model: Pix2Pix, batch: Paired) -> list[Preview]:
-        """Sources, their translations and the targets."""
+        """Return sources, their translations and their targets."""
         return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 
     def validate(self, model: Pix2Pix, batch: Paired) -> dict[str, Tensor]:
-        """How close the translations are to the targets."""
+        """Return how close translations are to their targets."""
         return reconstruction_metrics(translate_batch(model, batch.source), batch.target)

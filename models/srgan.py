@@ -1,13 +1,13 @@
-"""SRGAN: enlarging pictures, first as close to the truth as can be, then as convincing as can be.
+"""SRGAN: super-resolution in two stages, first by a pixel loss, then by a content loss and a discriminator.
 
 Ledig et al. 2017, arXiv:1609.04802 (SRResNet, SRGAN). With the RRDB generator, content before activation, a
-relativistic discriminator and a share of the pixel loss it is ESRGAN: Wang et al. 2018, arXiv:1809.00219. With the
-pixel loss alone it trains SRResNet, RRDB and compact upscalers, without VGG and without a discriminator.
+relativistic discriminator and a pixel loss beside it, it is ESRGAN: Wang et al. 2018, arXiv:1809.00219. With the pixel
+loss alone it trains SRResNet, RRDB and compact upscalers, without VGG and without a discriminator.
 
 Differs from the papers:
-- Both stages are one run under one schedule of learning rates; Adam's averages live through the switch.
+- Both stages are one training with one schedule of learning rates; Adam's averages are kept when the stage changes.
 - The sum over a batch in SRGAN's adversarial loss is a mean.
-- ESRGAN interpolates between the two stages' weights from two files; here both are in one, for `translate run --blend`.
+- ESRGAN interpolates between the two stages' weights from two files; here one file holds both.
 - ESRGAN's discriminator ends in 100 units and halves by convolutions of kernel 4; here it is SRGAN's.
 """
 
@@ -43,21 +43,21 @@ class SRGANConfig(ModelConfig):
     scale: Literal[2, 3, 4] = 4
     generator: UpscalerConfig = SRResNetConfig()
     pixel_loss: Literal["l1", "mse"] = "mse"
-    pixel_steps: int | None = Field(1_000_000, ge=1)  # of the first stage; null: there is no second
-    # From here on: the second stage.
+    pixel_steps: int | None = Field(1_000_000, ge=1)  # of the first stage; null: there is no second stage
+    # The following settings are the second stage's.
     content: ContentName = "vgg54"
     content_weight: float = Field(1.0, ge=0)
     pixel_weight: float = Field(0.0, ge=0)  # 0.01 in ESRGAN
     adversarial: AdversarialName = "non-saturating"
     adversarial_weight: float = Field(1e-3, gt=0)
-    relativistic: bool = False  # judge whether a picture is more real than the average of the others (ESRGAN)
+    relativistic: bool = False  # score each image against the mean score of the other kind, as in ESRGAN
     discriminator: SRDiscriminatorConfig = SRDiscriminatorConfig()
-    discriminator_size: int | None = Field(None, ge=16)  # pixels on a side of what it judges; null: the data's squares
+    discriminator_size: int | None = Field(None, ge=16)  # pixels on a side of its input; null: the data's squares
     generator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
     discriminator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
 
     @model_validator(mode="after")
-    def _can_enlarge(self) -> Self:
+    def _check_combination(self) -> Self:
         problem = self.generator.scale_problem(self.scale)
         if problem is not None:
             raise ValueError(f"scale is {self.scale}, and {problem}: change scale, or generator.name")
@@ -67,61 +67,65 @@ class SRGANConfig(ModelConfig):
 
     @property
     def expects(self) -> dict[str, int]:
-        """Nothing to choose: small and large pictures are RGB."""
+        """Channels of small and large images, which are RGB."""
         return {"channels_in": 3, "channels_out": 3}
 
     @property
     def output_scale(self) -> int:
-        """The factor by which pictures are enlarged."""
+        """The factor by which images are enlarged."""
         return self.scale
 
     def for_size(self, size: int) -> Self:
-        """The configuration for squares of `size` pixels."""
+        """Return the configuration for large squares of `size` pixels, which the discriminator takes whole."""
         return self if self.pixel_steps is None else self.model_copy(update={"discriminator_size": size})
 
     def size_problem(self, size: int) -> str | None:
-        """Why large squares of `size` pixels cannot be learned from, if they cannot."""
+        """Return why the model cannot learn from large squares of `size` pixels; None if it can."""
         return None if self.pixel_steps is None else self.discriminator.size_problem(size)
 
     def translator(self) -> "SRGAN":
-        """The generator alone."""
+        """Build the generator alone."""
         return SRGAN(self)
 
     def recipe(self) -> "SRGANRecipe":
-        """The generator, and what the second stage needs, where there is one."""
+        """Build the generator and, if there is a second stage, its discriminator and content loss.
+
+        Raises:
+            UserError: VGG-19's weights are needed, and are not there and cannot be downloaded.
+        """
         return SRGANRecipe(self)
 
 
 class SRGAN(Translator):
-    """The generator, as a translator; it also keeps the weights that the first stage ended with."""
+    """The generator, as a translator; it also holds the weights of the end of the first stage."""
 
     def __init__(self, config: SRGANConfig) -> None:
         super().__init__()
         self.generator = config.generator.build(config.scale)
-        # Not a twin that learns: a place for weights.
+        # A place for the weights of the first stage's end; it is never trained or run.
         self.first_stage = None if config.pixel_steps is None else copy.deepcopy(self.generator).requires_grad_(False)
         self.scale, self.margin = config.scale, self.generator.margin
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] to (B, 3, scale * H, scale * W), without a bound."""
+        """Enlarge (B, 3, H, W) in [-1, 1] to (B, 3, scale * H, scale * W) of unbounded values."""
         larger: Tensor = self.generator((image + 1) / 2)  # the networks work in [0, 1]
         return 2 * larger - 1
 
-    def remember_first_stage(self) -> None:
-        """Take the generator's present weights for those of the first stage."""
+    def save_first_stage(self) -> None:
+        """Store the generator's current weights as those of the first stage."""
         if self.first_stage is not None:
             self.first_stage.load_state_dict(self.generator.state_dict())
 
     @torch.no_grad()
     def blend_stages(self, fraction: float) -> None:
-        """Move the generator to (1 - fraction) of the first stage's weights and `fraction` of its own.
+        """Set the generator's weights to (1 - fraction) of the first stage's and `fraction` of its own.
 
-        0 is true to the pixels, 1 (as it comes) is what the second stage made of it, and 0.8 what ESRGAN's authors
-        advise. It can be asked once: its own weights are gone then.
+        With 0 the result is closest to the target's pixels, with 1 nothing changes, and ESRGAN's authors advise 0.8.
+        The generator's own weights are overwritten, so call it once.
 
         Raises:
-            UserError: It was trained in a single stage.
+            UserError: It was trained in one stage.
         """
         if self.first_stage is None:
             raise UserError("this model was trained in one stage, so there is nothing to blend")
@@ -132,7 +136,7 @@ class SRGAN(Translator):
 
 
 class SRGANRecipe(Recipe[Paired, SRGAN]):
-    """How SRGAN learns."""
+    """The training of SRGAN."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or raise model.pixel_steps",
@@ -156,41 +160,41 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
             self.discriminator = config.discriminator.build(config.discriminator_size or 96)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for the generator, and one for its opponent, where there is one."""
+        """Return one Adam for the generator, and one for the discriminator if there is a second stage."""
         own = {"generator": self.config.generator_adam.of(self.model)}
         if self.discriminator is None:
             return own
         return {"discriminator": self.config.discriminator_adam.of(self.discriminator), **own}
 
     def stage(self, step: int) -> int:
-        """0 while pixels alone count, 1 from `pixel_steps` on."""
+        """Return 0 before `pixel_steps`, and 1 from then on."""
         return 0 if self.config.pixel_steps is None else int(step >= self.config.pixel_steps)
 
     def updates(self, batch: Paired, step: int) -> Iterator[Update]:
-        """Equation 1 of the paper by pixels in the first stage; equations 2 and 3 in the second."""
-        made = self.model(batch.source)
+        """Yield the pixel loss of the paper's equation 1 in the first stage, and equations 2 and 3 in the second."""
+        output = self.model(batch.source)
         if self.discriminator is None or not self.stage(step):
-            yield Update("generator", {"pixel": self.pixel(made, batch.target)})
-            self.model.remember_first_stage()
+            yield Update("generator", {"pixel": self.pixel(output, batch.target)})
+            self.model.save_first_stage()
             return
 
-        real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(made.detach())
+        real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(output.detach())
         right = {"right": fraction_right(real_scores, fake_scores)}
         if self.config.relativistic:
             real_scores, fake_scores = relativistic(real_scores, fake_scores)
         yield Update("discriminator", {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}, right)
 
-        losses = {"adversarial": self.config.adversarial_weight * self.fooled(made, batch.target)}
+        losses = {"adversarial": self.config.adversarial_weight * self.generator_loss(output, batch.target)}
         if self.content is not None:
-            losses["content"] = self.config.content_weight * self.content(made, batch.target)
+            losses["content"] = self.config.content_weight * self.content(output, batch.target)
         if self.config.pixel_weight:
-            losses["pixel"] = self.config.pixel_weight * self.pixel(made, batch.target)
+            losses["pixel"] = self.config.pixel_weight * self.pixel(output, batch.target)
         yield Update("generator", losses)
 
-    def fooled(self, made: Tensor, target: Tensor) -> Tensor:
-        """The generator's adversarial loss; in a relativistic game it also wants the real ones to look made."""
+    def generator_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the generator's adversarial loss; if relativistic, it also lowers the scores of real images."""
         assert self.discriminator is not None
-        scores = self.discriminator(made)
+        scores = self.discriminator(output)
         if not self.config.relativistic:
             return self.adversarial.generator(scores)
         with torch.no_grad():
@@ -199,11 +203,11 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         return 0.5 * self.adversarial.discriminator(scores, real_scores)
 
     def preview(self, model: SRGAN, batch: Paired) -> list[Preview]:
-        """Small pictures, what became of them, and the truth."""
+        """Return small images, enlarged ones and their targets."""
         return [Preview(batch.source, translate_batch(model, batch.source), batch.target)]
 
     def validate(self, model: SRGAN, batch: Paired) -> dict[str, Tensor]:
-        """How close the enlargements are to the truth."""
+        """Return how close enlarged images are to their targets."""
         return upscaling_metrics(translate_batch(model, batch.source), batch.target, self.config.scale)
 
 

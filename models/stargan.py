@@ -1,13 +1,14 @@
-"""StarGAN: one generator for translations between any number of domains, told by labels where to go.
+"""StarGAN: one generator that translates between any number of domains, chosen by a label.
 
 Choi, Choi, Kim, Ha, Kim, Choo 2017, arXiv:1711.09020.
 
 Differs from the paper:
-- A generator is told all labels of what it shall make. In use those not named are taken to be absent, since nobody
-  knows which ones an unlabelled picture has: who wants a blond young man asks for all three.
-- Pictures of two differently labelled sets may share a batch; the authors' code takes a batch of each in turns.
-- Where training stops the learning rate is 0; the authors' code lowers it by a thousandth in all, by mistake.
-- The fakes of a step in which the generator learns are those that its critic has just learned from.
+- In training, the generator takes all labels of its target. At inference, labels that are not named are taken to be
+  absent, since nobody knows which ones an unlabelled image has: for a young man with blond hair, name all three.
+- Images of two differently labelled sets may share a batch; the authors' code takes a batch of each in turn.
+- The learning rate falls to 0 at the end, as the paper says; by mistake, the authors' code lowers it by a thousandth in
+  all.
+- In a step in which the generator moves, its fakes are those that its critic has just learned from.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from models.networks.discriminators import StarDiscriminatorConfig
 from models.networks.generators import StarGeneratorConfig
 from models.optimizers import Adam
 
-ROWS = 8  # domains that a preview shows
+PREVIEW_DOMAINS = 8  # at most; chosen by eye
 
 
 class StarGANConfig(ModelConfig):
@@ -41,8 +42,8 @@ class StarGANConfig(ModelConfig):
     name: Literal["stargan"] = "stargan"
     channels: int = Field(3, ge=1)
     domains: tuple[str, ...] = ()  # the data's labels
-    label_sets: tuple[LabelSet, ...] = ()  # the same, and which exclude each other; from the data
-    size: int | None = Field(None, ge=1)  # of the squares, which the critic judges as a whole; null: the data's
+    label_sets: tuple[LabelSet, ...] = ()  # the same by set, with which exclude each other; from the data
+    size: int | None = Field(None, ge=1)  # of the squares, which the critic takes whole; null: the data's
     generator: StarGeneratorConfig = StarGeneratorConfig()
     discriminator: StarDiscriminatorConfig = StarDiscriminatorConfig()
     discriminator_steps: int = Field(5, ge=1)  # of the critic for each of the generator
@@ -54,19 +55,19 @@ class StarGANConfig(ModelConfig):
 
     @property
     def expects(self) -> dict[str, int]:
-        """Channels of the pictures."""
+        """Channels of the images."""
         return {"channels": self.channels}
 
     @property
     def sets(self) -> tuple[LabelSet, ...]:
-        """The label sets; classes, where no data have told of any."""
+        """The label sets; without data, one of two classes or of `domains`."""
         return self.label_sets or (LabelSet(names=self.domains or ("A", "B"), classes=True),)
 
     def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """The configuration for these labels.
+        """Return the configuration for data with these labels.
 
         Raises:
-            UserError: There are fewer than two, or others than `domains` says.
+            UserError: There are fewer than two, or they are not those in `domains`.
         """
         if len(domains) < 2:
             raise UserError(f"StarGAN learns from 2 domains or more, and the data have {len(domains)}")
@@ -75,50 +76,50 @@ class StarGANConfig(ModelConfig):
         return self.model_copy(update={"domains": domains})
 
     def with_label_sets(self, label_sets: tuple[LabelSet, ...]) -> Self:
-        """The configuration for these sets of labels."""
+        """Return the configuration for data with these sets of labels."""
         return self.model_copy(update={"label_sets": label_sets})
 
     def for_size(self, size: int) -> Self:
-        """The configuration for squares of `size` pixels."""
+        """Return the configuration for squares of `size` pixels, which the critic takes whole."""
         return self.model_copy(update={"size": size})
 
     def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        """Return why the model cannot learn from squares of `size` pixels; None if it can."""
         return self.discriminator.size_problem(size)
 
     def translator(self) -> "StarGAN":
-        """The generator alone."""
+        """Build the generator alone."""
         return StarGAN(self)
 
     def recipe(self) -> "StarGANRecipe":
-        """The generator, its critic and their losses."""
+        """Build the generator with its critic and their losses."""
         return StarGANRecipe(self)
 
 
 class StarGAN(Translator):
-    """The generator, as a translator into any domain, or into several attributes at once."""
+    """The generator, as a translator to any domain, or to several attributes at once."""
 
     def __init__(self, config: StarGANConfig) -> None:
         super().__init__()
         self.labels = Labels(config.sets)
         self.domains = self.labels.names
-        # Where there are two sets, as many numbers more say whose labels are meant.
-        told = len(self.domains) + (len(self.labels.sets) if len(self.labels.sets) > 1 else 0)
-        self.generator = config.generator.build(config.channels, told)
+        # With several sets, the generator also takes a one-hot mask that says whose labels are meant.
+        mask = len(self.labels.sets) if len(self.labels.sets) > 1 else 0
+        self.generator = config.generator.build(config.channels, len(self.domains) + mask)
         self.channels_in = self.channels_out = config.channels
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
         self.margin, self.global_norm = self.generator.margin, True
 
     def forward(self, image: Tensor, domain: Domain = 0) -> Tensor:
-        """Translate (B, C, H, W) pictures into one domain, or into several attributes; all others shall be absent."""
+        """Translate (B, C, H, W) images to one domain, or to several attributes; all other labels are absent."""
         chosen = (domain,) if isinstance(domain, int) else domain
         label = image.new_zeros(len(image), len(self.domains))
         label[:, list(chosen)] = 1
-        source = torch.full((len(image),), self.labels.set_of(chosen[0]), device=image.device)
+        source = torch.full((len(image),), self.labels.find_set(chosen[0]), device=image.device)
         return self.translate(image, label, source)
 
     def translate(self, image: Tensor, label: Tensor, source: Tensor) -> Tensor:
-        """Translate (B, C, H, W) pictures to (B, n) labels, of the label sets that (B,) indices in `source` name."""
+        """Translate (B, C, H, W) images to labels (B, n) of the sets that the indices `source` (B,) give."""
         if len(self.labels.sets) > 1:
             label = torch.cat([label, F.one_hot(source, len(self.labels.sets)).to(label)], dim=1)
         output: Tensor = self.generator(image, label)
@@ -128,26 +129,26 @@ class StarGAN(Translator):
         """Return what `forward` takes for a domain's name, or for names of several attributes, separated by commas.
 
         Raises:
-            DomainError: There is no domain of a name, two of the named ones exclude each other, or none is named.
+            DomainError: There is no domain of a name, two of them exclude each other, or none is named.
         """
         if name is None or name in self.domains or "," not in name:
             return super().resolve_domain(name)
-        chosen = [self._index(part.strip()) for part in name.split(",")]
+        chosen = [self._find_label(part.strip()) for part in name.split(",")]
         for number, one in enumerate(chosen):
             for other in chosen[:number]:
-                if self.labels.exclude(one, other):
+                if self.labels.are_exclusive(one, other):
                     names = f"{self.domains[other]} and {self.domains[one]}"
                     raise DomainError(f"{name}: no picture is both {names}; ask for one after the other")
         return tuple(sorted(set(chosen)))
 
-    def _index(self, name: str) -> int:
+    def _find_label(self, name: str) -> int:
         index = super().resolve_domain(name)
         assert isinstance(index, int)
         return index
 
 
 class StarGANRecipe(Recipe[Attributed, StarGAN]):
-    """How StarGAN learns."""
+    """The training of StarGAN."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_steps, or model.discriminator_adam.lr",
@@ -163,62 +164,63 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         self.config = config
         self.model = StarGAN(config)
         self.labels = self.model.labels
-        self.discriminator = config.discriminator.build(config.channels, len(self.model.domains), config.size or 128)
+        size = config.size or 128  # of the paper
+        self.discriminator = config.discriminator.build(config.channels, len(self.model.domains), size)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for each of the two."""
+        """Return one Adam for each of the two networks."""
         return {
             "discriminator": self.config.discriminator_adam.of(self.discriminator),
             "generator": self.config.generator_adam.of(self.model),
         }
 
     def updates(self, batch: Attributed, step: int) -> Iterator[Update]:
-        """Equations 5 and 6 of the paper with the adversarial objective of its equation 8."""
-        config, learns = self.config, due(step + 1, self.config.discriminator_steps)
-        target = self.labels.permuted(batch.label, batch.source)
-        with torch.set_grad_enabled(learns):
+        """Yield the updates of equations 5 and 6 of the paper, with the adversarial loss of its equation 8."""
+        config, generator_moves = self.config, due(step + 1, self.config.discriminator_steps)
+        target = self.labels.permute(batch.label, batch.source)
+        with torch.set_grad_enabled(generator_moves):
             fake = self.model.translate(batch.image, target, batch.source)
 
-        # Both at once: half of the time goes into the critic's many weights, whatever they are applied to.
+        # Both in one pass: half of the time is spent on reading the critic's many weights, whatever the batch.
         both, logits = self.discriminator(torch.cat([batch.image, fake.detach()]))
         scores, fake_scores = both.chunk(2)
         logits, _ = logits.chunk(2)
-        missed = self.labels.classification(logits, batch.label, batch.source).mean()
+        classification = self.labels.classification_loss(logits, batch.label, batch.source).mean()
         penalty = gradient_penalty(lambda image: self.discriminator(image)[0], batch.image, fake)
         losses = {
             "adversarial": WASSERSTEIN.discriminator(scores, fake_scores),
-            "classification": config.classification_weight * missed,
+            "classification": config.classification_weight * classification,
             "penalty": config.gradient_penalty_weight * penalty,
         }
-        right = self.labels.recognised(logits, batch.label, batch.source).mean()
-        yield Update("discriminator", losses, {"recognised": right})
+        accuracy = self.labels.accuracy(logits, batch.label, batch.source).mean()
+        yield Update("discriminator", losses, {"recognised": accuracy})
 
-        if learns:
+        if generator_moves:
             scores, logits = self.discriminator(fake)
             back = self.model.translate(fake, batch.label, batch.source)
-            missed = self.labels.classification(logits, target, batch.source).mean()
+            classification = self.labels.classification_loss(logits, target, batch.source).mean()
             losses = {
                 "adversarial": WASSERSTEIN.generator(scores),
-                "classification": config.classification_weight * missed,
+                "classification": config.classification_weight * classification,
                 "reconstruction": config.reconstruction_weight * F.l1_loss(back, batch.image),
             }
             yield Update("generator", losses)
 
     def preview(self, model: StarGAN, batch: Attributed) -> list[Preview]:
-        """Pictures as each domain, of the first few."""
-        domains = range(min(len(model.domains), ROWS))
+        """Return images translated to each of the first domains."""
+        domains = range(min(len(model.domains), PREVIEW_DOMAINS))
         return [Preview(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]
 
     @torch.inference_mode()
     def validate(self, model: StarGAN, batch: Attributed) -> dict[str, Tensor]:
-        """How often the critic recognises what a picture was to become, and what is lost on the way there and back."""
-        target = self.labels.changed(batch.label, batch.source)
-        made = model.translate(batch.image, target, batch.source)
-        back = model.translate(made, batch.label, batch.source)
-        recognised = self.labels.recognised(self.discriminator(made)[1], target, batch.source)
+        """Return how often the critic recognises the target label, and the error of a round trip."""
+        target = self.labels.change_one(batch.label, batch.source)
+        output = model.translate(batch.image, target, batch.source)
+        back = model.translate(output, batch.label, batch.source)
+        accuracy = self.labels.accuracy(self.discriminator(output)[1], target, batch.source)
         reconstruction = l1(back, batch.image)
         return {
-            "error": 1 - recognised + reconstruction,
-            "recognised": recognised,
+            "error": 1 - accuracy + reconstruction,
+            "recognised": accuracy,
             "reconstruction": reconstruction,
         }

@@ -1,7 +1,8 @@
-"""What recipes that learn from two piles of pictures share: showing and judging without counterparts.
+"""What recipes that learn from two unpaired domains share: names of domains, previews and validation metrics.
 
-Where the data know a truth, held-out pictures are compared with it; where not, only what a translation keeps can be
-measured: what comes back from a round trip, and what it does to a picture that is already as it should be.
+Where the data have true counterparts, held-out images are compared with them. Elsewhere only what a translation
+preserves can be measured: what comes back from a round trip, and how much an image changes that is in the target domain
+already.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,46 +17,59 @@ from models.contract import Preview, Translator
 from models.metrics import reconstruction_metrics
 
 
-def two_domains(chosen: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, str]:
-    """The names of the domains that data have, which are the chosen ones where any were chosen.
+def check_two_domains(expected: tuple[str, ...], found: tuple[str, ...]) -> tuple[str, str]:
+    """Return the names of the data's two domains.
+
+    Args:
+        expected: The names in the configuration; empty if they are left to the data.
+        found: The names of the data's domains.
 
     Raises:
-        UserError: The data have more or fewer than two, or others than the chosen ones.
+        UserError: The data do not have two domains, or not the expected ones.
     """
     if len(found) != 2:
-        held = f"the {len(found)} domains {', '.join(found)}" if found else "no domains"
-        raise UserError(f"this model learns from 2 domains, and the data have {held}; name two folders of pictures")
-    if chosen and chosen != found:
+        count = f"the {len(found)} domains {', '.join(found)}" if found else "no domains"
+        raise UserError(f"this model learns from 2 domains, and the data have {count}; name two folders of pictures")
+    if expected and expected != found:
         raise UserError(
-            f"model.domains is {', '.join(chosen)}, and the data's folders are {', '.join(found)}; leave it out, or "
+            f"model.domains is {', '.join(expected)}, and the data's folders are {', '.join(found)}; leave it out, or "
             "name the folders with data.a and data.b"
         )
     return found[0], found[1]
 
 
-def make_preview(model: Translator, source: Tensor, wanted: Tensor, truth: Tensor, domain: int) -> Preview:
-    """Pictures and their translations, beside pictures of the wanted domain: each one's truth, or just the like."""
-    made = translate_batch(model, source, domain)
-    return Preview(source, made, wanted) if bool(truth.all()) else Preview(source, made, real=wanted)
+def make_preview(model: Translator, source: Tensor, like: Tensor, truth: Tensor, domain: int) -> Preview:
+    """Translate images, and show them beside images of the target domain.
+
+    Args:
+        model: The translator.
+        source: Images (B, C, H, W) in [-1, 1].
+        like: Images of the target domain, (B, C, H, W) in [-1, 1].
+        truth: (B,) bool, whether `like` are the true counterparts of `source`.
+        domain: Index of the target domain.
+    """
+    output = translate_batch(model, source, domain)
+    return Preview(source, output, like) if bool(truth.all()) else Preview(source, output, real=like)
 
 
-def average_metrics(figures: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Figures of several directions, averaged over them."""
-    return {name: torch.stack([one[name] for one in figures]).mean(dim=0) for name in figures[0]}
+def average_metrics(metrics: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average metrics, (B,) each, over several directions of translation."""
+    return {name: torch.stack([one[name] for one in metrics]).mean(dim=0) for name in metrics[0]}
 
 
 def add_error(
-    kept: dict[str, Tensor], otherwise: Tensor, batch: Unpaired, pairs: Sequence[tuple[Tensor, Tensor]]
+    metrics: dict[str, Tensor], fallback: Tensor, batch: Unpaired, pairs: Sequence[tuple[Tensor, Tensor]]
 ) -> dict[str, Tensor]:
-    """All figures, and `error`, by which the best model is kept.
+    """Add `error`, by which the best model is chosen, to the metrics.
 
     Args:
-        kept: What is measured without a truth.
-        otherwise: The error where no truth is known.
-        batch: Tells whether one is.
-        pairs: Translations and their truths; the error is then their L1, averaged over all of them.
+        metrics: Metrics that need no true counterparts, (B,) each.
+        fallback: The error if the batch has no true counterparts, (B,).
+        batch: The batch.
+        pairs: Translations and the batch's images of the same domain. If these are true counterparts, the error is the
+            L1 distance, averaged over all pairs, and the other distances to them are added as well.
     """
     if not bool(batch.truth.all()):
-        return {"error": otherwise, **kept}
-    compared = average_metrics([reconstruction_metrics(made, truth) for made, truth in pairs])
-    return {"error": compared["l1"], **compared, **kept}
+        return {"error": fallback, **metrics}
+    distances = average_metrics([reconstruction_metrics(output, target) for output, target in pairs])
+    return {"error": distances["l1"], **distances, **metrics}

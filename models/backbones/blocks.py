@@ -1,13 +1,13 @@
-"""What image networks share: norms, up-sampling, initialisation, spectral normalisation.
+"""Blocks that image networks share: normalization, upsampling, initialization, spectral normalization.
 
 Instance norm: Ulyanov, Vedaldi, Lempitsky 2016, arXiv:1607.08022. Batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
-Up-sampling by resizing: Odena, Dumoulin, Olah 2016, doi:10.23915/distill.00003.
-Initialisation: Radford, Metz, Chintala 2015, arXiv:1511.06434.
-Spectral normalisation: Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957.
+Upsampling by resizing: Odena, Dumoulin, Olah 2016, doi:10.23915/distill.00003.
+Initialization: Radford, Metz, Chintala 2015, arXiv:1511.06434.
+Spectral normalization: Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957.
 
 Differs from the paper:
 - Instance norm neither learns a scale and a shift nor keeps running statistics: `eval()` computes what `train()` does.
-- Resizing is followed by one 3x3 convolution whose border is zeros, as the transposed convolution's is.
+- Resizing is followed by one 3x3 convolution that pads with zeros, as the transposed convolution does.
 """
 
 from typing import Literal
@@ -21,9 +21,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 Norm = Literal["instance", "batch", "none"]
 Upsampling = Literal["transposed", "resize"]
 
+POWER_ITERATIONS = 15  # of a clamped weight's first estimate; as many as torch's own spectral norm does
 
-def normalisation(norm: Norm, channels: int) -> nn.Module:
-    """The norm of (B, channels, H, W); "none" is the identity, so that a layer's place does not depend on it."""
+
+def build_norm(norm: Norm, channels: int) -> nn.Module:
+    """Build the norm of (B, channels, H, W); "none" is an identity, so that later layers keep their index."""
     match norm:
         case "instance":
             return nn.InstanceNorm2d(channels)
@@ -34,24 +36,24 @@ def normalisation(norm: Norm, channels: int) -> nn.Module:
 
 
 def needs_bias(norm: Norm) -> bool:
-    """Whether a convolution before `norm` has a bias.
+    """Return whether a convolution before `norm` has a bias.
 
-    Batch norm brings its own. Instance norm subtracts any, yet published weights have one.
+    Batch norm has a bias of its own. Instance norm subtracts any bias, but published weights have one.
     """
     return norm != "batch"
 
 
-def upsample(
+def build_upsampling(
     channels_in: int, channels_out: int, *, kernel: Literal[3, 4], upsampling: Upsampling, bias: bool
 ) -> nn.Module:
-    """(B, channels_in, H, W) to (B, channels_out, 2H, 2W).
+    """Build a layer from (B, channels_in, H, W) to (B, channels_out, 2H, 2W).
 
     Args:
-        channels_in: Channels it takes.
-        channels_out: Channels it makes.
-        kernel: Of the transposed convolution: 4 in pix2pix and DCGAN, 3 in CycleGAN.
-        upsampling: "transposed", as the papers have it; "resize" doubles by nearest neighbour and convolves 3x3,
-            which leaves no checkerboard, at 2.25 times the multiplications of kernel 4 and 4 times those of kernel 3.
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+        kernel: Kernel size of the transposed convolution: 4 in pix2pix and DCGAN, 3 in CycleGAN.
+        upsampling: "transposed", as in the papers; or "resize", nearest neighbour and a 3x3 convolution, which leaves
+            no checkerboard and costs 2.25 times the multiplications of kernel 4 and 4 times those of kernel 3.
         bias: Whether the convolution has a bias.
     """
     if upsampling == "transposed":
@@ -66,25 +68,25 @@ def upsample(
 
 
 class PiecewiseLinear(nn.Module):
-    """LeakyReLU, (B, ...) to the same, for critics under a gradient penalty.
+    """LeakyReLU, (B, ...) to the same shape, for critics under a gradient penalty.
 
-    Values and gradients are LeakyReLU's to the last bit. Its second derivative is zero wherever there is one, and here
-    autograd knows it: a penalty is not differentiated through what the critic computed on the way to its gradient,
-    which takes two fifths of the time.
+    Values and gradients are equal to LeakyReLU's to the last bit. Its second derivative is zero wherever it exists, and
+    autograd knows it here: the penalty is not differentiated through what the critic computed on the way to its
+    gradient, which would take two fifths of its time (measured).
     """
 
     def __init__(self, slope: float) -> None:
         super().__init__()
         self.slope = slope
 
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
+    def forward(self, values: Tensor) -> Tensor:
         """Multiply negative values by the slope."""
         return values * torch.where(values.detach() > 0, 1.0, self.slope).to(values.dtype)
 
 
 @torch.no_grad()
 def initialize_weights(network: nn.Module, gain: float | None = 0.02) -> None:
-    """Draw the first weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.
+    """Initialize the weights of `network` in place, as DCGAN, pix2pix and CycleGAN do.
 
     | tensor                                         | values       |
     |------------------------------------------------|--------------|
@@ -92,17 +94,17 @@ def initialize_weights(network: nn.Module, gain: float | None = 0.02) -> None:
     | their bias                                     | 0            |
     | weight of batch norms                          | N(1, gain²)  |
     | their bias                                     | 0            |
-    | anything else                                  | left alone   |
+    | everything else                                | unchanged    |
 
-    With `gain` None, weights are N(0, 2 / fan-in) instead (He, Zhang, Ren, Sun 2015, arXiv:1502.01852): where no norm
-    restores it, N(0, 0.02²) shrinks the signal from layer to layer until nothing is learned.
+    With `gain` None, weights are N(0, 2 / fan-in) instead (He, Zhang, Ren, Sun 2015, arXiv:1502.01852): without a norm
+    that restores it, N(0, 0.02²) shrinks the signal from layer to layer until nothing is learned.
 
     Raises:
-        ValueError: A weight is already spectrally normalised; it could not be written.
+        ValueError: A weight is already spectrally normalized and could not be written.
     """
     for layer in network.modules():
         if parametrize.is_parametrized(layer, "weight"):
-            raise ValueError("initialise a network before its weights are normalised")
+            raise ValueError("initialize a network before its weights are spectrally normalized")
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             if gain is None:
                 nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
@@ -115,20 +117,20 @@ def initialize_weights(network: nn.Module, gain: float | None = 0.02) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def normalise_spectrally(network: nn.Module) -> None:
-    """Divide every convolution's and linear layer's weight by its largest singular value, from now on.
+def apply_spectral_norm(network: nn.Module) -> None:
+    """Divide the weight of every convolution and linear layer by its largest singular value, from now on.
 
-    One power iteration a forward in training, none in `eval()`.
+    Each forward pass in training does one power iteration; `eval()` does none.
     """
-    for layer in list(network.modules()):  # a list, since normalising adds modules
+    for layer in list(network.modules()):  # a list, since parametrizing adds modules
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(layer)
 
 
-def clamp_spectrally(network: nn.Module, cap: float) -> None:
-    """Keep the largest singular value of every convolution's and linear layer's weight at `cap` or below, from now on.
+def clamp_spectral_norm(network: nn.Module, cap: float) -> None:
+    """Keep the largest singular value of the weight of every convolution and linear layer at `cap` or below.
 
-    A weight below the cap is left as it is, where spectral normalisation would enlarge it.
+    A weight below the cap is left as it is, where spectral normalization would enlarge it.
     """
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -136,10 +138,10 @@ def clamp_spectrally(network: nn.Module, cap: float) -> None:
 
 
 class SpectralClamp(nn.Module):
-    """W / max(1, σ(W) / cap), with W as a matrix of one row an output channel (or input, where transposed).
+    """W / max(1, σ(W) / cap), with W as a matrix with one row per output channel (per input channel if transposed).
 
-    σ is estimated as in Miyato et al. 2018, algorithm 1: one power iteration a forward in training, none in `eval()`;
-    the estimate starts from 15.
+    σ is estimated as in Miyato et al. 2018, algorithm 1: one power iteration per forward pass in training, none in
+    `eval()`.
     """
 
     def __init__(self, weight: Tensor, cap: float) -> None:
@@ -147,27 +149,29 @@ class SpectralClamp(nn.Module):
         self.cap = cap
         self.register_buffer("left", F.normalize(torch.randn(len(weight)), dim=0))
         self.left: Tensor
-        for _ in range(15):
-            self.left = self._iterated(weight.detach().flatten(1))[0]
+        for _ in range(POWER_ITERATIONS):
+            self.left = self._iterate(weight.detach().flatten(1))[0]
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight to compute with."""
+        """Return the weight to compute with."""
         matrix = weight.flatten(1)
-        left, right = self._iterated(matrix.detach()) if self.training else self._right(matrix.detach())
+        left, right = self._iterate(matrix.detach()) if self.training else self._singular_vectors(matrix.detach())
         if self.training:
             self.left = left
         sigma = left @ (matrix @ right)
         return weight / (sigma / self.cap).clamp(min=1)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """What to keep when a weight is assigned: itself."""
+        """Return what to store when a weight is assigned: the weight itself."""
         return weight
 
     @torch.no_grad()
-    def _right(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    def _singular_vectors(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the current estimate of the first left singular vector, and the right one that belongs to it."""
         return self.left, F.normalize(self.left @ matrix, dim=0)
 
     @torch.no_grad()
-    def _iterated(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        _, right = self._right(matrix)
+    def _iterate(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both first singular vectors after one power iteration."""
+        _, right = self._singular_vectors(matrix)
         return F.normalize(matrix @ right, dim=0), right

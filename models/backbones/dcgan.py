@@ -1,15 +1,15 @@
-"""The convolutional generator and discriminator of DCGAN, and the same body as an encoder.
+"""The convolutional generator and discriminator of DCGAN, and the discriminator's body as an encoder.
 
-Radford, Metz, Chintala 2015, arXiv:1511.06434: strided convolutions instead of pooling, batch norm everywhere but at
+Radford, Metz, Chintala 2015, arXiv:1511.06434: strided convolutions instead of pooling, batch norm everywhere except at
 the generator's output and the discriminator's input, no hidden dense layer, ReLU in the generator, leaky ReLU in the
-discriminator. Labels enter as one-hot numbers beside the latent and as constant planes beside the picture.
+discriminator. Labels enter as one-hot numbers beside the latent and as constant planes beside the image.
 
 Differs from the paper:
 - 512 channels at most at 64² (the paper's generator begins with 1024), as in PyTorch's example, whose parameter counts
   these networks have; no convolution has a bias.
-- Sizes other than 64: the picture is halved down to 4 to 7 pixels a side, so 28 ends at 7, and 96 at 6. `depth` halves
-  more or less often.
-- The generator's output has no activation: that is for the model to choose.
+- Sizes other than 64: the image is halved until 4 to 7 pixels are left on a side, so 28 ends at 7, and 96 at 6. `depth`
+  sets another number of halvings.
+- The generator's output has no activation: the model chooses one.
 """
 
 import itertools
@@ -18,16 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, initialize_weights, normalisation
+from models.backbones.blocks import Norm, build_norm, initialize_weights
 
-SMALLEST, LARGEST = 4, 7  # pixels on a side at which halving ends by itself
+SMALLEST, LARGEST = 4, 7  # pixels on a side at which halving ends: every size has at most one such end
 
 
-def halvings(size: int, depth: int | None = None) -> tuple[int, int]:
-    """How often `size` is halved, and how many pixels are left on a side.
+def count_halvings(size: int, depth: int | None = None) -> tuple[int, int]:
+    """Return how often `size` is halved, and how many pixels are left on a side.
 
     Raises:
-        ValueError: It cannot be halved so often, or never gets as small as the body needs.
+        ValueError: It cannot be halved `depth` times, or does not end at a size that the body can take.
     """
     left, count = size, 0
     while left % 2 == 0 and (left > LARGEST if depth is None else count < depth):
@@ -38,16 +38,16 @@ def halvings(size: int, depth: int | None = None) -> tuple[int, int]:
 
 
 class ConvEncoder(nn.Module):
-    """Strided convolutions: (B, channels, size, size) and a label to (B, outputs).
+    """Strided convolutions: from (B, channels, size, size) and labels (B,) to (B, outputs).
 
     Args:
-        channels: Of the pictures.
-        size: Of the pictures, pixels on a side.
-        outputs: Numbers it gives; 1 for a discriminator.
-        classes: Of the labels it is told, as constant planes; 0 where it is told none.
+        channels: Channels of the images.
+        size: Height and width of the images, in pixels.
+        outputs: Numbers in the output; 1 for a discriminator.
+        classes: Number of classes, which enter as constant planes; 0: labels are ignored.
         width: Channels of the first convolution; they double with each further one, up to eight times.
-        depth: How often the picture is halved; None: until 4 to 7 pixels are left.
-        norm: After every convolution but the first and the last.
+        depth: Number of halvings; None: until 4 to 7 pixels are left.
+        norm: After every convolution except the first and the last.
     """
 
     def __init__(
@@ -62,15 +62,16 @@ class ConvEncoder(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        count, left = halvings(size, depth)
+        count, left = count_halvings(size, depth)
         self.classes = classes
         widths = [width * min(2**level, 8) for level in range(count)]
         modules: list[nn.Module] = []
-        for level, taken in enumerate([channels + classes, *widths[:-1]]):
-            alone = level == count - 1 and left == 1  # a norm over a single pixel would leave nothing
+        for level, channels_in in enumerate([channels + classes, *widths[:-1]]):
+            single_pixel = level == count - 1 and left == 1  # instance norm of a single pixel is 0
+            has_norm = level > 0 and not (single_pixel and norm == "instance")
             modules += [
-                nn.Conv2d(taken, widths[level], 4, stride=2, padding=1, bias=False),
-                normalisation(norm if level and not (alone and norm == "instance") else "none", widths[level]),
+                nn.Conv2d(channels_in, widths[level], 4, stride=2, padding=1, bias=False),
+                build_norm(norm if has_norm else "none", widths[level]),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.trunk = nn.Sequential(*modules)
@@ -78,15 +79,15 @@ class ConvEncoder(nn.Module):
         initialize_weights(self, gain=None if norm == "none" else 0.02)
 
     def features(self, image: Tensor, label: Tensor) -> Tensor:
-        """What the head is given, (B, features)."""
-        return self._trunk(image, label).flatten(1)
+        """Compute the input of the head, (B, features)."""
+        return self._run_trunk(image, label).flatten(1)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, outputs) of pictures, and of labels where it has classes."""
-        outputs: Tensor = self.head(self._trunk(image, label))
+        """Return (B, outputs); labels are ignored without classes."""
+        outputs: Tensor = self.head(self._run_trunk(image, label))
         return outputs.flatten(1)
 
-    def _trunk(self, image: Tensor, label: Tensor) -> Tensor:
+    def _run_trunk(self, image: Tensor, label: Tensor) -> Tensor:
         if self.classes:
             planes = F.one_hot(label, self.classes).to(image.dtype)[:, :, None, None]
             image = torch.cat([image, planes.expand(-1, -1, *image.shape[-2:])], 1)
@@ -95,16 +96,16 @@ class ConvEncoder(nn.Module):
 
 
 class ConvGenerator(nn.Module):
-    """Transposed convolutions: (B, latent) and a label to (B, channels, size, size), without an activation.
+    """Transposed convolutions: from (B, latent) and labels (B,) to (B, channels, size, size), without an activation.
 
     Args:
-        latent: Numbers a picture is made from.
-        channels: Of the pictures.
-        size: Of the pictures, pixels on a side.
-        classes: Of the labels it is told, one-hot beside the latent; 0 where it is told none.
+        latent: Numbers in a latent.
+        channels: Channels of the images.
+        size: Height and width of the images, in pixels.
+        classes: Number of classes, which enter one-hot beside the latent; 0: labels are ignored.
         width: Channels before the last convolution; twice as many with each halving of the size, up to eight times.
-        depth: How often the size is doubled; None: from 4 to 7 pixels on.
-        norm: After every convolution but the last.
+        depth: Number of doublings; None: from 4 to 7 pixels on.
+        norm: After every convolution except the last.
     """
 
     def __init__(
@@ -119,18 +120,18 @@ class ConvGenerator(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        count, left = halvings(size, depth)
+        count, left = count_halvings(size, depth)
         self.classes = classes
         widths = [width * min(2**level, 8) for level in reversed(range(count))]
         modules: list[nn.Module] = [
             nn.ConvTranspose2d(latent + classes, widths[0], left, bias=False),
-            normalisation("none" if norm == "instance" and left == 1 else norm, widths[0]),
+            build_norm("none" if norm == "instance" and left == 1 else norm, widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for taken, given in itertools.pairwise(widths):
+        for channels_in, channels_out in itertools.pairwise(widths):
             modules += [
-                nn.ConvTranspose2d(taken, given, 4, stride=2, padding=1, bias=False),
-                normalisation(norm, given),
+                nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False),
+                build_norm(norm, channels_out),
                 nn.ReLU(inplace=True),
             ]
         modules.append(nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1, bias=False))
@@ -138,8 +139,8 @@ class ConvGenerator(nn.Module):
         initialize_weights(self, gain=None if norm == "none" else 0.02)
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:
-        """Pictures, (B, channels, size, size)."""
+        """Return images (B, channels, size, size); labels are ignored without classes."""
         if self.classes:
             latent = torch.cat([latent, F.one_hot(label, self.classes).to(latent.dtype)], 1)
-        pictures: Tensor = self.layers(latent[:, :, None, None])
-        return pictures
+        images: Tensor = self.layers(latent[:, :, None, None])
+        return images

@@ -1,33 +1,34 @@
-"""DeepFill v2's generator: a coarse picture, then a fine one that borrows patches from around the hole.
+"""DeepFill v2's generator: a coarse image, then a fine one that copies patches from around the hole.
 
 Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589; contextual attention: Yu, Lin, Yang, Shen, Lu, Huang 2018,
 arXiv:1801.07892. Widths and layers are those of the authors' code, with the symmetric padding of its PyTorch port.
 
 Differs from the paper:
-- A whole batch attends at once, each picture by its own mask; the authors' code takes one mask for all.
+- A whole batch attends at once, each image with its own mask; the authors' code takes one mask for all.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.gated import CoarseGenerator, GatedConvolution, decoder, dilated
+from models.backbones.gated import CoarseGenerator, GatedConvolution, build_decoder, build_dilated
 
-SHARPNESS = 10.0  # what similarities are multiplied with before the softmax
-LEAST_NORM = 1e-4
+SHARPNESS = 10.0  # factor of the similarities before the softmax, as in the authors' code
+LEAST_NORM = 1e-4  # of a patch, as in the authors' code
 
 
 class DeepFill(nn.Module):
-    """Fills holes: pictures (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to a coarse and a fine one.
+    """Fills holes: from images (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to two images.
 
-    H and W must be multiples of 8.
+    The first is coarse, the second fine. H and W must be multiples of 8.
 
     Args:
-        width: Channels of the first convolution; the paper's 48 counts features and gates.
+        width: Channels of the first convolution; the 48 of the paper's code counts features and gates.
     """
 
     multiple = 8
-    margin = None  # every place may borrow from any other
+    margin = None  # every place can copy from any other
+    only_size = None
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
@@ -35,74 +36,74 @@ class DeepFill(nn.Module):
         self.fine = Refinement(width)
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Fill the hole twice; what the picture holds in it does not count."""
+        """Return the coarse and the fine full image; what `image` contains in the hole is ignored."""
         coarse = self.coarse(image, mask)
         return coarse, self.fine(mask * coarse + (1 - mask) * image, mask)
 
 
 class Refinement(nn.Module):
-    """The second stage: a branch that sees far joins one that borrows; (B, 3, H, W) to the same in [-1, 1]."""
+    """The second stage: a dilated branch and an attention branch, joined; (B, 3, H, W) to the same shape in [-1, 1]."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         widest = 4 * width
         self.far = nn.Sequential(
-            *_down(width, 2 * width),
+            *_build_down(width, 2 * width),
             GatedConvolution(2 * width, widest),
             GatedConvolution(widest, widest),
-            *dilated(widest),
+            *build_dilated(widest),
         )
         self.before = nn.Sequential(
-            *_down(width, widest),
+            *_build_down(width, widest),
             GatedConvolution(widest, widest),
             GatedConvolution(widest, widest, activation=nn.ReLU()),
         )
         self.after = nn.Sequential(GatedConvolution(widest, widest), GatedConvolution(widest, widest))
         joined = [GatedConvolution(2 * widest, widest), GatedConvolution(widest, widest)]
-        self.joined = nn.Sequential(*joined, *decoder([width, 2 * width, widest]))
+        self.joined = nn.Sequential(*joined, *build_decoder([width, 2 * width, widest]))
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        """A finer picture than the one given; `mask` says where nothing may be borrowed from."""
+        """Refine `image`; the attention branch copies nothing from where `mask` is 1."""
         before = self.before(image)
-        borrowed = contextual_attention(before.float(), mask[..., ::4, ::4])
-        fine: Tensor = self.joined(torch.cat([self.far(image), self.after(borrowed.to(before.dtype))], dim=1))
+        attended = contextual_attention(before.float(), mask[..., ::4, ::4])
+        fine: Tensor = self.joined(torch.cat([self.far(image), self.after(attended.to(before.dtype))], dim=1))
         return torch.tanh(fine)
 
 
 def contextual_attention(features: Tensor, mask: Tensor) -> Tensor:
-    """Every place of (B, C, H, W) as a mixture of what is like it outside the hole; masks (B, 1, H, W), 1 in the hole.
+    """Rebuild every place of features (B, C, H, W) from similar places outside the hole; masks (B, 1, H, W), 1 in it.
 
     At half the size, the 3x3 patch around a place is compared with all 3x3 patches that the hole does not touch, by
-    their scalar product over the other's norm. Neighbouring places should borrow from neighbours: similarities are
-    added up along the diagonals of rows, and of columns. Their softmax weighs the 4x4 patches of the whole size, which
-    are put down two pixels apart, so that four of them are averaged at each pixel.
+    their scalar product divided by the norm of the latter. Neighbouring places should copy from neighbours, so
+    similarities are propagated along rows and columns. Their softmax weights the 4x4 patches of full size, which are
+    pasted two pixels apart: four of them are averaged at each pixel.
     """
     height, width = features.shape[-2:]
     patches = F.unfold(features[..., ::2, ::2], 3, padding=1)
     norms = patches.norm(dim=1, keepdim=True).clamp(min=LEAST_NORM)
-    similar = (patches / norms).transpose(1, 2) @ patches  # (B, from, to)
-    similar = fused(similar, height // 2, width // 2)
-    untouched = (F.unfold(mask[..., ::2, ::2], 3, padding=1).sum(dim=1) == 0).to(similar.dtype)[..., None]
-    weights = torch.softmax(SHARPNESS * similar * untouched, dim=1) * untouched
-    borrowed = F.unfold(features, 4, padding=1, stride=2) @ weights
-    return F.fold(borrowed, (height, width), 4, padding=1, stride=2) / 4
+    scores = (patches / norms).transpose(1, 2) @ patches  # (B, from, to)
+    scores = propagate_scores(scores, height // 2, width // 2)
+    untouched = (F.unfold(mask[..., ::2, ::2], 3, padding=1).sum(dim=1) == 0).to(scores.dtype)[..., None]
+    weights = torch.softmax(SHARPNESS * scores * untouched, dim=1) * untouched
+    pasted = F.unfold(features, 4, padding=1, stride=2) @ weights
+    return F.fold(pasted, (height, width), 4, padding=1, stride=2) / 4
 
 
-def fused(similar: Tensor, height: int, width: int) -> Tensor:
-    """Similarities (B, H·W, H·W) of places in rows, added up over three neighbours in a row, then three in a column."""
-    by_rows = _along_diagonals(similar).reshape(-1, height, width, height, width)
-    by_columns = _along_diagonals(by_rows.transpose(1, 2).transpose(3, 4).reshape(similar.shape))
+def propagate_scores(scores: Tensor, height: int, width: int) -> Tensor:
+    """Add to the scores (B, H·W, H·W) of each pair of places those of the two pairs beside it, then above and below."""
+    by_rows = _sum_along_diagonals(scores).reshape(-1, height, width, height, width)
+    by_columns = _sum_along_diagonals(by_rows.transpose(1, 2).transpose(3, 4).reshape(scores.shape))
     back = by_columns.reshape(-1, width, height, width, height).transpose(1, 2).transpose(3, 4)
-    return back.reshape(similar.shape)
+    return back.reshape(scores.shape)
 
 
-def _along_diagonals(matrix: Tensor) -> Tensor:
-    """The sum of each entry of (B, n, n) with the one before it and the one after it on its diagonal."""
+def _sum_along_diagonals(matrix: Tensor) -> Tensor:
+    """Add to each entry of (B, n, n) the entries before and after it on its diagonal."""
     return matrix + F.pad(matrix[:, :-1, :-1], (1, 0, 1, 0)) + F.pad(matrix[:, 1:, 1:], (0, 1, 0, 1))
 
 
-def _down(width: int, last: int) -> list[nn.Module]:
-    """To a quarter of the size; the last layer has `last` channels."""
+def _build_down(width: int, last: int) -> list[nn.Module]:
+    """Build the layers to a quarter of the size; the last has `last` channels."""
     return [
         GatedConvolution(3, width, kernel=5),
         GatedConvolution(width, width, stride=2),

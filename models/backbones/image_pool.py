@@ -1,4 +1,4 @@
-"""A store of past fakes: a discriminator that also sees old ones cannot be led around in circles.
+"""A pool of past fakes: a discriminator that also sees old ones keeps the generator from oscillating.
 
 Shrivastava, Pfister, Tuzel, Susskind, Wang, Webb 2017, arXiv:1612.07828; in the form of Zhu, Park, Isola, Efros 2017,
 arXiv:1703.10593, section 4.
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 
 class ImagePool(nn.Module):
-    """Up to `size` fakes of past steps; its extra state is the pictures, so a resumed training has them again.
+    """Up to `size` fakes of past steps, which are saved with the training as extra state.
 
-    With size 0 it gives back what it gets.
+    With size 0, `exchange` returns its input.
     """
 
     def __init__(self, size: int) -> None:
@@ -22,21 +22,24 @@ class ImagePool(nn.Module):
         self.images: list[Tensor] = []
 
     def exchange(self, fakes: Tensor) -> Tensor:
-        """(B, C, H, W) fakes to as many, detached, half of which, once the pool is full, are old ones they replace."""
-        shown = []
+        """Return as many fakes as (B, C, H, W), detached; once the pool is full, half of them are old ones.
+
+        An old fake leaves the pool, and the new one takes its place.
+        """
+        returned = []
         for fake in fakes.detach():
             if len(self.images) < self.size:
-                self.images.append(fake.clone())  # the batch it lies in need not stay
+                self.images.append(fake.clone())  # a view would keep the whole batch in memory
             elif self.size and torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
                 self.images[place], fake = fake.clone(), self.images[place]
-            shown.append(fake)
-        return torch.stack(shown)
+            returned.append(fake)
+        return torch.stack(returned)
 
     def get_extra_state(self) -> Any:
-        """The pictures, on the host, where processes can exchange them; a list that stays when the pool goes on."""
+        """Return the images on the CPU, where processes can exchange them, in a list that later steps do not change."""
         return [image.cpu() for image in self.images]
 
     def set_extra_state(self, state: Any) -> None:
-        """Take over what `get_extra_state` gave."""
+        """Restore what `get_extra_state` returned."""
         self.images = list(state)

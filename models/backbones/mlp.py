@@ -1,11 +1,9 @@
-"""Multilayer perceptrons, with a way in for a label.
+"""Multilayer perceptrons that can take a label.
 
 Maxout: Goodfellow, Warde-Farley, Mirza, Courville, Bengio 2013, arXiv:1302.4389.
-The label's way in: Mirza, Osindero 2014, arXiv:1411.1784: input and label each pass a layer of their own, then both
-pass the rest together.
+Labels: Mirza, Osindero 2014, arXiv:1411.1784: input and label each pass a layer of their own, and the rest together.
 
-Differs from the paper:
-- Every picture is flattened first, so a network of fixed size sees as many numbers as its pictures have.
+Images are flattened first.
 """
 
 from collections.abc import Sequence
@@ -22,20 +20,20 @@ VectorNorm = Literal["batch", "none"]
 
 
 class MLP(nn.Module):
-    """Features of (B, inputs) numbers, or of (B, ...) pictures of as many: (B, features).
+    """Fully connected layers: from (B, inputs) numbers, or (B, ...) images of as many, to (B, features).
 
     Args:
-        inputs: Numbers it takes.
-        hidden: Units of each layer; without any, the numbers themselves are its features.
-        classes: Of the labels it is told; 0 where it is told none. Labels need a layer beside which to enter.
-        label_width: Units of the label's own layer, which join the first layer's.
+        inputs: Numbers in the input.
+        hidden: Units of each layer; if there are none, the input itself is the output.
+        classes: Number of classes; 0: labels are ignored. Labels enter beside the first layer, so there must be one.
+        label_width: Units of the label's own layer, which are concatenated to the first layer's.
         activation: After every layer; "maxout" takes the largest of `pieces` linear units.
-        pieces: Of maxout, for each layer.
-        norm: Before the activation of every layer; never before maxout's.
-        dropout: Chance of a zero after every layer, in training.
+        pieces: Linear units of maxout, per layer.
+        norm: Before the activation of every layer, except maxout's.
+        dropout: Probability of a zero after every layer, in training.
 
     Attributes:
-        features: Numbers it gives.
+        features: Numbers in the output.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class MLP(nn.Module):
         )
 
     def forward(self, numbers: Tensor, label: Tensor) -> Tensor:
-        """Take (B, ...) and (B,) int64; without classes the label does not count."""
+        """Compute features of (B, ...) numbers and (B,) int64 labels, which are ignored without classes."""
         features = numbers.flatten(1)
         for index, layer in enumerate(self.layers):
             features = layer(features)
@@ -86,7 +84,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Apply it."""
+        """Apply the layer."""
         units: Tensor = self.linear(numbers)
         if self.activation == "maxout":
             activated = units.view(len(units), -1, self.pieces).amax(2)
@@ -104,42 +102,42 @@ ACTIVATIONS = {
 
 
 class MLPEncoder(nn.Module):
-    """An MLP and a linear layer: (B, channels, size, size) and a label to (B, outputs)."""
+    """An MLP and a linear layer: from (B, channels, size, size) and labels (B,) to (B, outputs)."""
 
     def __init__(self, trunk: MLP, outputs: int, *, gain: float | None = None) -> None:
         super().__init__()
         self.trunk = trunk
         self.head = nn.Linear(trunk.features, outputs)
-        initialise_or_keep(self, gain)
+        initialize_or_keep(self, gain)
 
     def features(self, image: Tensor, label: Tensor) -> Tensor:
-        """What the head is given, (B, features)."""
-        found: Tensor = self.trunk(image, label)
-        return found
+        """Compute the input of the head, (B, features)."""
+        features: Tensor = self.trunk(image, label)
+        return features
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """(B, outputs) of pictures, and of labels where it has classes."""
+        """Return (B, outputs); labels are ignored without classes."""
         outputs: Tensor = self.head(self.features(image, label))
         return outputs
 
 
 class MLPGenerator(nn.Module):
-    """An MLP and a linear layer: (B, latent) and a label to (B, channels, size, size), without an activation."""
+    """An MLP and a linear layer: from (B, latent) and labels (B,) to (B, channels, size, size), without activation."""
 
     def __init__(self, trunk: MLP, channels: int, size: int, *, gain: float | None = None) -> None:
         super().__init__()
         self.shape = (channels, size, size)
         self.trunk = trunk
         self.head = nn.Linear(trunk.features, channels * size * size)
-        initialise_or_keep(self, gain)
+        initialize_or_keep(self, gain)
 
     def forward(self, latent: Tensor, label: Tensor) -> Tensor:
-        """Pictures, (B, channels, size, size)."""
+        """Return images (B, channels, size, size); labels are ignored without classes."""
         numbers: Tensor = self.head(self.trunk(latent, label))
         return numbers.view(-1, *self.shape)
 
 
-def initialise_or_keep(network: nn.Module, gain: float | None) -> None:
-    """Draw weights from N(0, gain²), or keep what torch drew: U(-1/√fan-in, 1/√fan-in)."""
+def initialize_or_keep(network: nn.Module, gain: float | None) -> None:
+    """Draw weights from N(0, gain²); with `gain` None, keep torch's U(-1/√fan-in, 1/√fan-in)."""
     if gain is not None:
         initialize_weights(network, gain)

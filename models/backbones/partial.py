@@ -1,11 +1,11 @@
-"""Partial convolutions, which count what is known only, and the U-Net of them that fills holes.
+"""Partial convolutions, which use known pixels only, and the U-Net made of them that fills holes.
 
 Liu, Reda, Shih, Wang, Tao, Catanzaro 2018, arXiv:1804.07723.
 
 Differs from the paper:
 - `depth` 8 is the paper's network for 512 pixels; 7 halvings suit 256.
-- A mask is one for all channels of a picture or of a layer's features, which is what the paper's come to; where two are
-  joined, it is counted how many channels know.
+- One mask serves all channels of an image or of a layer's features, which is what the paper's masks amount to; where
+  features with two masks are concatenated, the known channels are counted.
 """
 
 import torch
@@ -13,15 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 KERNELS = (7, 5, 5)  # of the first layers; the others have 3
+
+# Features (B, C, H, W), and (B, 1, H, W) that is 1 where they are known and 0 elsewhere.
 Part = tuple[Tensor, Tensor]
-"""Features (B, C, H, W), and (B, 1, H, W): 1 where they are known, else 0."""
 
 
 class PartialConvolution(nn.Module):
-    """A convolution over what is known, as if the rest were like it on average.
+    """A convolution over known pixels, scaled as if the unknown ones were like them on average.
 
-    W · (X ⊙ M) · sum(1) / sum(M) + b where sum(M), over the window and all channels, is more than 0, else 0; there
-    something is known from then on (equations 1 and 2). What lies beyond the border is not known.
+    The result is W · (X ⊙ M) · sum(1) / sum(M) + b where sum(M), over the window and all channels, is above 0, and 0
+    elsewhere (equation 1); the former places are known from then on (equation 2). Padding is unknown.
     """
 
     def __init__(
@@ -33,30 +34,31 @@ class PartialConvolution(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels_out)) if bias else None
 
     def forward(self, *parts: Part) -> Part:
-        """Convolve the parts, next to each other as channels."""
+        """Convolve the features of all parts, concatenated as channels."""
         features = torch.cat([part * known for part, known in parts], dim=1)
         channels = torch.stack([part.shape[1] * known.float() for part, known in parts]).sum(dim=0)
         # An average over the window; zeros beyond the border count.
-        share = F.avg_pool2d(channels, self.kernel, self.stride, self.padding) / features.shape[1]
-        known = (share > 0).to(share.dtype)
-        made = self.convolution(features) * (known / share.clamp(min=1e-6))
+        fraction = F.avg_pool2d(channels, self.kernel, self.stride, self.padding) / features.shape[1]
+        known = (fraction > 0).to(fraction.dtype)
+        output = self.convolution(features) * (known / fraction.clamp(min=1e-6))
         if self.bias is not None:
-            made = made + self.bias[:, None, None] * known
-        return made, known
+            output = output + self.bias[:, None, None] * known
+        return output, known
 
 
 class PartialUNet(nn.Module):
-    """Fills holes: pictures (B, 3, H, W) and masks (B, 1, H, W), 1 in the hole, to one tuple of pictures, unbounded.
+    """Fills holes: from images (B, 3, H, W) and masks (B, 1, H, W), 1 in the hole, to one image of unbounded values.
 
     Args:
-        depth: How often the picture is halved.
+        depth: Number of halvings.
         width: Channels of the first layer; they double up to eight times.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
     """
 
-    margin = None  # its reach is many times a picture
+    margin = None  # its receptive field is many times an image
+    only_size = None
 
     def __init__(self, *, depth: int = 7, width: int = 64) -> None:
         super().__init__()
@@ -77,7 +79,7 @@ class PartialUNet(nn.Module):
         self.multiple = 1 << depth
 
     def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor]:
-        """Fill the hole; what the picture holds in it does not count."""
+        """Return the full image, as a tuple; what `image` contains in the hole is ignored."""
         part: Part = image, 1 - mask
         parts = [part]
         for layer, norm in zip(self.down, self.down_norms, strict=True):
@@ -86,11 +88,12 @@ class PartialUNet(nn.Module):
             parts.append(part)
         features, known = parts.pop()
         for layer, norm in zip(self.up, self.up_norms, strict=True):
-            features, known = layer((_doubled(features), _doubled(known)), parts.pop())
+            features, known = layer((_double(features), _double(known)), parts.pop())
             if parts:
                 features = F.leaky_relu(norm(features), 0.2)
         return (features,)
 
 
-def _doubled(values: Tensor) -> Tensor:
+def _double(values: Tensor) -> Tensor:
+    """Enlarge (B, C, H, W) to (B, C, 2H, 2W)."""
     return F.interpolate(values, scale_factor=2, mode="nearest")

@@ -1,14 +1,14 @@
-"""The networks of StarGAN: one generator that is told where to go, and a critic that also tells what it sees.
+"""The networks of StarGAN: a generator that takes a target label, and a critic that also classifies.
 
 Choi, Choi, Kim, Ha, Kim, Choo 2017, arXiv:1711.09020.
 
-The label becomes planes of constant values beside the picture. A border that reflects would make of them constants that
-the first norm takes away again; zeros around the picture keep them, so convolutions here pad with zeros.
+The label becomes constant planes beside the image. Padding by reflection would make of them constants after the first
+convolution, which the first norm subtracts again; padding with zeros, as here, keeps the label's influence.
 
 Differs from the paper:
-- Instance norms learn a scale and a shift but keep no running statistics: the authors' code keeps some and never uses
+- Instance norms learn a scale and a shift but keep no running statistics: the authors' code keeps them and never uses
   them, since it also tests in training mode. Here `eval()` computes what `train()` does.
-- `upsampling="resize"` is a choice that it does not offer: it leaves no checkerboard.
+- `upsampling="resize"`, which leaves no checkerboard, is an option that it does not have.
 """
 
 from itertools import pairwise
@@ -16,23 +16,23 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import PiecewiseLinear, Upsampling, upsample
+from models.backbones.blocks import PiecewiseLinear, Upsampling, build_upsampling
 
 
 class StarGenerator(nn.Module):
-    """A residual generator: pictures (B, channels, H, W) and (B, label) to pictures of the same shape in [-1, 1].
+    """A residual generator: from images (B, channels, H, W) and (B, label) to images of the same shape in [-1, 1].
 
     Args:
-        channels: Of the pictures it takes and makes.
+        channels: Channels of the input and the output.
         label: Numbers in a label.
-        blocks: Residual blocks.
+        blocks: Number of residual blocks.
         width: Channels at full size; four times as many at a quarter of it.
         upsampling: How the size is doubled.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
-        minimum: H and W must be at least this many pixels: no norm may be left with a single one.
-        margin: How many pixels away, on each side, an output pixel can still see, norms aside.
+        minimum: H and W must be at least this many pixels: no norm may be left with a single pixel.
+        margin: How many pixels away, on each side, an output pixel can see, norms aside.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class StarGenerator(nn.Module):
         super().__init__()
         self.multiple = 4
         self.minimum = 8
-        # In input pixels: 3 + 3 for the ends, 2 * 4 for each block, and 9 for the way down and up and where the output
-        # pixel stands among four.
+        # In input pixels: 3 + 3 for the first and last convolution, 2 * 4 per block, and 9 for the halvings, the
+        # doublings and the place of the output pixel among four.
         self.margin = 8 * blocks + 15
         self.layers = nn.Sequential(
-            *_normed(nn.Conv2d(channels + label, width, 7, padding=3, bias=False), width),
-            *_normed(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False), 2 * width),
-            *_normed(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False), 4 * width),
+            *_add_norm(nn.Conv2d(channels + label, width, 7, padding=3, bias=False), width),
+            *_add_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False), 2 * width),
+            *_add_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False), 4 * width),
             *(StarBlock(4 * width) for _ in range(blocks)),
-            *_normed(upsample(4 * width, 2 * width, kernel=4, upsampling=upsampling, bias=False), 2 * width),
-            *_normed(upsample(2 * width, width, kernel=4, upsampling=upsampling, bias=False), width),
+            *_add_norm(build_upsampling(4 * width, 2 * width, kernel=4, upsampling=upsampling, bias=False), 2 * width),
+            *_add_norm(build_upsampling(2 * width, width, kernel=4, upsampling=upsampling, bias=False), width),
             nn.Conv2d(width, channels, 7, padding=3, bias=False),
             nn.Tanh(),
         )
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        """Translate (B, channels, H, W) toward (B, label) numbers."""
+        """Translate (B, channels, H, W) to the label (B, label)."""
         planes = label.to(image)[:, :, None, None].expand(-1, -1, *image.shape[2:])
         translated: Tensor = self.layers(torch.cat([image, planes], dim=1))
         return translated
@@ -74,26 +74,26 @@ class StarBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
+            *_add_norm(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.InstanceNorm2d(channels, affine=True),
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Add what the layers make of `features` to them."""
-        changed: Tensor = self.layers(features)
-        return features + changed
+        """Add the output of the layers to `features`."""
+        residual: Tensor = self.layers(features)
+        return features + residual
 
 
 class StarDiscriminator(nn.Module):
-    """Scores of patches and logits of labels: (B, channels, size, size) to (B, 1, h, h) and (B, label).
+    """Scores of patches and logits of labels: from (B, channels, size, size) to (B, 1, h, h) and (B, label).
 
     Args:
-        channels: Of the pictures it judges.
+        channels: Channels of the input.
         label: Numbers in a label.
-        size: Pixels on a side of the pictures it judges.
-        layers: Convolutions that halve the size.
-        width: Channels of the first; they double with each further one.
+        size: Height and width of the input, in pixels.
+        layers: Number of convolutions that halve the size.
+        width: Channels of the first convolution; they double with each further one.
     """
 
     def __init__(self, channels: int, label: int, *, size: int, layers: int = 6, width: int = 64) -> None:
@@ -110,10 +110,11 @@ class StarDiscriminator(nn.Module):
         self.classes = nn.Conv2d(widths[-1], label, size // 2**layers, bias=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge (B, channels, size, size)."""
+        """Score and classify (B, channels, size, size)."""
         features = self.layers(image)
         return self.scores(features), self.classes(features).flatten(1)
 
 
-def _normed(convolution: nn.Module, channels: int) -> tuple[nn.Module, ...]:
+def _add_norm(convolution: nn.Module, channels: int) -> tuple[nn.Module, ...]:
+    """Return the convolution with an instance norm and a ReLU after it."""
     return convolution, nn.InstanceNorm2d(channels, affine=True), nn.ReLU(inplace=True)

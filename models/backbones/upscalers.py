@@ -1,20 +1,20 @@
-"""Networks that make pictures larger, and the discriminator of the first of them.
+"""Networks that enlarge images, and the discriminator of SRGAN.
 
-| network              | paper                                                     |
-|----------------------|-----------------------------------------------------------|
-| SRResNet, its judge  | Ledig et al. 2017, arXiv:1609.04802                       |
-| RRDBNet              | Wang et al. 2018, arXiv:1809.00219 (ESRGAN)               |
-| CompactChain         | Wang, Xie, Dong, Shan 2021, arXiv:2107.10833, their code  |
-| pixel shuffle        | Shi et al. 2016, arXiv:1609.05158                         |
-| ICNR                 | Aitken et al. 2017, arXiv:1707.02937                      |
+| network                 | paper                                                     |
+|-------------------------|-----------------------------------------------------------|
+| SRResNet, discriminator | Ledig et al. 2017, arXiv:1609.04802                       |
+| RRDBNet                 | Wang et al. 2018, arXiv:1809.00219 (ESRGAN)               |
+| CompactChain            | Wang, Xie, Dong, Shan 2021, arXiv:2107.10833, their code  |
+| pixel shuffle           | Shi et al. 2016, arXiv:1609.05158                         |
+| ICNR                    | Aitken et al. 2017, arXiv:1707.02937                      |
 
-All take (B, 3, H, W) pictures in [0, 1], as their published weights do, and give (B, 3, scale * H, scale * W) without a
-bound on the values; what lies beyond the border is zero.
+All upscalers take images (B, 3, H, W) in [0, 1], as their published weights do, and return (B, 3, scale * H, scale * W)
+with unbounded values; they pad with zeros.
 
 Differs from the papers:
-- Convolutions before a pixel shuffle start by ICNR, so that an untrained network shows no checkerboard.
-- The compact chain starts nearly as the identity on differences of its input (`start_near_identity`).
-- SRResNet ×3 shuffles once by 3, which the paper does not make.
+- Convolutions before a pixel shuffle are initialized by ICNR, so that an untrained network shows no checkerboard.
+- The compact chain starts close to the identity on differences of its input (`initialize_near_identity`).
+- SRResNet ×3 shuffles once by 3; the paper has no such network.
 """
 
 import math
@@ -23,28 +23,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-NEARLY_LINEAR = 0.8  # slope of the compact chain's PReLUs below 0, to begin with
+NEARLY_LINEAR = (
+    0.8  # first slope of the compact chain's PReLUs below 0; chosen by trial, see `initialize_near_identity`
+)
 
 
 class SRResNet(nn.Module):
-    """Residual blocks at the size of the input, then pixel shuffles.
+    """Residual blocks at the size of the input, followed by pixel shuffles.
 
     Args:
         scale: 2, 3 or 4.
-        blocks: Residual blocks.
+        blocks: Number of residual blocks.
         width: Channels.
 
     Attributes:
-        scale: As given.
+        scale: The factor by which the output is larger on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
-        margin: How many input pixels away, on each side, an output pixel can still see.
+        margin: How many input pixels away, on each side, an output pixel can see.
     """
 
     def __init__(self, scale: int = 4, *, blocks: int = 16, width: int = 64) -> None:
         super().__init__()
         self.scale, self.multiple, self.minimum = scale, 1, 1
-        self.margin = 2 * blocks + 8  # 4 for the head, 2 for each block, 1 after them, 3 on the way up at every scale
+        self.margin = 2 * blocks + 8  # 4 for the head, 2 per block, 1 after them, 3 for the rest at every scale
         self.head = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(
             *(SRResidualBlock(width) for _ in range(blocks)),
@@ -52,18 +54,18 @@ class SRResNet(nn.Module):
             nn.BatchNorm2d(width),
         )
         factors = [3] if scale == 3 else [2] * int(math.log2(scale))
-        self.growth = nn.Sequential(*(layer for factor in factors for layer in _grown(width, factor)))
+        self.growth = nn.Sequential(*(layer for factor in factors for layer in _build_growth(width, factor)))
         self.tail = nn.Conv2d(width, 3, 9, padding=4)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
         features = self.head(image)
         output: Tensor = self.tail(self.growth(features + self.blocks(features)))
         return output
 
 
 class SRResidualBlock(nn.Module):
-    """Two convolutions with batch norms, one PReLU between them, added to what went in: (B, width, H, W)."""
+    """Two convolutions with batch norms and a PReLU between them, beside the identity: (B, width, H, W)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -76,38 +78,39 @@ class SRResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Add what the layers make of `features` to them."""
-        changed: Tensor = self.layers(features)
-        return features + changed
+        """Add the output of the layers to `features`."""
+        residual: Tensor = self.layers(features)
+        return features + residual
 
 
-def _grown(width: int, factor: int) -> list[nn.Module]:
+def _build_growth(width: int, factor: int) -> list[nn.Module]:
+    """Build the layers from (B, width, H, W) to (B, width, factor * H, factor * W)."""
     convolution = nn.Conv2d(width, width * factor**2, 3, padding=1)
-    start_as_nearest(convolution, factor)
+    initialize_as_nearest(convolution, factor)
     return [convolution, nn.PixelShuffle(factor), nn.PReLU()]
 
 
 class RRDBNet(nn.Module):
-    """Residual-in-residual dense blocks; smaller scales shuffle pixels into channels first and grow by 4 all the same.
+    """Residual-in-residual dense blocks; scales below 4 fold pixels into channels first, and then enlarge by 4 too.
 
     Args:
         scale: 1, 2 or 4.
-        blocks: Residual-in-residual blocks of three dense blocks each.
+        blocks: Number of residual-in-residual blocks, of three dense blocks each.
         width: Channels between the dense blocks.
         growth: Channels that each convolution inside a dense block adds.
 
     Attributes:
-        scale: As given.
+        scale: The factor by which the output is larger on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
-        margin: How many input pixels away, on each side, an output pixel can still see.
+        margin: How many input pixels away, on each side, an output pixel can see.
     """
 
     def __init__(self, scale: int = 4, *, blocks: int = 23, width: int = 64, growth: int = 32) -> None:
         super().__init__()
         self.scale, self.fold = scale, 4 // scale
         self.multiple = self.minimum = self.fold
-        # In folded pixels: the first and the last of the body 1 each, 15 in each block, 2 on the way up.
+        # In folded pixels: 1 each for the first and the last convolution of the body, 15 per block, 2 for the rest.
         self.margin = self.fold * (15 * blocks + 4)
         self.first = nn.Conv2d(3 * self.fold**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualInResidual(width, growth) for _ in range(blocks)))
@@ -116,13 +119,13 @@ class RRDBNet(nn.Module):
         self.detail = nn.Conv2d(width, width, 3, padding=1)
         self.tail = nn.Conv2d(width, 3, 3, padding=1)
         for layer in self.blocks.modules():
-            if isinstance(layer, nn.Conv2d):  # residuals of many blocks add up: begin small
+            if isinstance(layer, nn.Conv2d):  # a tenth, as in the authors' code: residuals of many blocks add up
                 nn.init.kaiming_normal_(layer.weight)
                 layer.weight.data.mul_(0.1)
                 nn.init.zeros_(layer.bias) if layer.bias is not None else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
         features = self.first(F.pixel_unshuffle(image, self.fold) if self.fold > 1 else image)
         features = features + self.last(self.blocks(features))
         for convolution in self.up:
@@ -132,20 +135,20 @@ class RRDBNet(nn.Module):
 
 
 class ResidualInResidual(nn.Module):
-    """Three dense blocks, a fifth of whose result is added to what went in: (B, width, H, W)."""
+    """Three dense blocks beside the identity, a fifth of whose output is added to it: (B, width, H, W)."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(DenseBlock(width, growth) for _ in range(3)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Add a fifth of what the blocks make of `features` to them."""
-        changed: Tensor = self.blocks(features)
-        return features + 0.2 * changed
+        """Add a fifth of the output of the blocks to `features`."""
+        residual: Tensor = self.blocks(features)
+        return features + 0.2 * residual
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees all that came before it; a fifth of the last is added to the first."""
+    """Five convolutions, each of which takes all earlier outputs; a fifth of the last is added to the input."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -154,27 +157,27 @@ class DenseBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, width, H, W) to the same."""
-        seen = features
+        """Compute (B, width, H, W) from (B, width, H, W)."""
+        collected = features
         for layer in list(self.layers)[:-1]:
-            seen = torch.cat([seen, F.leaky_relu(layer(seen), 0.2, inplace=True)], dim=1)
-        changed: Tensor = self.layers[-1](seen)
-        return features + 0.2 * changed
+            collected = torch.cat([collected, F.leaky_relu(layer(collected), 0.2, inplace=True)], dim=1)
+        residual: Tensor = self.layers[-1](collected)
+        return features + 0.2 * residual
 
 
 class CompactChain(nn.Module):
-    """A plain chain of convolutions at the size of the input, and one shuffle; it adds to the enlarged input.
+    """A plain chain of convolutions at the size of the input, and one pixel shuffle, added to the enlarged input.
 
     Args:
         scale: 2, 3 or 4.
-        depth: Convolutions between the first and the last.
+        depth: Number of convolutions between the first and the last.
         width: Channels.
 
     Attributes:
-        scale: As given.
+        scale: The factor by which the output is larger on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
-        margin: How many input pixels away, on each side, an output pixel can still see.
+        margin: How many input pixels away, on each side, an output pixel can see.
     """
 
     def __init__(self, scale: int = 4, *, depth: int = 16, width: int = 64) -> None:
@@ -185,32 +188,33 @@ class CompactChain(nn.Module):
         for _ in range(depth):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width, init=NEARLY_LINEAR)]
         first, *others = (layer for layer in layers if isinstance(layer, nn.Conv2d))
-        start_with_differences(first)
+        initialize_as_differences(first)
         for layer in others:
-            start_near_identity(layer)
+            initialize_near_identity(layer)
         last = nn.Conv2d(width, 3 * scale**2, 3, padding=1)
-        start_as_nearest(last, scale, gain=0.1)  # begins close to its enlarged input, which is nearly right
+        initialize_as_nearest(last, scale, gain=0.1)  # small: the enlarged input alone is nearly right
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
-        added = F.pixel_shuffle(self.layers(image), self.scale)
-        return added + F.interpolate(image, scale_factor=float(self.scale))
+        """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
+        residual = F.pixel_shuffle(self.layers(image), self.scale)
+        return residual + F.interpolate(image, scale_factor=float(self.scale))
 
 
-def start_with_differences(layer: nn.Conv2d) -> None:
-    """Random filters without a mean: what is to be added to a picture depends on its edges, not on its brightness."""
+def initialize_as_differences(layer: nn.Conv2d) -> None:
+    """Draw filters without a mean: what is added to an image should depend on its edges, not on its brightness."""
     with torch.no_grad():
-        layer.weight.normal_(0, 0.5)
+        layer.weight.normal_(0, 0.5)  # chosen by trial
         layer.weight.sub_(layer.weight.mean(dim=(1, 2, 3), keepdim=True))
         if layer.bias is not None:
             layer.bias.zero_()
 
 
-def start_near_identity(layer: nn.Conv2d) -> None:
-    """A convolution that passes on what it gets, and a tenth of a random one: so a chain without shortcuts can begin.
+def initialize_near_identity(layer: nn.Conv2d) -> None:
+    """Set a convolution to the identity plus a tenth of He's filters, so that a chain without shortcuts can learn.
 
-    From He's start, or torch's, thousands of steps changed next to nothing; from this one a hundred beat bicubic.
+    With He's or torch's initialization, thousands of steps changed next to nothing; with this one, a hundred steps beat
+    bicubic interpolation.
     """
     random = torch.empty_like(layer.weight)
     nn.init.kaiming_normal_(random, a=0.25)
@@ -222,10 +226,10 @@ def start_near_identity(layer: nn.Conv2d) -> None:
 
 
 class SRDiscriminator(nn.Module):
-    """Real or made larger: eight convolutions, then two linear layers, so that it judges pictures of one size.
+    """Eight convolutions, then two linear layers, so it takes images of one size.
 
     Args:
-        size: Pixels on a side of the pictures; a multiple of 16.
+        size: Height and width in pixels; a multiple of 16.
         width: Channels of the first convolution.
         dense: Units between the two linear layers.
     """
@@ -245,16 +249,16 @@ class SRDiscriminator(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, size, size) in [-1, 1] to scores before any sigmoid, (B, 1)."""
+        """Score images (B, 3, size, size) in [-1, 1]: logits (B, 1)."""
         scores: Tensor = self.verdict(self.layers(image))
         return scores
 
 
 @torch.no_grad()
-def start_as_nearest(convolution: nn.Conv2d, factor: int, gain: float = 1.0) -> None:
-    """Draw weights (ICNR) by which a pixel shuffle after `convolution` enlarges by repeating pixels.
+def initialize_as_nearest(convolution: nn.Conv2d, factor: int, gain: float = 1.0) -> None:
+    """Draw weights (ICNR) with which a pixel shuffle after `convolution` enlarges by repeating pixels.
 
-    All `factor`² channels that become one picture's pixels start alike, N(0, gain² / fan-in); the bias starts at 0.
+    All `factor`² channels that become neighbouring pixels start equal, N(0, gain² / fan-in); the bias starts at 0.
     """
     weight = convolution.weight
     drawn = torch.empty(weight.shape[0] // factor**2, *weight.shape[1:]).normal_(

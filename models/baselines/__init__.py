@@ -1,1 +1,1 @@
-"""Translators that learn nothing, to compare with."""
+"""Translators that learn nothing, for comparison."""

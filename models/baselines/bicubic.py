@@ -1,7 +1,10 @@
-"""Bicubic enlargement as a translator: what every learned one has to beat.
+"""Bicubic enlargement as a translator: the baseline of every learned upscaler.
 
-Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5 as MATLAB has it; beyond its border a picture goes on as in a
-mirror that repeats the border's pixels.
+Keys 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5, as in MATLAB. The image is padded by reflection that repeats
+the border pixels.
+
+The kernel is that of `datasets.degradations.resampling`, which shrinks pictures for training with NumPy: equal but for
+the rounding of float32 (under 1e-6), so that neither can replace the other bit by bit.
 """
 
 import torch
@@ -10,11 +13,11 @@ from torch import Tensor
 
 from models.contract import Translator
 
-REACH = 2  # input pixels that the kernel looks around
+REACH = 2  # input pixels that the kernel takes on each side
 
 
 class BicubicUpscaler(Translator):
-    """Enlarges by `scale`, and learns nothing."""
+    """Enlarges by `scale`; it has no weights."""
 
     def __init__(self, scale: int) -> None:
         super().__init__()
@@ -22,17 +25,20 @@ class BicubicUpscaler(Translator):
         self.margin = REACH
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] to (B, 3, scale * H, scale * W); it may overshoot."""
-        around = mirrored(mirrored(image.float(), 2), 3)
-        size = [self.scale * side for side in around.shape[-2:]]
-        # "antialias" chooses a = -0.5, for growing too; without it, it would be -0.75.
-        larger = F.interpolate(around, size=size, mode="bicubic", antialias=True)
+        """Enlarge (B, 3, H, W) in [-1, 1] to (B, 3, scale * H, scale * W), which may overshoot the range."""
+        padded = pad_mirrored(pad_mirrored(image.float(), 2), 3)
+        size = [self.scale * side for side in padded.shape[-2:]]
+        # torch takes a = -0.5 with "antialias", for enlarging too, and a = -0.75 without.
+        larger = F.interpolate(padded, size=size, mode="bicubic", antialias=True)
         cut = REACH * self.scale
         return larger[..., cut:-cut, cut:-cut]
 
 
-def mirrored(image: Tensor, axis: int) -> Tensor:
-    """(B, C, H, W) with `REACH` pixels more at both ends of an axis, the border's own pixel first."""
+def pad_mirrored(image: Tensor, axis: int) -> Tensor:
+    """Pad (B, C, H, W) by `REACH` pixels at both ends of an axis, starting with the border pixel itself.
+
+    F.pad's "reflect" skips the border pixel, and cannot pad an image by more pixels than it has.
+    """
     side = image.shape[axis]
-    places = torch.arange(-REACH, side + REACH, device=image.device) % (2 * side)
-    return image.index_select(axis, torch.where(places < side, places, 2 * side - 1 - places))
+    index = torch.arange(-REACH, side + REACH, device=image.device) % (2 * side)
+    return image.index_select(axis, torch.where(index < side, index, 2 * side - 1 - index))

@@ -1,1 +1,1 @@
-"""The base layer under the translators: what adversaries minimise, and the models that need no source picture."""
+"""The base layer under the translators: whole models that need no source image."""

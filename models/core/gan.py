@@ -1,26 +1,28 @@
-"""Generative adversarial networks, unconditional and conditional, with any objective on any body.
+"""Generative adversarial networks, unconditional and conditional, with any adversarial loss on any body.
 
 Goodfellow et al. 2014, arXiv:1406.2661; conditional: Mirza, Osindero 2014, arXiv:1411.1784. Bodies: DCGAN (Radford et
 al. 2015, arXiv:1511.06434), the projection discriminator (Miyato, Koyama 2018, arXiv:1802.05637), perceptrons.
 
-| known as        | adversarial    | and                                                                           |
-|-----------------|----------------|-------------------------------------------------------------------------------|
-| minimax GAN     | minimax        |                                                                               |
-| non-saturating  | non-saturating |                                                                               |
-| LSGAN           | least-squares  |                                                                               |
-| WGAN            | wasserstein    | clip_weights 0.01, discriminator_steps 5                                      |
-| WGAN-GP         | wasserstein    | gradient_penalty_weight 10, discriminator_steps 5, no batch norm that judges  |
-| DRAGAN          | non-saturating | dragan_weight 10, no batch norm that judges                                   |
-| GAN with R1     | non-saturating | r1_weight 10                                                                  |
-| SNGAN           | hinge          | spectral norm                                                                 |
-| RaGAN           | any            | relativistic                                                                  |
-BEGAN, whose discriminator is an autoencoder, is a recipe of its own beside this one.
+| known as       | adversarial    | other settings                                                        |
+|----------------|----------------|-----------------------------------------------------------------------|
+| minimax GAN    | minimax        |                                                                       |
+| non-saturating | non-saturating |                                                                       |
+| LSGAN          | least-squares  |                                                                       |
+| WGAN           | wasserstein    | clip_weights 0.01, discriminator_steps 5                              |
+| WGAN-GP        | wasserstein    | gradient_penalty_weight 10, discriminator_steps 5, no batch norm in D |
+| DRAGAN         | non-saturating | dragan_weight 10, no batch norm in D                                  |
+| GAN with R1    | non-saturating | r1_weight 10                                                          |
+| SNGAN          | hinge          | spectral norm                                                         |
+| RaGAN          | any            | relativistic                                                          |
+
+D is the discriminator. BEGAN, whose discriminator is an autoencoder, has a recipe of its own in `models.core.began`.
 
 Differs from the paper:
-- Adam throughout, where WGAN takes RMSProp; with beta1 0 the two differ by Adam's correction of its first steps.
-  WGAN's 100 discriminator steps at the start and at every 500th step are not made.
-- Both players see the same fakes, so a step has one generator forward; the algorithm draws them anew for each.
-- A conditional generator is asked for the labels of the real batch beside which it is judged.
+- Adam throughout, where WGAN uses RMSProp; with beta1 0 the two differ by Adam's bias correction in the first steps.
+  WGAN's 100 discriminator steps at the start and at every 500th step are left out.
+- Both players use the same fakes, so a step has one forward pass of the generator; the algorithm draws new ones for
+  each player.
+- A conditional generator makes fakes of the labels of the real batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,12 +36,12 @@ from torch.optim import Optimizer
 from datasets.contract import Pictures
 from datasets.errors import DataError, UserError
 from models.apply import generate_batch
-from models.backbones.blocks import clamp_spectrally, normalise_spectrally
+from models.backbones.blocks import apply_spectral_norm, clamp_spectral_norm
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Sampler, Trunk, Update, due
-from models.core.points import is_points, scatter
+from models.core.points import is_points, plot_points
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
 from models.losses.penalties import dragan, gradient_penalty, r1
-from models.metrics import energy
+from models.metrics import energy_distance
 from models.networks.bodies import BodyConfig, DCGANBody
 from models.optimizers import Adam
 
@@ -50,71 +52,74 @@ class GANConfig(ModelConfig):
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["gan"] = "gan"
     channels: int = Field(3, ge=1)
-    size: int = Field(64, ge=1)  # pixels on a side; it makes no other
-    latent: int = Field(100, ge=1)  # numbers a picture is made from
+    size: int = Field(64, ge=1)  # pixels on a side of all its images
+    latent: int = Field(100, ge=1)  # numbers in a latent
     prior: Literal["normal", "uniform"] = "normal"
-    output: Literal["tanh", "linear"] = "tanh"  # linear: for points, which know no range
-    conditional: bool = False  # it is told what to make
-    domains: tuple[str, ...] = ()  # names of what it can be told; empty: the data's
+    output: Literal["tanh", "linear"] = "tanh"  # linear: for points, whose range is unbounded
+    conditional: bool = False  # both networks take the class of an image
+    domains: tuple[str, ...] = ()  # names of the classes; empty: the data's
     generator: BodyConfig = DCGANBody()
     discriminator: BodyConfig = DCGANBody()
     adversarial: AdversarialName = "non-saturating"
-    relativistic: bool = False  # scores are compared with the mean of the others'
-    clip_weights: float | None = Field(None, gt=0)  # the discriminator's, to ± this; 0.01 in Arjovsky et al. 2017
+    relativistic: bool = False  # scores are taken relative to the mean score of the other kind
+    clip_weights: float | None = Field(None, gt=0)  # the discriminator's, to ± this value; 0.01 in Arjovsky et al. 2017
     gradient_penalty_weight: float = Field(0.0, ge=0)  # 10 in Gulrajani et al. 2017
     dragan_weight: float = Field(0.0, ge=0)  # 10 in Kodali et al. 2017
     r1_weight: float = Field(0.0, ge=0)  # γ, 10 in Mescheder et al. 2018
     feature_matching_weight: float = Field(0.0, ge=0)  # Salimans et al. 2016
     spectral: Literal["none", "norm", "clamp"] = "none"  # of the discriminator's weights
-    spectral_cap: float = Field(1.0, gt=0)  # largest singular value that clamp leaves
+    spectral_cap: float = Field(1.0, gt=0)  # upper limit of singular values, for clamp
     discriminator_steps: int = Field(1, ge=1)  # for each of the generator's
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combination(self) -> Self:
         if self.domains and not self.conditional:
             raise ValueError("domains: only a conditional GAN has any; set conditional")
-        bounded = self.clip_weights or self.gradient_penalty_weight or self.spectral != "none"
-        if self.adversarial == "wasserstein" and not bounded:
+        is_bounded = self.clip_weights or self.gradient_penalty_weight or self.spectral != "none"
+        if self.adversarial == "wasserstein" and not is_bounded:
             raise ValueError(
                 "adversarial wasserstein needs a bound: clip_weights 0.01, gradient_penalty_weight 10 or spectral norm"
             )
         if self.discriminator.batch_norm and (self.gradient_penalty_weight or self.dragan_weight):
-            raise ValueError("discriminator.norm: a gradient penalty is one example's own; choose instance or none")
+            raise ValueError(
+                "discriminator.norm: a gradient penalty is per example; choose instance or none, not batch"
+            )
         return self
 
     @property
     def expects(self) -> dict[str, int]:
-        """Channels of the pictures."""
+        """Channels of the images."""
         return {"channels": self.channels}
 
     def with_domains(self, domains: tuple[str, ...]) -> Self:
-        """The configuration for data of these classes.
+        """Return the configuration for data with these classes.
 
         Raises:
-            DataError: It is conditional, and the data has no classes.
+            DataError: The model is conditional, and the data have no classes.
+            UserError: The classes are not those in `domains`.
         """
         if not self.conditional:
             return self
         if not domains:
-            raise DataError("model.conditional: the data has no labels; set data.labels, or another data.kind")
+            raise DataError("model.conditional: the data have no labels; set data.labels, or another data.kind")
         if self.domains and self.domains != domains:
-            raise UserError(f"model.domains: are {', '.join(self.domains)}, and the data has {', '.join(domains)}")
+            raise UserError(f"model.domains is {', '.join(self.domains)}, and the data's are {', '.join(domains)}")
         return self.model_copy(update={"domains": domains})
 
     def size_problem(self, size: int) -> str | None:
-        """Why squares of `size` pixels cannot be learned from, if they cannot."""
+        """Return why the model cannot learn from squares of `size` pixels; None if it can."""
         if size != self.size:
             return f"model.size is {self.size}"
         return self.generator.size_problem(size) or self.discriminator.size_problem(size)
 
     def translator(self) -> "GAN":
-        """The generator alone."""
+        """Build the generator alone."""
         return GAN(self)
 
     def recipe(self) -> "GANRecipe":
-        """The generator, its discriminator and their losses."""
+        """Build the generator with its discriminator and their losses."""
         return GANRecipe(self)
 
 
@@ -125,17 +130,17 @@ class GAN(Sampler):
         super().__init__()
         self.latent, self.prior = config.latent, config.prior
         self.channels, self.size, self.domains = config.channels, config.size, config.domains
-        self.bounded = config.output == "tanh"
+        self.has_tanh = config.output == "tanh"
         self.generator = config.generator.generator(config.latent, config.channels, config.size, len(config.domains))
 
     def generate(self, latent: Tensor, label: Tensor) -> Tensor:
-        """(B, latent) and (B,) to (B, channels, size, size), in [-1, 1] unless its output is linear."""
-        pictures: Tensor = self.generator(latent, label)
-        return torch.tanh(pictures) if self.bounded else pictures
+        """Make images (B, channels, size, size) from (B, latent) and labels (B,), in [-1, 1] unless linear."""
+        images: Tensor = self.generator(latent, label)
+        return torch.tanh(images) if self.has_tanh else images
 
 
 class GANRecipe(Recipe[Pictures, GAN]):
-    """How a GAN learns."""
+    """The training of a GAN."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
         "discriminator won": "lower model.discriminator_adam.lr, or set model.spectral=norm or model.r1_weight",
@@ -153,26 +158,26 @@ class GANRecipe(Recipe[Pictures, GAN]):
         self.model = GAN(config)
         self.discriminator = config.discriminator.encoder(config.channels, config.size, 1, len(config.domains))
         if config.spectral == "norm":
-            normalise_spectrally(self.discriminator)
+            apply_spectral_norm(self.discriminator)
         elif config.spectral == "clamp":
-            clamp_spectrally(self.discriminator, config.spectral_cap)
+            clamp_spectral_norm(self.discriminator, config.spectral_cap)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One Adam for each of the two."""
+        """Return one Adam for each of the two networks."""
         return {
             "discriminator": self.config.discriminator_adam.of(self.discriminator),
             "generator": self.config.generator_adam.of(self.model),
         }
 
     def updates(self, batch: Pictures, step: int) -> Iterator[Update]:
-        """Algorithm 1 of Goodfellow et al., with whatever objective and penalties were chosen."""
+        """Yield the updates of Goodfellow et al., algorithm 1, with the losses and penalties of the configuration."""
         generator_moves = due(step + 1, self.config.discriminator_steps)
         latent = self.model.draw(len(batch.image))
         with torch.set_grad_enabled(generator_moves):
             fake = self.model.generate(latent, batch.label)
 
         real_scores, fake_scores = self.score(batch.image, batch.label), self.score(fake.detach(), batch.label)
-        losses = {"adversarial": self.adversarial.discriminator(*self.compared(real_scores, fake_scores))}
+        losses = {"adversarial": self.adversarial.discriminator(*self.relate_scores(real_scores, fake_scores))}
         losses |= self.penalties(batch, fake.detach())
         yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
         self.clip()
@@ -190,20 +195,20 @@ class GANRecipe(Recipe[Pictures, GAN]):
             yield Update("generator", losses)
 
     def trunks(self) -> dict[Trunk, nn.Module]:
-        """The discriminator but for its last layer."""
+        """Return the discriminator except its last layer."""
         return {"discriminator": self.discriminator.trunk}
 
     def score(self, image: Tensor, label: Tensor) -> Tensor:
-        """Scores, (B, 1): is the picture real, and of its label?"""
+        """Score images (B, C, H, W) with labels (B,): (B, 1), high where they look real and fit their label."""
         scores: Tensor = self.discriminator(image, label)
         return scores
 
-    def compared(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores that enter the objective."""
+    def relate_scores(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores that enter the loss: relative to each other if the configuration says so."""
         return relativistic(real, fake) if self.config.relativistic else (real, fake)
 
     def penalties(self, batch: Pictures, fake: Tensor) -> dict[str, Tensor]:
-        """The weighted terms that keep the discriminator's gradient in bounds."""
+        """Return the weighted terms, scalars, that bound the discriminator's gradient."""
         config = self.config
         terms: dict[str, Tensor] = {}
 
@@ -220,38 +225,41 @@ class GANRecipe(Recipe[Pictures, GAN]):
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Arjovsky et al., algorithm 1: the discriminator's weights back into their box."""
+        """Clip the discriminator's weights, as in Arjovsky et al., algorithm 1."""
         if self.config.clip_weights is not None:
             for parameter in self.discriminator.parameters():
                 parameter.clamp_(-self.config.clip_weights, self.config.clip_weights)
 
     def feature_distance(self, batch: Pictures, fake: Tensor) -> Tensor:
-        """‖E φ(x) - E φ(G)‖² of the discriminator's last features: Salimans et al. 2016, arXiv:1606.03498, 3.1."""
+        """Return ‖E φ(x) - E φ(G)‖² of the discriminator's last features φ, a scalar.
+
+        Salimans et al. 2016, arXiv:1606.03498, section 3.1.
+        """
         with torch.no_grad():
             real = self.discriminator.features(batch.image, batch.label).float().mean(0)
-        made: Tensor = self.discriminator.features(fake, batch.label).float().mean(0)
-        return (real - made).square().sum()
+        generated: Tensor = self.discriminator.features(fake, batch.label).float().mean(0)
+        return (real - generated).square().sum()
 
     def realism_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Return the generator's objective, without comparison with real images, of each image: (B,)."""
+        """Return the generator's adversarial loss of single images, which is never relativistic."""
         return lambda image, label: torch.stack([self.adversarial.generator(one) for one in self.score(image, label)])
 
     def preview(self, model: GAN, batch: Pictures) -> list[Preview]:
-        """Pictures of the batch's labels; of points, a scatter plot of a thousand."""
-        return show_samples(model, batch)
+        """Return images of the batch's labels; for points, a plot of a thousand."""
+        return preview_samples(model, batch)
 
     def validate(self, model: GAN, batch: Pictures) -> dict[str, Tensor]:
-        """How far as many pictures, of the same labels, are from these as a whole."""
+        """Return how far as many images of the same labels are from the batch, as a whole."""
         return sample_metrics(model, batch)
 
 
-def show_samples(model: Sampler, batch: Pictures) -> list[Preview]:
-    """As many pictures as a batch has, of its labels; of points, a scatter plot of a thousand."""
+def preview_samples(model: Sampler, batch: Pictures) -> list[Preview]:
+    """Make as many images as a batch has, of its labels; for points, a plot of a thousand."""
     if is_points(batch.image):
-        return [Preview(None, scatter(generate_batch(model, model.draw(1000), batch.label.new_zeros(1000))))]
+        return [Preview(None, plot_points(generate_batch(model, model.draw(1000), batch.label.new_zeros(1000))))]
     return [Preview(None, generate_batch(model, model.draw(len(batch.image)), batch.label), real=batch.image)]
 
 
 def sample_metrics(model: Sampler, batch: Pictures) -> dict[str, Tensor]:
-    """How far as many pictures as a batch has, of its labels, are from it as a whole."""
-    return {"energy": energy(generate_batch(model, model.draw(len(batch.image)), batch.label), batch.image)}
+    """Return how far as many images as a batch has, of its labels, are from it as a whole, (B,) by name."""
+    return {"energy": energy_distance(generate_batch(model, model.draw(len(batch.image)), batch.label), batch.image)}

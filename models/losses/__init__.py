@@ -1,1 +1,1 @@
-"""Losses, one file a family."""
+"""Losses, one file a family; they import no other room of ours."""

@@ -1,7 +1,7 @@
-"""What a discriminator and a generator minimise against each other.
+"""Adversarial losses: what a discriminator and a generator minimise against each other.
 
-f is the discriminator's logit or the critic's score, before any sigmoid σ; x is real, G fake; E is the mean over
-everything: the examples and, for a discriminator of patches, the patches.
+f is the discriminator's logit or the critic's score, before any sigmoid σ; x is real, G fake; E is the mean over all
+examples and, for a discriminator of patches, all patches.
 
 | name           | discriminator                       | generator        | paper                                   |
 |----------------|-------------------------------------|------------------|-----------------------------------------|
@@ -11,16 +11,15 @@ everything: the examples and, for a discriminator of patches, the patches.
 | hinge          | E max(0, 1-f(x)) + E max(0, 1+f(G)) | -E f(G)          | Lim, Ye 2017, arXiv:1705.02894          |
 | wasserstein    | E f(G) - E f(x)                     | -E f(G)          | Arjovsky et al. 2017, arXiv:1701.07875  |
 
-Any of them becomes relativistic (on average; Jolicoeur-Martineau 2018, arXiv:1807.00734) when f(x) - E f(G) and
-f(G) - E f(x) take the places of f(x) and f(G); the generator then minimises the discriminator's loss with the two
-exchanged.
+Any of them becomes relativistic (average; Jolicoeur-Martineau 2018, arXiv:1807.00734) with f(x) - E f(G) and
+f(G) - E f(x) in place of f(x) and f(G); the generator then minimises the discriminator's loss with the two exchanged.
 
-Where implementations differ in a ½: least squares here has Mao's. CycleGAN's code has the same discriminator term, as
-it halves the sum of both squares, but no ½ for the generator, whose term is then twice this one. Pix2pix halves the
-discriminator's cross-entropy, DeepFill the discriminator's hinge: that is for a recipe to say, as are clipped weights
-and penalties.
+Implementations differ in a ½: least squares here has Mao's. CycleGAN's code has the same discriminator term, as it
+halves the sum of both squares, but no ½ for the generator, whose term is then twice this one. Pix2pix halves the
+discriminator's cross-entropy, DeepFill the discriminator's hinge: such factors belong to a recipe, as do clipped
+weights and penalties.
 
-Differs from the paper:
+Differs from the papers:
 - The first two are computed from logits as softplus, which neither overflows nor loses small probabilities.
 - Means, and differences from them, are computed in float32 at least: in half precision a loss would have three digits.
 """
@@ -38,11 +37,11 @@ AdversarialName = Literal["minimax", "non-saturating", "least-squares", "hinge",
 
 @dataclass(frozen=True)
 class Adversarial:
-    """A pair of losses, scalars both; scores may have any shape.
+    """A pair of losses, both scalars; scores may have any shape.
 
     Attributes:
-        discriminator: Of the scores of real and of fake examples.
-        generator: Of the scores of fake examples.
+        discriminator: A function of the scores of real and of fake examples.
+        generator: A function of the scores of fake examples.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
@@ -103,5 +102,5 @@ def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fraction_right(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """How often a discriminator rates the real patch above the fake one beside it; 0.5 is chance."""
+    """Return how often a discriminator scores a real patch above the fake one at the same place; 0.5 is chance."""
     return (real_scores > fake_scores).float().mean()

@@ -1,1 +1,1 @@
-"""Configurations of the backbones; each builds its network."""
+"""Configurations of the backbones, one file a kind of network; each builds its network."""

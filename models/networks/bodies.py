@@ -1,55 +1,58 @@
-"""Configurations of the bodies that models of the base layer share; each builds encoders, generators, discriminators.
+"""Configurations of the bodies that models of the base layer share; each builds encoders and generators.
 
-All three are called with a label, (B,) int64, which does not count in a network that was built without classes.
+An encoder with one output is a discriminator. All are called with labels (B,) int64, which networks that were built
+without classes ignore.
 """
 
 from typing import Annotated, Literal, Self
 
+import torch
 from pydantic import Field, Tag, model_validator
+from torch import Tensor
 
 from datasets.contract import Settings, discriminate_by
 from datasets.errors import UserError
 from models.backbones.blocks import Norm
-from models.backbones.dcgan import LARGEST, SMALLEST, ConvEncoder, ConvGenerator, halvings
+from models.backbones.dcgan import LARGEST, SMALLEST, ConvEncoder, ConvGenerator, count_halvings
 from models.backbones.mlp import MLP, Activation, MLPEncoder, MLPGenerator, VectorNorm
 from models.backbones.projection_discriminator import ResidualEncoder, ResidualGenerator
 
 
 class MLPBody(Settings):
-    """Fully connected layers, for small pictures and for points; a generator and an encoder alike."""
+    """Fully connected layers, for small images and for points."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: tuple[int, ...] = (400,)  # units of each layer, from the input on; none: linear
-    label_width: int = Field(64, ge=1)  # units of the label's own layer, where there are labels
+    hidden: tuple[int, ...] = (400,)  # units of each layer, in order; empty: a linear network
+    label_width: int = Field(64, ge=1)  # units of the label's own layer, if there are classes
     activation: Activation = "relu"
-    pieces: tuple[int, ...] = ()  # of maxout, for each layer
+    pieces: tuple[int, ...] = ()  # linear units of maxout, per layer
     norm: VectorNorm = "none"
     dropout: float = Field(0.0, ge=0, lt=1)
     gain: float | None = Field(None, gt=0)  # first weights from N(0, gain²); null: torch's U(±1/√fan-in)
 
     @model_validator(mode="after")
-    def _pieces_fit(self) -> Self:
+    def _check_pieces(self) -> Self:
         if self.activation == "maxout" and len(self.pieces) != len(self.hidden):
             raise ValueError(f"pieces: maxout needs one number for each of the {len(self.hidden)} layers")
         if self.activation != "maxout" and self.pieces:
-            raise ValueError("pieces: only activation maxout has any")
+            raise ValueError("pieces: only activation maxout has pieces")
         return self
 
     @property
     def batch_norm(self) -> bool:
-        """Whether what its encoder makes of one example depends on the others of a batch."""
+        """Whether the encoder's output for one example depends on the rest of the batch."""
         return self.norm == "batch"
 
     def size_problem(self, size: int) -> str | None:
-        """It takes every size."""
+        """Return None: every size will do."""
         return None
 
     def encoder(self, channels: int, size: int, outputs: int, classes: int = 0) -> MLPEncoder:
-        """(B, channels, size, size) to (B, outputs)."""
+        """Build a network from (B, channels, size, size) to (B, outputs)."""
         return MLPEncoder(self._trunk(channels * size * size, classes), outputs, gain=self.gain)
 
     def generator(self, latent: int, channels: int, size: int, classes: int = 0) -> MLPGenerator:
-        """(B, latent) to (B, channels, size, size), without an activation."""
+        """Build a network from (B, latent) to (B, channels, size, size), without an activation at its end."""
         return MLPGenerator(self._trunk(latent, classes), channels, size, gain=self.gain)
 
     def _trunk(self, inputs: int, classes: int) -> MLP:
@@ -68,54 +71,54 @@ class MLPBody(Settings):
 
 
 class DCGANBody(Settings):
-    """Strided convolutions by DCGAN's guidelines."""
+    """Strided convolutions, as in DCGAN."""
 
     name: Literal["dcgan"] = "dcgan"
-    width: int = Field(64, ge=1)  # channels at half the picture's size
-    depth: int | None = Field(None, ge=1)  # how often the size is halved; null: until 4 to 7 pixels are left
+    width: int = Field(64, ge=1)  # channels at half the size of the images
+    depth: int | None = Field(None, ge=1)  # number of halvings; null: until 4 to 7 pixels are left
     norm: Norm = "batch"
 
     @property
     def batch_norm(self) -> bool:
-        """Whether what its encoder makes of one example depends on the others of a batch."""
+        """Whether the encoder's output for one example depends on the rest of the batch."""
         return self.norm == "batch"
 
     def size_problem(self, size: int) -> str | None:
-        """Why it cannot make squares of `size` pixels, if it cannot."""
-        return _halving_problem(size, self.depth)
+        """Return why the networks cannot have squares of `size` pixels; None if they can."""
+        return _describe_halving_problem(size, self.depth)
 
     def encoder(self, channels: int, size: int, outputs: int, classes: int = 0) -> ConvEncoder:
-        """(B, channels, size, size) to (B, outputs)."""
+        """Build a network from (B, channels, size, size) to (B, outputs)."""
         return ConvEncoder(channels, size, outputs, classes=classes, width=self.width, depth=self.depth, norm=self.norm)
 
     def generator(self, latent: int, channels: int, size: int, classes: int = 0) -> ConvGenerator:
-        """(B, latent) to (B, channels, size, size), without an activation."""
+        """Build a network from (B, latent) to (B, channels, size, size), without an activation at its end."""
         return ConvGenerator(
             latent, channels, size, classes=classes, width=self.width, depth=self.depth, norm=self.norm
         )
 
 
 class ResNetBody(Settings):
-    """Residual blocks with conditional batch norm; with classes, its discriminator is the projection discriminator."""
+    """Residual blocks, with conditional batch norm in the generator; with classes, the projection discriminator."""
 
     name: Literal["resnet"] = "resnet"
     width: int = Field(64, ge=1)  # channels at full size
 
     @property
     def batch_norm(self) -> bool:
-        """Whether its encoder judges a batch as one: it does not; only the generator has norms."""
+        """Whether the encoder's output for one example depends on the rest of the batch; it has no norms."""
         return False
 
     def size_problem(self, size: int) -> str | None:
-        """Why it cannot make squares of `size` pixels, if it cannot."""
-        return _halving_problem(size, None)
+        """Return why the networks cannot have squares of `size` pixels; None if they can."""
+        return _describe_halving_problem(size, None)
 
     def encoder(self, channels: int, size: int, outputs: int, classes: int = 0) -> ResidualEncoder:
-        """(B, channels, size, size) to (B, outputs)."""
+        """Build a network from (B, channels, size, size) to (B, outputs)."""
         return ResidualEncoder(channels, size, outputs, classes=classes, width=self.width)
 
     def generator(self, latent: int, channels: int, size: int, classes: int = 0) -> ResidualGenerator:
-        """(B, latent) to (B, channels, size, size), without an activation."""
+        """Build a network from (B, latent) to (B, channels, size, size), without an activation at its end."""
         return ResidualGenerator(latent, channels, size, classes=classes, width=self.width)
 
 
@@ -125,9 +128,15 @@ BodyConfig = Annotated[
 ]
 
 
-def _halving_problem(size: int, depth: int | None) -> str | None:
+def zero_labels(batch: Tensor) -> Tensor:
+    """Return labels of 0 for a batch (B, ...), for networks that were built without classes: (B,) int64."""
+    return torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
+
+
+def _describe_halving_problem(size: int, depth: int | None) -> str | None:
+    """Return why `size` cannot be halved as often as needed; None if it can."""
     try:
-        halvings(size, depth)
+        count_halvings(size, depth)
     except ValueError:
         if depth is not None:
             return f"a body of depth {depth} needs multiples of {2**depth}, up to {LARGEST} times as many"

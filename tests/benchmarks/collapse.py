@@ -29,16 +29,16 @@ from datasets.codecs.images import Picture, write_picture
 from datasets.contract import Pictures, derive_seed
 from datasets.mixtures import MIXTURES, Mixture
 from datasets.pixels import to_pixels
-from datasets.storage.memory import InMemory
+from datasets.storage.memory import PicturesInMemory
 from models.apply import generate_batch
 from models.contract import Sampler
 from models.optimizers import Adam
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
-from models.core.points import scatter
+from models.core.points import plot_points
 from models.networks.bodies import MLPBody
 from translate.experiment import TrainingConfig
-from translate.hardware import choose_numerics
+from translate.hardware import resolve_numerics
 from translate.training.batches import Order, load_batches
 from translate.training.processes import World
 from translate.training.trainer import Trainer
@@ -116,11 +116,11 @@ def train(row: Row, mixture: Mixture, seed: int) -> tuple[NDArray[np.float32], d
     """Samples of a trained generator, and facts of its training."""
     world = World()
     config = TrainingConfig(steps=row.steps, batch_size=row.batch, seed=seed, precision="fp32", threads=1)
-    numerics = choose_numerics(world.device, training=True, precision="fp32", threads=1)
+    numerics = resolve_numerics(world.device, training=True, precision="fp32", threads=1)
     torch.manual_seed(derive_seed(seed))
     trainer: Trainer[Pictures] = Trainer(row.config().recipe(), config, numerics, world)
     points = torch.from_numpy(mixture.draw(row.points, seed))[:, :, None, None]
-    data = InMemory(points, torch.zeros(len(points), dtype=torch.int64), [""] * len(points))
+    data = PicturesInMemory(points, torch.zeros(len(points), dtype=torch.int64), [""] * len(points))
     batches = load_batches(data, Order(len(data), seed, 0, row.batch, 1, 0, 1), 0, 1)
     began = time.perf_counter()
     while trainer.step < row.steps:
@@ -199,7 +199,7 @@ def _strip(folder: Path, data: str, name: str, reach: float) -> NDArray[Any]:
     for seed in range(SEEDS):
         path = folder / "samples" / f"{data} {seed} {name}.npy"
         points = torch.from_numpy(np.load(path)) if path.is_file() else torch.empty(0, 2)
-        plots.append(np.pad(to_pixels(scatter(points[:, :, None, None], reach)[0], 8), ((0, 4), (0, 4), (0, 0))))
+        plots.append(np.pad(to_pixels(plot_points(points[:, :, None, None], reach)[0], 8), ((0, 4), (0, 4), (0, 0))))
     return np.concatenate(plots, axis=1)
 
 

@@ -45,20 +45,20 @@ def test_the_generator_is_seen_at_five_places_on_its_way_in(blocks, sums):
     network = ResNetGenerator(blocks=blocks, width=2)
     image = batch().a
     with torch.no_grad():
-        looks = network.encode(image)
+        layers = network.encode(image)
         expected = [image, network.encoder[:4](image), network.encoder[:7](image)]
         expected += [network.blocks[:number](network.encoder(image)) for number in sums]
-        assert torch.equal(network.decode(looks[-1]), network(image))
-    assert [look.shape[1] for look in looks] == list(network.looks)
-    assert all(torch.equal(one, other) for one, other in zip(looks, expected, strict=True))
+        assert torch.equal(network.decode(layers[-1]), network(image))
+    assert [layer.shape[1] for layer in layers] == list(network.feature_channels)
+    assert all(torch.equal(one, other) for one, other in zip(layers, expected, strict=True))
 
 
 def contrast(recipe, made: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
     """Over all places, computed apart."""
     generator, heads = recipe.model.generator, recipe.heads
-    looks, again = generator.encode(source), generator.encode(made)
-    everywhere = [torch.arange(look[0, 0].numel()) for look in looks]
-    return patch_nce(heads(again, everywhere), heads(looks, everywhere), 0.07)
+    layers, again = generator.encode(source), generator.encode(made)
+    everywhere = [torch.arange(layer[0, 0].numel()) for layer in layers]
+    return patch_nce(heads(again, everywhere), heads(layers, everywhere), 0.07)
 
 
 @pytest.mark.parametrize("identity", [False, True])
@@ -93,10 +93,10 @@ def test_half_the_time_the_mirrored_source_is_translated_and_contrasted_with_wha
     with torch.no_grad():
         straight = contrast(recipe, recipe.model(given.a), given.a).mean()
         generator, heads = recipe.model.generator, recipe.heads
-        looks = generator.encode(given.a)
+        layers = generator.encode(given.a)
         again = [look.flip(3) for look in generator.encode(recipe.model(given.a.flip(3)))]
-        everywhere = [torch.arange(look[0, 0].numel()) for look in looks]
-        mirrored = patch_nce(heads(again, everywhere), heads(looks, everywhere), 0.07).mean()
+        everywhere = [torch.arange(layer[0, 0].numel()) for layer in layers]
+        mirrored = patch_nce(heads(again, everywhere), heads(layers, everywhere), 0.07).mean()
         for seed in range(20):
             torch.manual_seed(seed)
             _, update = recipe.updates(given, 0)

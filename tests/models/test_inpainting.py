@@ -70,7 +70,7 @@ def test_pixels_are_weighed_by_what_they_are_of(name, even, hole_weight):
             total[index] += weight * (difference.abs() if name == "l1" else difference.square()).sum()
             weights[index] += weight * 3 * pixels.sum()
     expected = (total / weights).mean() if even else total.sum() / image.numel()
-    assert recipe.pixel(made, image, mask).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert recipe.pixel_loss(made, image, mask).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_partial_convolutions_losses_are_the_papers():

@@ -5,7 +5,16 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from models.metrics import energy, hole_metrics, l1, luma, psnr, reconstruction_metrics, ssim, upscaling_metrics
+from models.metrics import (
+    energy_distance,
+    hole_metrics,
+    l1,
+    luma,
+    psnr,
+    reconstruction_metrics,
+    ssim,
+    upscaling_metrics,
+)
 
 SHAPES = [(3, 32, 40), (1, 11, 11), (3, 17, 12)]
 
@@ -86,7 +95,7 @@ def test_every_picture_has_figures_of_its_own_in_half_precision_too():
 def test_energy_is_the_energy_distance_of_two_sets():
     draws = np.random.default_rng(0)
     made, real = draws.normal(0, 0.3, (40, 1, 1, 1)), draws.normal(0.5, 0.3, (40, 1, 1, 1))
-    ours = energy(torch.tensor(made), torch.tensor(real)).mean().item()
+    ours = energy_distance(torch.tensor(made), torch.tensor(real)).mean().item()
     across = np.abs(made.reshape(-1, 1) - real.reshape(1, -1)).mean()
     alike, same = (np.abs(x.reshape(-1, 1) - x.reshape(1, -1)).sum() / (40 * 39) for x in (real, made))
     assert ours == pytest.approx((2 * across - alike - same) / 2, rel=1e-4)
@@ -95,11 +104,11 @@ def test_energy_is_the_energy_distance_of_two_sets():
 def test_energy_is_about_zero_for_one_distribution_and_grows_with_the_distance():
     draws = torch.Generator().manual_seed(0)
     one, other, far = (torch.randn(200, 3, 4, 4, generator=draws) * 0.3 for _ in range(3))
-    assert abs(energy(one, other).mean().item()) < 0.005
+    assert abs(energy_distance(one, other).mean().item()) < 0.005
     collapsed = one[:1].expand(200, -1, -1, -1)
-    assert energy(far + 0.5, other).mean() > 0.05
-    assert energy(collapsed, other).mean() > 0.05
-    assert torch.isfinite(energy(one[:1], other[:1])).all()
+    assert energy_distance(far + 0.5, other).mean() > 0.05
+    assert energy_distance(collapsed, other).mean() > 0.05
+    assert torch.isfinite(energy_distance(one[:1], other[:1])).all()
 
 
 def test_luma_is_bt601_in_the_range_of_video():

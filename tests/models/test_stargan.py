@@ -66,7 +66,7 @@ def run(recipe: StarGANRecipe, given: Attributed, step: int, seed: int = 3):
 
 def wanted(recipe: StarGANRecipe, given: Attributed, seed: int = 3) -> torch.Tensor:
     torch.manual_seed(seed)
-    return recipe.labels.permuted(given.label, given.source)
+    return recipe.labels.permute(given.label, given.source)
 
 
 @pytest.mark.parametrize("sets", [(MOODS,), (FACES,)])
@@ -137,17 +137,17 @@ def test_of_two_sets_each_pictures_own_labels_count():
         else F.cross_entropy(logits[row, 4:], given.label[row, 4:].argmax())
         for row in range(4)
     ]
-    assert torch.allclose(recipe.labels.classification(logits, given.label, given.source), torch.stack(expected))
+    assert torch.allclose(recipe.labels.classification_loss(logits, given.label, given.source), torch.stack(expected))
     right = 20 * (given.label - 0.5)
-    assert torch.equal(recipe.labels.recognised(right, given.label, given.source), torch.ones(4))
-    assert torch.equal(recipe.labels.recognised(-right, given.label, given.source)[0::2], torch.zeros(2))
+    assert torch.equal(recipe.labels.accuracy(right, given.label, given.source), torch.ones(4))
+    assert torch.equal(recipe.labels.accuracy(-right, given.label, given.source)[0::2], torch.zeros(2))
 
 
 def test_a_changed_label_is_another_class_or_one_attribute_more_or_less():
     sets = (FACES, MOODS)
     recipe, given = config(*sets).recipe(), batch(*sets, count=200)
     torch.manual_seed(0)
-    changed = recipe.labels.changed(given.label, given.source)
+    changed = recipe.labels.change_one(given.label, given.source)
     assert not changed[0::2, 4:].any()
     assert not changed[1::2, :4].any()
     assert (changed[1::2].sum(1) == 1).all()
@@ -165,7 +165,7 @@ def test_figures_are_what_the_critic_recognises_and_what_comes_back():
     torch.manual_seed(1)
     figures = recipe.validate(recipe.model, given)
     torch.manual_seed(1)
-    target = recipe.labels.changed(given.label, given.source)
+    target = recipe.labels.change_one(given.label, given.source)
     with torch.no_grad():
         made = recipe.model.generator(given.image, target)
         told = recipe.discriminator(made)[1].argmax(1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.backbones.blocks import clamp_spectrally
+from models.backbones.blocks import clamp_spectral_norm
 
 
 def largest(weight: torch.Tensor) -> float:
@@ -17,7 +17,7 @@ def test_a_clamped_weight_has_no_larger_singular_value_than_the_cap(layer):
     nn.init.normal_(layer.weight, std=1.0)
     network = nn.Sequential(layer)
     before = largest(layer.weight)
-    clamp_spectrally(network, 0.5)
+    clamp_spectral_norm(network, 0.5)
     for _ in range(300):
         weight = network[0].weight  # each look is a power iteration
     assert before > 1
@@ -29,14 +29,14 @@ def test_a_clamped_weight_has_no_larger_singular_value_than_the_cap(layer):
 def test_a_weight_below_the_cap_is_left_as_it_is():
     network = nn.Sequential(nn.Linear(5, 5))
     kept = network[0].weight.detach().clone()
-    clamp_spectrally(network, 100.0)
+    clamp_spectral_norm(network, 100.0)
     assert torch.equal(network[0].weight, kept)
 
 
 def test_a_clamped_network_learns_and_is_saved_whole():
     network, other = nn.Sequential(nn.Linear(4, 3)), nn.Sequential(nn.Linear(4, 3))
     for each in (network, other):
-        clamp_spectrally(each, 0.1)
+        clamp_spectral_norm(each, 0.1)
     network(torch.randn(2, 4)).sum().backward()
     assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in network.parameters())
     other.load_state_dict(network.state_dict())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, Upsampling, initialize_weights, normalise_spectrally
+from models.backbones.blocks import Norm, Upsampling, apply_spectral_norm, initialize_weights
 from models.backbones.unet import UNet
 
 
@@ -158,7 +158,7 @@ def test_first_weights_are_drawn_as_published() -> None:
 
 def test_a_normalised_weight_is_not_initialised_in_vain() -> None:
     network = nn.Sequential(nn.Conv2d(1, 1, 1))
-    normalise_spectrally(network)
+    apply_spectral_norm(network)
     with pytest.raises(ValueError, match="before"):
         initialize_weights(network)
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, start_as_nearest
+from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, initialize_as_nearest
 
 SIZES: list[tuple[Callable[[], nn.Module], int]] = [
     (lambda: SRResNet(4), 1_549_462),
@@ -124,7 +124,7 @@ def test_any_multiple_from_the_minimum_works(network: nn.Module) -> None:
 @pytest.mark.parametrize("factor", [2, 3])
 def test_a_shuffle_starts_by_repeating_pixels(factor: int) -> None:
     convolution = nn.Conv2d(5, 4 * factor**2, 3, padding=1)
-    start_as_nearest(convolution, factor)
+    initialize_as_nearest(convolution, factor)
     shuffled = nn.functional.pixel_shuffle(convolution(torch.rand(1, 5, 6, 7)), factor)
     small = shuffled[..., ::factor, ::factor]
     assert torch.equal(shuffled, small.repeat_interleave(factor, 2).repeat_interleave(factor, 3))

@@ -8,16 +8,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from datasets.contract import Pictures
-from models.core.autoencoder import (
-    AutoencoderConfig,
-    GaussianNoise,
-    KSparse,
-    L1Sparse,
-    Masking,
-    NoCorruption,
-    SaltAndPepper,
-    keep_largest,
-)
+from models.core.autoencoder import AutoencoderConfig, KSparse, L1Sparse, keep_largest
+from models.core.corruption import Masking
 from models.losses.likelihood import cross_entropy, squared_error
 from models.networks.bodies import DCGANBody, MLPBody
 from models.optimizers import Adam
@@ -43,31 +35,6 @@ def train(config: AutoencoderConfig, batch: Pictures, steps: int) -> Any:
     return recipe
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_masking_blackens_a_share_of_the_pixels_in_all_channels(share):
-    image = pictures(8, 3, 64).image
-    masked = Masking(fraction=share).apply(image)
-    black = (masked == -1).all(1)
-    assert black.float().mean().item() == pytest.approx(share, abs=0.02)
-    assert torch.equal(torch.where(black[:, None], image, masked), image)
-
-
-def test_salt_and_pepper_come_alike_often():
-    image = 0.9 * pictures(8, 3, 64).image
-    noisy = SaltAndPepper(fraction=0.4).apply(image)
-    assert (noisy == 1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
-    assert (noisy == -1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)
-    assert (noisy == image).all(1).float().mean().item() == pytest.approx(0.6, abs=0.02)
-
-
-def test_gaussian_noise_has_its_deviation_on_the_scale_from_0_to_1():
-    image = pictures(8, 3, 64).image
-    noise = (GaussianNoise(deviation=0.25).apply(image) - image) / 2
-    assert noise.std().item() == pytest.approx(0.25, abs=0.005)
-    assert noise.mean().item() == pytest.approx(0, abs=0.005)
-    assert NoCorruption().apply(image) is image
-
-
 def test_k_largest_by_hand_and_a_gradient_through_them_only():
     numbers = torch.tensor([[3.0, -1.0, 2.0, 0.5], [-4.0, -3.0, -2.0, -1.0]], requires_grad=True)
     kept = keep_largest(numbers, 2)
@@ -84,9 +51,9 @@ def test_equal_numbers_do_not_let_more_through():
 
 def test_k_falls_linearly_from_the_whole_code_and_is_larger_in_use():
     sparsity = KSparse(k=20, anneal_steps=100, alpha=1.5)
-    assert [sparsity.kept_at(step, 120) for step in (0, 25, 50, 100, 5000)] == [120, 95, 70, 20, 20]
-    assert KSparse(k=20).kept_at(0, 120) == 20
-    assert (sparsity.kept_in_use(120), sparsity.kept_in_use(25)) == (30, 25)
+    assert [sparsity.count_at(step, 120) for step in (0, 25, 50, 100, 5000)] == [120, 95, 70, 20, 20]
+    assert KSparse(k=20).count_at(0, 120) == 20
+    assert (sparsity.count_at_inference(120), sparsity.count_at_inference(25)) == (30, 25)
 
 
 def test_as_many_numbers_are_kept_as_the_step_says_in_training_and_in_use():

@@ -72,10 +72,10 @@ def test_the_kl_term_is_torchs():
 def test_where_the_posterior_is_exact_every_bound_is_the_likelihood():
     model, truth = linear_model()
     image, exact = pictures_of(truth, 6)
-    evidence = model.evidence(image, 8)
+    evidence = model.estimate_evidence(image, 8)
     # Not only on average: each weight is p(x), whatever z was drawn.
     torch.testing.assert_close(evidence.log_weights, exact.expand(8, 6).to(evidence.log_weights), rtol=1e-4, atol=1e-3)
-    many = model.evidence(image, 4000)
+    many = model.estimate_evidence(image, 4000)
     torch.testing.assert_close(-(many.reconstruction + many.kl), exact.to(many.kl), rtol=0, atol=0.15)
 
 
@@ -84,7 +84,7 @@ def test_where_it_is_not_the_bounds_lie_below_and_rise_with_the_draws():
     image, exact = pictures_of(truth, 4000)
     bounds = []
     for draws in (1, 5, 50):
-        reconstruction, kl, log_weights = model.evidence(image, draws)
+        reconstruction, kl, log_weights = model.estimate_evidence(image, draws)
         bounds.append(importance_bound(log_weights).mean().item())
         # The gap of the lower bound is KL(q ‖ posterior), here of deviations that are twice too large.
         gap = LATENT * (0.5 * 2.0**2 - 0.5 - math.log(2))

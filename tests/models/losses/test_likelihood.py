@@ -28,7 +28,7 @@ def test_of_grays_it_is_least_where_the_decoder_knows_them_and_then_their_entrop
     known = torch.logit(gray)
     torch.testing.assert_close(cross_entropy(known, 2 * gray - 1), entropy)
     assert (cross_entropy(known + 0.1, 2 * gray - 1) > entropy).all()
-    torch.testing.assert_close(BernoulliPixels().picture(known), 2 * gray - 1)
+    torch.testing.assert_close(BernoulliPixels().to_image(known), 2 * gray - 1)
 
 
 def test_logits_far_out_overflow_nowhere():
@@ -65,7 +65,7 @@ def test_a_learned_deviation_settles_at_the_root_mean_square_error():
 
 def test_what_lies_outside_the_range_is_cut_in_pictures_only():
     raw = torch.tensor([-3.0, 0.5, 3.0]).view(1, 1, 1, 3)
-    assert GaussianPixels(1, learned=False).picture(raw).flatten().tolist() == [-1, 0.5, 1]
+    assert GaussianPixels(1, learned=False).to_image(raw).flatten().tolist() == [-1, 0.5, 1]
     assert squared_error(raw, torch.zeros(1, 1, 1, 3)).item() == pytest.approx((9 + 0.25 + 9) / 4)
 
 

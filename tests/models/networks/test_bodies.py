@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from datasets.errors import UserError
-from models.backbones.dcgan import halvings
+from models.backbones.dcgan import count_halvings
 from models.backbones.mlp import Layer
 from models.networks.bodies import DCGANBody, MLPBody, ResNetBody
 
@@ -74,9 +74,9 @@ def test_a_size_that_cannot_be_halved_is_said(size):
 
 
 def test_depth_halves_as_often_as_asked():
-    assert halvings(64) == (4, 4)
-    assert halvings(28) == (2, 7)
-    assert halvings(64, 6) == (6, 1)
+    assert count_halvings(64) == (4, 4)
+    assert count_halvings(28) == (2, 7)
+    assert count_halvings(64, 6) == (6, 1)
     assert "multiples of 64" in DCGANBody(depth=6).size_problem(100)
     assert "up to 7 times" in DCGANBody(depth=2).size_problem(64)
     body = DCGANBody(depth=5, width=4, norm="instance")

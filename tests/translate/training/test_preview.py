@@ -189,7 +189,7 @@ def test_a_model_that_cannot_learn_from_the_data_says_so(command: Command, photo
     ended = command("data", "preview", "gan", *asked, "model.conditional=true")
     assert (ended.code, ended.err) == (
         5,
-        "error: model.conditional: the data has no labels; set data.labels, or another data.kind\n",
+        "error: model.conditional: the data have no labels; set data.labels, or another data.kind\n",
     )
     ended = command("data", "preview", "gan", *asked, "data.kind=paired")
     assert ended.code == 2
