@@ -82,8 +82,8 @@ class IdxConfig(DataConfig):
         unknown = np.setdiff1d(validation.labels, numbers)
         if len(unknown):
             raise DataError(
-                f"{root}: the label {unknown[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones; fetch "
-                "all files anew, from one source"
+                f"{root}: the label {unknown[0]} is in its {VALIDATION} files, and not in its {TRAINING} ones; "
+                "download all files again, from one source"
             )
         if not published:
             for_training, held_out = split_rows(len(training.labels), self.validation_fraction)
@@ -107,7 +107,7 @@ class IdxConfig(DataConfig):
         if labels.shape != images.shape[:1]:
             raise DataError(
                 f"{root}: has {len(images)} {split} pictures and labels of the dimensions "
-                f"{_format_shape(labels.shape)}; expected one label for each: fetch both files anew, from one source"
+                f"{_format_shape(labels.shape)}; expected one label for each: download both again, from one source"
             )
         largest = max(images.shape[1:])
         if self.fit == "pad" and largest > self.size:
@@ -161,7 +161,7 @@ def read_idx(path: Path) -> Bytes:
         content = path.read_bytes()
         content = gzip.decompress(content) if content.startswith(GZIP) else content
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataError(f"{path}: is a damaged or cut-off gzip file: fetch it anew") from None
+        raise DataError(f"{path}: is a damaged or cut-off gzip file: download it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) < 4 or content[:2] != b"\0\0":
@@ -173,11 +173,11 @@ def read_idx(path: Path) -> Bytes:
         raise DataError(f"{path}: expected an idx file of unsigned bytes, found values of the type {kind:#04x}")
     header_size = 4 + 4 * dimensions
     if len(content) < header_size:
-        raise DataError(f"{path}: is cut off within its header: fetch it anew")
+        raise DataError(f"{path}: is cut off within its header: download it again")
     shape = struct.unpack(f">{dimensions}I", content[4:header_size])
     if len(content) - header_size != math.prod(shape):
         raise DataError(
-            f"{path}: states {_format_shape(shape)} values, and holds {len(content) - header_size}: fetch it anew"
+            f"{path}: states {_format_shape(shape)} values, and holds {len(content) - header_size}: download it again"
         )
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
 

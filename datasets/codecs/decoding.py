@@ -227,7 +227,7 @@ def _decode_opencv(data: bytes) -> NDArray[np.uint16]:
     with silent_opencv() as cv2:
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.dtype != np.uint16:
-        raise PictureError("is a 16-bit picture that is damaged or coded in a rare way: save it anew as PNG")
+        raise PictureError("is a 16-bit picture that is damaged or coded in a rare way: save it again as PNG")
     samples = samples.reshape(*samples.shape[:2], -1)
     order = [0] if samples.shape[2] == 1 else [2, 1, 0, 3][: samples.shape[2]]
     return np.asarray(samples[:, :, order], np.uint16)

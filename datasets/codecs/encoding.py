@@ -165,7 +165,7 @@ def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> by
     samples = _stack_alpha(pixels, alpha)
     height, width, channels = samples.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    head = metadata.build_png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
+    header = metadata.build_png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
     rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
     filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)  # filter 2: each row less the one above
     filtered[0, 1:] = rows[0]
@@ -176,7 +176,7 @@ def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> by
     shell = _encode_pillow(np.zeros((1, 1, 1), np.uint8), None, "PNG", _build_png_options(origin))
     chunks = [metadata.PNG_SIGNATURE]
     for name, start, length in metadata.find_png_chunks(io.BytesIO(shell)):
-        own = {b"IHDR": [head], b"IDAT": bodies}
+        own = {b"IHDR": [header], b"IDAT": bodies}
         chunks += own.get(name, [metadata.build_png_chunk(name, shell[start : start + length])])
     return b"".join(chunks)
 

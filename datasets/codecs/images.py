@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
             return Header(width, height, channels, depth, alpha, format_name(image), orientation)
 
 
-def read_picture(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
+def read_picture(path: Path | str, *, limit: int = PIXEL_LIMIT) -> Picture:
     """Return the picture at `path`.
 
     `limit` is the largest number of pixels that is decoded, since a file of a few bytes may claim a size that fills
@@ -72,11 +72,12 @@ def read_picture(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
     Raises:
         PictureError: The file cannot be read faithfully.
     """
+    path = Path(path)
     header = read_header(path)
     with _on_file(path):
         if header.width * header.height > limit:
             size = f"{header.width} × {header.height} pixels"
-            raise PictureError(f"has {size}, and the limit is {limit:,} in all: make it smaller or cut it in parts")
+            raise PictureError(f"has {size}, and the limit is {limit:,} in all: make it smaller or cut it into parts")
         pixels, alpha, origin, orientation = decoding.decode(path.read_bytes())
     expected = FORMAT_OF.get(path.suffix.lower())
     if expected is not None and expected != origin.format:
@@ -89,7 +90,7 @@ def read_picture(path: Path, *, limit: int = PIXEL_LIMIT) -> Picture:
     )
 
 
-def write_picture(picture: Picture, path: Path, options: SaveOptions | None = None) -> tuple[str, ...]:
+def write_picture(picture: Picture, path: Path | str, options: SaveOptions | None = None) -> tuple[str, ...]:
     """Write a picture to `path`, in the format of its suffix, and return notes on what could not be kept.
 
     The file appears whole or not at all. Equal pictures give equal bytes.
@@ -97,6 +98,7 @@ def write_picture(picture: Picture, path: Path, options: SaveOptions | None = No
     Raises:
         PictureError: The format cannot hold the picture, or the file cannot be written.
     """
+    path = Path(path)
     options = SaveOptions() if options is None else options
     with _on_file(path):
         format = _choose_format(path, options)

@@ -3,7 +3,7 @@
 Bytes in, bytes out; nothing here decodes a pixel. Damaged blocks are common in real folders, so reading one returns
 what could be read, and never raises.
 
-EXIF is patched by hand, since libraries (Pillow, piexif) write a block anew, which moves the notes of camera makers
+EXIF is patched by hand, since libraries (Pillow, piexif) rewrite a block, which moves the notes of camera makers
 and so breaks the offsets within them.
 """
 
@@ -126,10 +126,10 @@ def find_png_chunks(stream: BinaryIO) -> Iterator[Chunk]:
     position = len(PNG_SIGNATURE)
     while True:
         stream.seek(position)
-        head = stream.read(8)
-        if len(head) < 8:
+        header = stream.read(8)
+        if len(header) < 8:
             return
-        length, name = struct.unpack(">I4s", head)
+        length, name = struct.unpack(">I4s", header)
         yield Chunk(name, position + 8, length)
         position += length + 12
 

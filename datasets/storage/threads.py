@@ -56,7 +56,7 @@ def ordered_map(
 class BoundedCache(Generic[R]):
     """Results of a function of an index, cached as long as they fit into memory.
 
-    Results that do not fit are computed anew each time: training draws pictures in random order, so keeping the first
+    Results that do not fit are computed again each time: training draws pictures in random order, so keeping the first
     is as good as keeping the latest, and simpler.
     """
 

@@ -64,8 +64,8 @@ def test_class_folders_are_labels_of_which_each_picture_has_one(moods):
     opened = config().open(moods)
     assert opened.domains == ("calm", "happy", "sad")
     assert opened.label_sets == (LabelSet(names=("calm", "happy", "sad"), classes=True),)
-    told = labels(opened)
-    assert (told["calm/b.png"], told["happy/c.png"], told["sad/deep/b.png"]) == ([1, 0, 0], [0, 1, 0], [0, 0, 1])
+    found = labels(opened)
+    assert (found["calm/b.png"], found["happy/c.png"], found["sad/deep/b.png"]) == ([1, 0, 0], [0, 1, 0], [0, 0, 1])
     sample = opened.training.sample(0, 0)
     assert (sample.image.shape, sample.label.dtype, int(sample.source)) == ((3, 8, 8), torch.float32, 0)
 
@@ -170,10 +170,10 @@ def test_two_sets_take_turns_and_know_nothing_of_each_others_labels(joint, faces
     assert [part.classes for part in opened.label_sets] == [False, True]
     samples = opened.training
     assert len(samples) == 14
-    drawn = [samples.sample(index, 0) for index in range(14)]
-    assert [int(sample.source) for sample in drawn] == [0, 1] * 7
+    sampled = [samples.sample(index, 0) for index in range(14)]
+    assert [int(sample.source) for sample in sampled] == [0, 1] * 7
     assert {samples.name(index) for index in range(0, 14, 2)} == set(TABLE)
-    for index, sample in enumerate(drawn):
+    for index, sample in enumerate(sampled):
         own, other = (sample.label[:3], sample.label[3:]) if index % 2 == 0 else (sample.label[3:], sample.label[:3])
         assert not other.any()
         assert index % 2 == 0 or own.sum() == 1
@@ -189,9 +189,9 @@ def test_held_out_pictures_of_two_sets_are_seen_once(joint, faces):
     assert not learned & set(names)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.9])
-def test_no_class_is_held_out_as_a_whole_and_none_is_left_unjudged(moods, share):
-    opened = config(validation_fraction=share).open(moods)
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_every_class_is_trained_on_and_validated(moods, fraction):
+    opened = config(validation_fraction=fraction).open(moods)
     for samples in (opened.training, opened.validation):
         assert sum(samples.sample(index, 0).label for index in range(len(samples))).min() >= 1
 

@@ -41,10 +41,10 @@ def test_both_pictures_are_cut_and_flipped_alike():
 def test_a_crop_is_a_square_of_the_picture_mirrored_half_of_the_time():
     corners, flipped = set(), 0
     for seed in range(200):
-        cut = places(crop(cropper(), map_of_places(), map_of_places(), seed)[0])
-        mirrored = cut[0, 0, 1] > cut[0, 1, 1]
+        cropped = places(crop(cropper(), map_of_places(), map_of_places(), seed)[0])
+        mirrored = cropped[0, 0, 1] > cropped[0, 1, 1]
         flipped += mirrored
-        upright = cut[:, ::-1] if mirrored else cut
+        upright = cropped[:, ::-1] if mirrored else cropped
         top, left = upright[0, 0, :2]
         assert (upright == map_of_places()[top : top + 16, left : left + 16]).all()
         corners.add((top, left))
@@ -55,29 +55,29 @@ def test_a_crop_is_a_square_of_the_picture_mirrored_half_of_the_time():
 
 def test_nothing_is_mirrored_when_the_config_says_so():
     for seed in range(20):
-        cut = places(crop(cropper(flip=False), map_of_places(), map_of_places(), seed)[0])
-        assert cut[0, 0, 1] < cut[0, 1, 1]
+        cropped = places(crop(cropper(flip=False), map_of_places(), map_of_places(), seed)[0])
+        assert cropped[0, 0, 1] < cropped[0, 1, 1]
 
 
 def test_validation_sees_the_centre_whatever_the_seed():
     pixels = map_of_places()
     for seed in range(5):
-        cut = places(crop(cropper(training=False), pixels, pixels, seed)[0])
-        assert (cut == pixels[7:23, 12:28]).all()
+        cropped = places(crop(cropper(training=False), pixels, pixels, seed)[0])
+        assert (cropped == pixels[7:23, 12:28]).all()
 
 
 def test_validation_sees_the_whole_shorter_side_where_training_scales():
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[0], pixels[-1] = 255, 255
-    cut = crop(cropper(training=False, load=18), pixels, pixels, 0)[0]
-    assert cut[0].min() > 0.4
-    assert cut[-1].min() > 0.4
+    cropped = crop(cropper(training=False, load=18), pixels, pixels, 0)[0]
+    assert cropped[0].min() > 0.4
+    assert cropped[-1].min() > 0.4
 
 
 def test_training_scales_the_shorter_side_before_it_cuts():
     ramp = np.repeat(np.arange(0, 256, 4, np.uint8)[:, np.newaxis], 100, 1)[:, :, np.newaxis]  # 64 rows, 4 levels each
-    cut = places(crop(cropper(load=32), ramp, ramp, 0)[0])
-    assert np.diff(cut[:, 0, 0]).tolist() == pytest.approx([8] * 15, abs=1)
+    cropped = places(crop(cropper(load=32), ramp, ramp, 0)[0])
+    assert np.diff(cropped[:, 0, 0]).tolist() == pytest.approx([8] * 15, abs=1)
 
 
 @pytest.mark.parametrize("load", [None, 18])
@@ -87,9 +87,9 @@ def test_training_scales_the_shorter_side_before_it_cuts():
 def test_pictures_of_any_size_and_depth_make_a_full_square(load, training, shape, dtype):
     value = np.iinfo(dtype).max // 5
     pixels = np.full(shape, value, dtype)
-    for cut in crop(cropper(training, load=load), pixels, pixels, 1):
-        assert (cut.shape, cut.dtype) == ((16, 16, shape[2]), np.float32)
-        assert np.allclose(cut, 0.2, atol=1e-6)
+    for cropped in crop(cropper(training, load=load), pixels, pixels, 1):
+        assert (cropped.shape, cropped.dtype) == ((16, 16, shape[2]), np.float32)
+        assert np.allclose(cropped, 0.2, atol=1e-6)
 
 
 def test_one_seed_gives_one_crop_from_any_thread():

@@ -22,7 +22,7 @@ TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ub
 
 @pytest.fixture(params=[True, False], ids=["zipped", "plain"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path, write_idx: Write) -> Path:
-    """Twelve pictures of 5 x 5 to learn from, and four held out."""
+    """Twelve pictures of 5 x 5 for training, and four held out."""
     write_idx(tmp_path / "idx", "train", 12, 0, zipped=request.param)
     write_idx(tmp_path / "idx", "t10k", 4, 1, zipped=request.param)
     return tmp_path / "idx"
@@ -40,7 +40,7 @@ def config(**settings) -> IdxConfig:
 
 
 def put(path: Path, *dimensions: int, content: bytes | None = None, kind: int = 8) -> None:
-    """Write an idx file of ones, or of what is given."""
+    """Write an idx file of ones, or of other content."""
     values = b"\1" * int(np.prod(dimensions)) if content is None else content
     path.write_bytes(struct.pack(f">HBB{len(dimensions)}I", 0, kind, len(dimensions), *dimensions) + values)
 
@@ -153,12 +153,12 @@ def zipped(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda content: content[:-20], "damaged or cut-off gzip file: fetch it anew"),
+        (lambda content: content[:-20], "damaged or cut-off gzip file: download it again"),
         (lambda content: content[:5], "damaged or cut-off gzip file"),
         (lambda content: content[:30] + b"torn" + content[34:], "damaged or cut-off gzip file"),
         (lambda content: b"", r"is not an idx file: it begins with nothing, expected 00 00 08"),
         (lambda content: b"<html>404", r"is not an idx file: it begins with 3c 68 74 6d"),
-        (zipped(lambda content: content[:-1]), "states 12x5x5 values, and holds 299: fetch it anew"),
+        (zipped(lambda content: content[:-1]), "states 12x5x5 values, and holds 299: download it again"),
         (zipped(lambda content: content + b"\0"), "states 12x5x5 values, and holds 301"),
         (
             zipped(lambda content: content[:4] + b"\xff" * 12 + content[16:]),

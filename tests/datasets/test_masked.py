@@ -129,15 +129,15 @@ def test_a_folder_without_masks_or_without_pictures_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("masks", "said"),
+    ("masks", "sentence"),
     [
         ({"free_form": 0}, "the weights of all kinds of masks are 0"),
         ({"files": 1, "folder": "/masks"}, "within the data's folder"),
         ({"files": 1, "folder": "../masks"}, "within the data's folder"),
     ],
 )
-def test_settings_that_draw_nothing_or_reach_outside_are_refused(masks, said):
-    with pytest.raises(ValueError, match=said):
+def test_settings_that_draw_nothing_or_reach_outside_are_refused(masks, sentence):
+    with pytest.raises(ValueError, match=sentence):
         config(masks=masks)
 
 

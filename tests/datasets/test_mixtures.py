@@ -30,8 +30,8 @@ def test_points_are_spread_evenly_over_the_modes_and_normally_around_them(name):
     assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all()
     assert np.abs(offsets.mean(0)).max() < 5 / np.sqrt(count)
     assert np.allclose(np.cov(offsets.T), np.eye(2), atol=0.04)
-    share = (np.linalg.norm(offsets, axis=1) < 3).mean()
-    assert share == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # Rayleigh: within three deviations
+    fraction = (np.linalg.norm(offsets, axis=1) < 3).mean()
+    assert fraction == pytest.approx(1 - np.exp(-4.5), abs=0.002)  # Rayleigh: within three deviations
 
 
 def test_a_seed_draws_the_same_and_another_draws_others():

@@ -188,7 +188,7 @@ def test_a_picture_that_is_cut_off_behind_its_head_is_found_where_bad_ones_are_l
     opened = PairedConfig(pairs=DerivedPairs(), skip_bad=True).open(photos)
     assert len(opened.training) + len(opened.validation) == 5
     assert [sentence for sentence in opened.skipped if "c.jpg" in sentence]
-    assert PairedConfig(pairs=DerivedPairs()).open(photos).skipped == ()  # heads alone do not tell
+    assert PairedConfig(pairs=DerivedPairs()).open(photos).skipped == ()  # headers alone do not show it
 
 
 def both_ways(samples) -> tuple[Paired, Paired]:

@@ -51,8 +51,8 @@ def test_the_folders_under_the_root_are_the_classes_in_natural_order(classes: Pa
     assert len(opened.validation) == 2
 
 
-def table(root: Path, *rows: str, head: str = "file,label", name: str = "labels.csv") -> None:
-    (root / name).write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+def table(root: Path, *rows: str, header: str = "file,label", name: str = "labels.csv") -> None:
+    (root / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
 
 def tame_or_wild() -> list[str]:
@@ -69,15 +69,15 @@ def test_a_table_names_the_classes(classes: Path) -> None:
 def test_a_table_may_be_called_and_headed_otherwise_and_come_from_a_spreadsheet(classes: Path) -> None:
     rows = [f'  {number},"./{row.replace(",", chr(34) + "," + chr(34))}"' for number, row in enumerate(tame_or_wild())]
     (classes / "sub").mkdir()
-    table(classes, *rows, "", "8,,", head="\ufeffnumber,path,what is it", name="sub/my table.csv")
+    table(classes, *rows, "", "8,,", header="\ufeffnumber,path,what is it", name="sub/my table.csv")
     labels = {"kind": "csv", "table": "sub/my table.csv", "file_column": "path", "label_column": "what is it"}
     assert config(labels=labels).open(classes).domains == ("tame", "wild")
 
 
-@pytest.mark.parametrize("head", ["path;x", "", "file", "FILE,LABEL", "cats/1.png,tame"])
-def test_a_table_of_other_columns_is_answered_with_those_that_are_there(classes: Path, head: str) -> None:
-    table(classes, *tame_or_wild(), head=head)
-    found = head.replace(",", ", ") or "nothing"
+@pytest.mark.parametrize("header", ["path;x", "", "file", "FILE,LABEL", "cats/1.png,tame"])
+def test_a_table_of_other_columns_is_answered_with_those_that_are_there(classes: Path, header: str) -> None:
+    table(classes, *tame_or_wild(), header=header)
+    found = header.replace(",", ", ") or "nothing"
     with pytest.raises(
         DataError, match=rf"expected the columns file and label, .* found {re.escape(found)}; name yours"
     ):
@@ -154,12 +154,12 @@ def test_trees_without_classes_are_refused_with_what_was_found(photos: Path, tmp
         folders.open(tmp_path / "none")
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.99])
-def test_no_class_is_held_out_as_a_whole(classes: Path, share: float, photo: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.6, 0.99])
+def test_no_class_is_held_out_as_a_whole(classes: Path, fraction: float, photo: Callable[..., Any]) -> None:
     for seed in range(6):
         (classes / f"alone {seed}").mkdir()
         photo(12, 10, seed).save(classes / f"alone {seed}" / "1.png")
-    opened = config(labels={"kind": "folders"}, validation_fraction=share).open(classes)
+    opened = config(labels={"kind": "folders"}, validation_fraction=fraction).open(classes)
     assert set(all_of(opened.training).values()) == set(range(9))
     assert len(opened.validation)
     assert not set(all_of(opened.training)) & set(all_of(opened.validation))

@@ -1,4 +1,4 @@
-"""Pixels between arrays, tensors and sizes, and what lies under transparency."""
+"""Pixels between arrays, tensors and sizes, and colours under transparency."""
 
 import numpy as np
 import pytest

@@ -40,14 +40,14 @@ def test_gathering_is_stacking(tmp_path):
 
 
 def test_a_point_stays_on_its_side_when_others_come(tmp_path):
-    held = []
+    held_out = []
     for count in (200, 210):
         write_points(some(count), tmp_path / "points.csv")
         validation = PointsConfig(validation_fraction=0.2).open(tmp_path).validation
-        held.append({validation.name(index) for index in range(len(validation))})
-    assert len(held[0]) == 40
-    assert len(held[0] - held[1]) <= 3
-    assert held[0] != {f"row {row + 2}" for row in range(40)}
+        held_out.append({validation.name(index) for index in range(len(validation))})
+    assert len(held_out[0]) == 40
+    assert len(held_out[0] - held_out[1]) <= 3
+    assert held_out[0] != {f"row {row + 2}" for row in range(40)}
 
 
 def test_a_table_from_a_spreadsheet_is_read(tmp_path):

@@ -1,4 +1,4 @@
-"""Squares of large pictures with their small versions: made on the fly, from folders, from windows."""
+"""Patches of large pictures with their small versions: made while training, from folders, from windows."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_at_the_border_the_picture_goes_on_as_in_a_mirror(tmp_path, place):
         if np.allclose(as_picture(large), whole[top : top + 16, left : left + 16], atol=1e-6):
             break
     else:
-        raise AssertionError("no square of 1000 lay in the corner")
+        raise AssertionError("no patch of 1000 lay in the corner")
     expected = np.round(np.clip(shrink(whole, 4), 0, 1) * 255)[top // 4 : top // 4 + 4, left // 4 : left // 4 + 4] / 255
     np.testing.assert_allclose(as_picture(small), expected, atol=1e-6)
 
@@ -67,7 +67,7 @@ def test_one_seed_gives_one_square_and_turns_take_both_alike(tmp_path):
         assert torch.equal(again.source, small)
         assert torch.equal(again.target, large)
         seen.add(large.numpy().tobytes())
-        # Shrinking commutes with turning, but for what lies around the square.
+        # Shrinking commutes with turning, but for the pixels around the patch.
         inside = shrink(as_picture(large), 4)
         assert np.corrcoef(inside.ravel(), as_picture(small).ravel())[0, 1] > 0.6
     assert len(seen) > 150  # of 45 places in 8 turns

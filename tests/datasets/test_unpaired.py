@@ -1,4 +1,4 @@
-"""Two piles of pictures: what is found, who meets whom, who is held out."""
+"""Two folders of pictures: what is found, what is put together, and what is held out."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def config(**settings) -> UnpairedConfig:
     return UnpairedConfig.model_validate({"crop": CROP, "validation_fraction": 0, **settings})
 
 
-def pile(folder: Path, values: range, side: int = 8) -> None:
+def fill(folder: Path, values: range, side: int = 8) -> None:
     """Pictures that are known by their gray, named by it."""
     folder.mkdir(parents=True, exist_ok=True)
     for value in values:
@@ -26,10 +26,10 @@ def pile(folder: Path, values: range, side: int = 8) -> None:
 
 
 @pytest.fixture
-def piles(tmp_path) -> Path:
+def folders(tmp_path) -> Path:
     """Five pictures in A of one size, nine in B of others; 3, 4 and 5 are in both."""
-    pile(tmp_path / "A", range(1, 6))
-    pile(tmp_path / "B", range(3, 12), side=13)
+    fill(tmp_path / "A", range(1, 6))
+    fill(tmp_path / "B", range(3, 12), side=13)
     return tmp_path
 
 
@@ -42,13 +42,13 @@ def seen(samples, count: int = 200) -> list[tuple[int, int]]:
 
 
 def names(opened: OpenedData) -> list[set[str]]:
-    """A learned, A held out, B learned, B held out."""
+    """A training, A held out, B training, B held out."""
     sides = [[opened.training.a, opened.validation.a], [opened.training.b, opened.validation.b]]
     return [{file.name for file in part} for side in sides for part in side]
 
 
-def test_folders_of_any_sizes_and_counts_give_squares_of_both_domains(piles):
-    opened = config().open(piles)
+def test_folders_of_any_sizes_and_counts_give_squares_of_both_domains(folders):
+    opened = config().open(folders)
     assert opened.domains == ("A", "B")
     assert len(opened.training) == 9
     for index in range(9):
@@ -58,16 +58,16 @@ def test_folders_of_any_sizes_and_counts_give_squares_of_both_domains(piles):
         assert (truth.shape, truth.dtype, bool(truth)) == ((), torch.bool, False)
 
 
-def test_the_larger_pile_is_walked_through_and_the_other_is_drawn(piles):
-    samples = config().open(piles).training
+def test_the_larger_folder_is_walked_through_and_the_other_is_drawn(folders):
+    samples = config().open(folders).training
     walked = seen(samples, 9)
     assert [b for _, b in walked] == list(range(3, 12))
     assert {a for a, _ in seen(samples)} == set(range(1, 6))
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_pictures_meet_by_the_seed_and_not_in_lockstep(piles, turned):
-    samples = config(**({"a": "B", "b": "A"} if turned else {})).open(piles).training
+def test_pictures_meet_by_the_seed_and_not_in_lockstep(folders, turned):
+    samples = config(**({"a": "B", "b": "A"} if turned else {})).open(folders).training
     assert len(set(seen(samples, 2000))) == 45
     assert values(samples.sample(2, 7)) == values(samples.sample(2, 7))
 
@@ -83,18 +83,18 @@ def test_each_picture_is_cut_and_turned_by_itself(tmp_path):
     assert sum(same) < 10
 
 
-def test_a_tree_of_published_data_sets_names_the_same_domains(piles):
-    (piles / "A").rename(piles / "trainA")
-    (piles / "B").rename(piles / "trainB")
-    assert config().open(piles).domains == ("A", "B")
+def test_a_tree_of_published_data_sets_names_the_same_domains(folders):
+    (folders / "A").rename(folders / "trainA")
+    (folders / "B").rename(folders / "trainB")
+    assert config().open(folders).domains == ("A", "B")
 
 
-def test_folders_of_other_names_are_the_domains_names(piles):
-    (piles / "A").rename(piles / "horse")
-    (piles / "B").rename(piles / "zebra")
+def test_folders_of_other_names_are_the_domains_names(folders):
+    (folders / "A").rename(folders / "horse")
+    (folders / "B").rename(folders / "zebra")
     with pytest.raises(DataError, match=r"expected the folders A and B, or trainA .*, found the folders horse, zebra"):
-        config().open(piles)
-    assert config(a="horse", b="zebra").open(piles).domains == ("horse", "zebra")
+        config().open(folders)
+    assert config(a="horse", b="zebra").open(folders).domains == ("horse", "zebra")
 
 
 def test_one_folder_for_both_is_refused():
@@ -104,44 +104,44 @@ def test_one_folder_for_both_is_refused():
 
 @pytest.mark.parametrize(("count", "found"), [(0, "no picture"), (1, "a single picture")])
 def test_an_empty_domain_and_one_of_a_single_picture_are_refused(tmp_path, count, found):
-    pile(tmp_path / "A", range(2))
-    pile(tmp_path / "B", range(count))
+    fill(tmp_path / "A", range(2))
+    fill(tmp_path / "B", range(count))
     with pytest.raises(DataError, match=f"B holds {found}; .*at least 2 are needed") as caught:
         config().open(tmp_path)
     assert caught.value.exit_code == 5
 
 
-def test_bad_pictures_are_named_and_can_be_left_out(piles):
-    (piles / "A" / "torn.png").write_bytes(b"no picture")
-    whole = (piles / "B" / "3.png").read_bytes()
-    (piles / "B" / "cut.png").write_bytes(whole[:-30])
-    (piles / "B" / "phone.heic").touch()
+def test_bad_pictures_are_named_and_can_be_left_out(folders):
+    (folders / "A" / "torn.png").write_bytes(b"no picture")
+    whole = (folders / "B" / "3.png").read_bytes()
+    (folders / "B" / "cut.png").write_bytes(whole[:-30])
+    (folders / "B" / "phone.heic").touch()
     with pytest.raises(DataError, match=r"2 of its pictures(?s:.*)A.torn\.png(?s:.*)HEIC cannot be read"):
-        config().open(piles)
-    opened = config(skip_bad=True).open(piles)
+        config().open(folders)
+    opened = config(skip_bad=True).open(folders)
     assert len(opened.skipped) == 3
     assert names(opened)[2] == {f"{value}.png" for value in range(3, 12)}
 
 
-def test_a_share_of_each_pile_is_held_out_and_stays_so(piles):
-    pile(piles / "A", range(50, 80))
-    opened = config(validation_fraction=0.2).open(piles)
+def test_a_fraction_of_each_folder_is_held_out_and_stays_so(folders):
+    fill(folders / "A", range(50, 80))
+    opened = config(validation_fraction=0.2).open(folders)
     learned_a, held_a, learned_b, held_b = names(opened)
     assert (len(held_a), len(held_b), len(learned_a), len(learned_b)) == (7, 2, 28, 7)
     assert not learned_a & held_a
     assert not learned_b & held_b
     assert len(opened.validation) == 7
-    (piles / "A" / "1.png").rename(piles / "A" / "new.png")
-    assert len(held_a ^ names(config(validation_fraction=0.2).open(piles))[1]) <= 2
+    (folders / "A" / "1.png").rename(folders / "A" / "new.png")
+    assert len(held_a ^ names(config(validation_fraction=0.2).open(folders))[1]) <= 2
 
 
-def test_held_out_pictures_meet_in_order_whatever_the_seed(piles):
-    samples = config(validation_fraction=0.5).open(piles).validation
+def test_held_out_pictures_meet_in_order_whatever_the_seed(folders):
+    samples = config(validation_fraction=0.5).open(folders).validation
     assert seen(samples, len(samples)) == [values(samples.sample(index, 99)) for index in range(len(samples))]
 
 
-def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_from(piles):
-    opened = config(truth=True, validation_fraction=0.2).open(piles)
+def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_from(folders):
+    opened = config(truth=True, validation_fraction=0.2).open(folders)
     learned_a, held_a, learned_b, held_b = names(opened)
     assert held_a == held_b
     assert len(held_a) == 1
@@ -153,27 +153,27 @@ def test_where_a_truth_is_known_pairs_are_held_out_and_neither_half_is_learned_f
     assert not any(opened.training.sample(index, 0).truth for index in range(9))
 
 
-def test_of_piles_with_few_pictures_in_common_all_of_those_are_held_out(piles):
-    held = names(config(truth=True, validation_fraction=0.6).open(piles))[1]
-    assert held == {"3.png", "4.png", "5.png"}
+def test_if_few_pictures_are_in_both_folders_all_of_those_are_held_out(folders):
+    held_out = names(config(truth=True, validation_fraction=0.6).open(folders))[1]
+    assert held_out == {"3.png", "4.png", "5.png"}
 
 
 def test_a_truth_that_is_not_there_is_not_believed(tmp_path):
-    pile(tmp_path / "A", range(0, 3))
-    pile(tmp_path / "B", range(5, 8))
+    fill(tmp_path / "A", range(0, 3))
+    fill(tmp_path / "B", range(5, 8))
     with pytest.raises(DataError, match=r"no name is in both; set data\.truth=false"):
         config(truth=True).open(tmp_path)
 
 
-def test_the_fingerprint_tells_domains_apart(piles):
-    before = config().open(piles).fingerprint
-    assert config().open(piles).fingerprint == before
-    assert config(a="B", b="A").open(piles).fingerprint != before
+def test_the_fingerprint_tells_domains_apart(folders):
+    before = config().open(folders).fingerprint
+    assert config().open(folders).fingerprint == before
+    assert config(a="B", b="A").open(folders).fingerprint != before
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_samples_have_the_channels_that_the_config_promises(piles, channels):
+def test_samples_have_the_channels_that_the_config_promises(folders, channels):
     chosen = config(picture_channels=channels)
-    sample = chosen.open(piles).training.sample(0, 0)
+    sample = chosen.open(folders).training.sample(0, 0)
     assert chosen.channels == (channels,)
     assert (len(sample.a), len(sample.b)) == (channels, channels)

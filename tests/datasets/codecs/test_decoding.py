@@ -25,9 +25,9 @@ from datasets.codecs import images
 @pytest.mark.parametrize("turn", [1, 6])
 def test_16_bit_tiff_is_read_however_it_lies(tmp_path, options, turn, noise):
     array = noise(30, 40, 3, dtype=np.uint16)
-    held = np.moveaxis(array, -1, 0) if "planarconfig" in options else array
+    stored = np.moveaxis(array, -1, 0) if "planarconfig" in options else array
     tags = [(274, "H", 1, turn, True)]
-    tifffile.imwrite(tmp_path / "a.tif", held, photometric="rgb", metadata=None, extratags=tags, **options)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", metadata=None, extratags=tags, **options)
     expected = array if turn == 1 else np.rot90(array, -1)
     assert np.array_equal(images.read_picture(tmp_path / "a.tif").pixels, expected)
 
@@ -38,8 +38,8 @@ def test_16_bit_tiff_where_white_is_zero_and_where_alpha_is_multiplied_in(tmp_pa
     assert np.array_equal(images.read_picture(tmp_path / "white.tif").pixels[:, :, 0], 65535 - gray)
 
     straight, alpha = noise(30, 40, 3, dtype=np.uint16), noise(30, 40, 1, dtype=np.uint16, seed=1) | 0x8000
-    held = np.rint(straight * (alpha / 65535)).astype(np.uint16)
-    together = np.dstack([held, alpha])
+    stored = np.rint(straight * (alpha / 65535)).astype(np.uint16)
+    together = np.dstack([stored, alpha])
     tifffile.imwrite(tmp_path / "a.tif", together, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
     picture = images.read_picture(tmp_path / "a.tif")
     assert np.abs(picture.pixels.astype(int) - straight).max() <= 1

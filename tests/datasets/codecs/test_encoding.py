@@ -113,12 +113,12 @@ def test_tiff_keeps_its_compression(tmp_path, dtype, channels, code, name, noise
     if channels == 4:
         assert np.array_equal(again.alpha, array[:, :, 3])
     assert not notes
-    if name in {"raw", "tiff_adobe_deflate"}:  # and to a reader of another house
+    if name in {"raw", "tiff_adobe_deflate"}:  # and for another library
         assert np.array_equal(tifffile.imread(target).reshape(array.shape), array)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "group4"])
-def test_tiff_says_which_compression_it_does_not_keep(tmp_path, compression, smooth, roundtrip):
+def test_a_compression_that_tiff_does_not_keep_is_noted(tmp_path, compression, smooth, roundtrip):
     image = Image.fromarray(smooth(40, 56, 3)).convert("1" if compression == "group4" else "RGB")
     image.save(tmp_path / "a.tif", compression=compression)
     target, notes = roundtrip(tmp_path / "a.tif")
@@ -126,7 +126,7 @@ def test_tiff_says_which_compression_it_does_not_keep(tmp_path, compression, smo
     assert any(compression in note for note in notes)
 
 
-def test_metadata_too_long_for_jpeg_is_said(tmp_path, smooth, save, roundtrip, xmp):
+def test_metadata_too_long_for_jpeg_is_noted(tmp_path, smooth, save, roundtrip, xmp):
     long = xmp + b" " * 70_000
     target, notes = roundtrip(save(tmp_path / "a.webp", smooth(20, 30, 3), xmp=long), SaveOptions(format="jpeg"))
     assert [note.split(":")[0] for note in notes] == ["XMP was dropped"]

@@ -1,4 +1,4 @@
-"""What of a picture a format can hold, and what is said about the rest."""
+"""What of a picture a format can hold, and the notes on the rest."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from datasets.codecs.fitting import _to_8_bits
 from datasets.codecs.images import Picture, PictureError, SaveOptions
 
 
-def test_profile_that_does_not_fit_is_dropped_and_said(tmp_path, smooth, save, icc_profile, roundtrip):
+def test_profile_that_does_not_fit_is_dropped_with_a_note(tmp_path, smooth, save, icc_profile, roundtrip):
     path = save(tmp_path / "a.png", smooth(20, 30), icc_profile=icc_profile(b"GRAY", 2.2))
     target, notes = roundtrip(path)
     with Image.open(target) as image:
@@ -41,11 +41,11 @@ def test_colours_are_converted_to_srgb(tmp_path, space, smooth, save, icc_profil
         images.write_picture(deep, tmp_path / "deep.png", SaveOptions(color="srgb"))
 
 
-@pytest.mark.parametrize(("name", "held"), [("jpeg", ".jpg"), ("webp", ".webp"), ("bmp", ".bmp")])
-def test_16_bits_become_8_where_a_format_has_no_more_and_it_is_said(tmp_path, name, held, save, roundtrip):
+@pytest.mark.parametrize(("name", "suffix"), [("jpeg", ".jpg"), ("webp", ".webp"), ("bmp", ".bmp")])
+def test_16_bits_become_8_with_a_note_where_a_format_has_no_more(tmp_path, name, suffix, save, roundtrip):
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
     target, notes = roundtrip(save(tmp_path / "a.png", ramp), SaveOptions(format=name, quality=95))
-    assert target.suffix == held
+    assert target.suffix == suffix
     assert len(notes) == 1
     assert notes[0].startswith("16 bits became 8")
     assert np.abs(images.read_picture(target).pixels[:, :, 0] - ramp / 257).max() < (0.51 if name == "bmp" else 4)
@@ -81,7 +81,7 @@ def test_alpha_where_a_format_has_none(tmp_path, smooth, save, roundtrip):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("alpha", [False, True])
-def test_pictures_born_in_memory_are_written_to_every_format(tmp_path, format, channels, dtype, alpha, noise):
+def test_pictures_made_in_memory_are_written_to_every_format(tmp_path, format, channels, dtype, alpha, noise):
     picture = Picture(noise(9, 12, channels, dtype=dtype), noise(9, 12, dtype=dtype, seed=1) if alpha else None)
     path = tmp_path / f"a.{format}"
     images.write_picture(picture, path)
@@ -97,7 +97,7 @@ def test_pictures_born_in_memory_are_written_to_every_format(tmp_path, format, c
         assert np.array_equal(found.alpha, np.rint(picture.alpha / shift))
 
 
-def test_strip_drops_what_tells_of_people_and_keeps_colours(tmp_path, smooth, save, icc_profile, roundtrip, xmp):
+def test_strip_drops_personal_data_and_keeps_colours(tmp_path, smooth, save, icc_profile, roundtrip, xmp):
     exif = Image.Exif()
     exif[0x0112], exif[0x013B] = 6, "Ada"
     for suffix in (".jpg", ".png", ".webp", ".tif"):

@@ -31,6 +31,12 @@ def test_same_picture_same_bytes(tmp_path, suffix, smooth):
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
+def test_paths_may_be_strings(tmp_path, smooth):
+    pixels = smooth(20, 30, 3)
+    images.write_picture(Picture(pixels), f"{tmp_path}/a.png")
+    assert np.array_equal(images.read_picture(f"{tmp_path}/a.png").pixels, pixels)
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, smooth):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""Every way a picture can lie in a file, times the eight ways a camera can have held it."""
+"""Every way a picture can be stored in a file, times the eight ways a camera can have been held."""
 
 import io
 import struct
@@ -133,7 +133,7 @@ def deep_tiff(samples, alpha, turn, order):
 
 
 def file_of(cell, turn):
-    """The bytes of a file made by others than us that holds the drawing, turned."""
+    """The bytes of a file, written by other libraries, that holds the drawing, turned."""
     pixels, alpha = (None if part is None else stored(part, turn) for part in drawing(cell))
     key = pixels[stored(np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH), turn) == HEIGHT * WIDTH - 1][0]
     samples = pixels if alpha is None or "-" in cell.mode else np.dstack([pixels, alpha])

@@ -21,7 +21,7 @@ def enlarged(picture):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_metadata_is_kept_and_tells_the_new_size(tmp_path, suffix, smooth, save, icc_profile, roundtrip, xmp):
+def test_metadata_is_kept_and_states_the_new_size(tmp_path, suffix, smooth, save, icc_profile, roundtrip, xmp):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a lake"
     exif.get_ifd(0x8769).update({0xA002: 11, 0xA003: 12, 0x9003: "2024:05:06 07:08:09", 0x829A: 0.5})
@@ -112,7 +112,7 @@ def test_jpeg_comment_and_iptc_are_kept(tmp_path, smooth, save, roundtrip):
     assert not notes
 
 
-def test_jpeg_with_a_preview_behind_it_is_read_and_said(tmp_path, smooth):
+def test_a_preview_behind_a_jpeg_is_dropped_with_a_note(tmp_path, smooth):
     first, second = Image.fromarray(smooth(20, 30, 3)), Image.fromarray(smooth(10, 15, 3))
     first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second], quality=95)
     picture = images.read_picture(tmp_path / "a.jpg")

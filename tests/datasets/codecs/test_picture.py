@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from datasets.codecs.images import Picture, SaveOptions
 
 
-def test_a_picture_is_checked_at_birth():
+def test_a_picture_is_checked_when_it_is_made():
     black = Picture(np.zeros((4, 4, 3), np.uint8))
     assert black in [black]
-    assert black not in [Picture(black.pixels)]  # told apart by identity: comparing arrays has no one answer
+    assert black not in [Picture(black.pixels)]  # compared by identity, since arrays have no single answer
     for wrong in (np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)):
         with pytest.raises(ValueError, match="pixels must be"):
             Picture(wrong)

@@ -19,12 +19,12 @@ def test_one_seed_gives_one_small_picture_of_8_bit(scale):
     pixels = photograph(96, 144)
     seen = set()
     for seed in range(12):
-        made = degrade_twice(pixels, scale, seed)
-        assert made.shape == (96 // scale, 144 // scale, 3)
-        assert made.dtype == np.float32
-        np.testing.assert_array_equal(made, degrade_twice(pixels, scale, seed))
-        np.testing.assert_allclose(made * 255, np.round(made * 255), atol=1e-4)
-        seen.add(made.tobytes())
+        degraded = degrade_twice(pixels, scale, seed)
+        assert degraded.shape == (96 // scale, 144 // scale, 3)
+        assert degraded.dtype == np.float32
+        np.testing.assert_array_equal(degraded, degrade_twice(pixels, scale, seed))
+        np.testing.assert_allclose(degraded * 255, np.round(degraded * 255), atol=1e-4)
+        seen.add(degraded.tobytes())
     assert len(seen) == 12
 
 

@@ -1,4 +1,4 @@
-"""Masks: what is drawn, how much of it, and that a seed draws it again."""
+"""Random masks: their shapes, their sizes, and that equal seeds give equal masks."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from datasets.masks.drawing import MASKS, THICK, THIN, draw_brush_mask, draw_fre
 SEEDS = range(200)
 
 
-def shares(name: str, side: int = 256) -> np.ndarray:
+def fractions(name: str, side: int = 256) -> np.ndarray:
     return np.array([draw_mask(name, side, side, seed).mean() for seed in SEEDS])
 
 
@@ -25,15 +25,15 @@ def test_one_seed_draws_one_mask_of_the_size_asked_for(name):
 @pytest.mark.parametrize("size", [(8, 8), (256, 256), (64, 200)])
 def test_a_hole_is_neither_empty_nor_more_than_half(name, size):
     for seed in range(60):
-        share = draw_mask(name, *size, seed).mean()
-        assert 0 < share <= 0.5
+        fraction = draw_mask(name, *size, seed).mean()
+        assert 0 < fraction <= 0.5
 
 
 @pytest.mark.parametrize(
     ("name", "mean"), [("free_form", 0.17), ("box", 0.22), ("thin", 0.29), ("medium", 0.23), ("thick", 0.24)]
 )
 def test_holes_take_the_same_share_of_small_and_large_pictures(name, mean):
-    large, small = shares(name), shares(name, 128)
+    large, small = fractions(name), fractions(name, 128)
     assert large.mean() == pytest.approx(mean, abs=0.04)
     assert small.mean() == pytest.approx(large.mean(), abs=0.02)
 

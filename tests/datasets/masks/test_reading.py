@@ -104,7 +104,7 @@ MASKS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def head(width: int = WIDTH, height: int = HEIGHT, orientation: int = 1) -> Header:
+def header(width: int = WIDTH, height: int = HEIGHT, orientation: int = 1) -> Header:
     return Header(width, height, 3, 8, False, "PNG", orientation)
 
 
@@ -113,7 +113,7 @@ def test_the_same_hole_comes_out_of(kind: str, tmp_path: Path) -> None:
     path = MASKS[kind](tmp_path)
     if path.suffix == ".webp":
         gray(hole().astype(np.uint8) * 255).save(path, lossless=True)
-    mask, notes = read_mask(path, head())
+    mask, notes = read_mask(path, header())
     assert (mask == hole()).all()
     assert notes == ()
 
@@ -125,7 +125,7 @@ def test_what_jpeg_rings_around_a_hole_is_none(tmp_path: Path) -> None:
         gray(box).save(tmp_path / "m.jpg", quality=quality)
         with Image.open(tmp_path / "m.jpg") as saved:
             assert len(set(saved.tobytes())) > 2 or quality > 90  # it does ring
-        mask, _ = read_mask(tmp_path / "m.jpg", head(64, 64))
+        mask, _ = read_mask(tmp_path / "m.jpg", header(64, 64))
         assert (mask == (box > 0)).all()
 
 
@@ -134,9 +134,9 @@ def test_a_black_jpeg_of_noise_holds_none_however_dark(tmp_path: Path) -> None:
     gray(noise).save(tmp_path / "m.jpg", quality=100)
     with Image.open(tmp_path / "m.jpg") as saved:
         assert max(saved.tobytes()) == 1
-    assert not read_mask(tmp_path / "m.jpg", head(64, 64))[0].any()
+    assert not read_mask(tmp_path / "m.jpg", header(64, 64))[0].any()
     gray(noise).save(tmp_path / "m.png")  # 0 and 1, and no accident
-    assert read_mask(tmp_path / "m.png", head(64, 64))[0].any()
+    assert read_mask(tmp_path / "m.png", header(64, 64))[0].any()
 
 
 def test_all_black_and_opaque_is_no_hole_and_all_white_is_one() -> None:
@@ -152,7 +152,7 @@ def test_a_mask_of_the_picture_as_it_lies_is_turned_with_it(tmp_path: Path, orie
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     lying.save(tmp_path / "upright.png", exif=exif)  # what is seen of the same pixels with the picture's EXIF
-    mask, notes = read_mask(tmp_path / "mask.png", head(HEIGHT, WIDTH, orientation))
+    mask, notes = read_mask(tmp_path / "mask.png", header(HEIGHT, WIDTH, orientation))
     assert notes == ("the mask was turned like the picture",)
     assert (mask == (read_picture(tmp_path / "upright.png").pixels[:, :, 0] > 0)).all()
 
@@ -163,7 +163,7 @@ def test_a_mask_of_another_size_is_scaled(tmp_path: Path, factor: float) -> None
     box[6:18, 8:30] = True
     size = (round(WIDTH * factor), round(HEIGHT * factor))
     gray(box.astype(np.uint8) * 255).resize(size, Image.Resampling.NEAREST).save(tmp_path / "m.png")
-    mask, notes = read_mask(tmp_path / "m.png", head())
+    mask, notes = read_mask(tmp_path / "m.png", header())
     assert mask.shape == box.shape
     assert (mask == box).all()
     assert notes == (f"the mask was scaled from {size[0]}x{size[1]}",)
@@ -179,14 +179,14 @@ def test_a_pixel_is_hole_when_half_of_it_is() -> None:
 @pytest.mark.parametrize("size", [(44, 31), (22, 15), (45, 30)])
 def test_sides_that_were_rounded_fit(tmp_path: Path, size: tuple[int, int]) -> None:
     gray(np.zeros(size[::-1], np.uint8)).save(tmp_path / "m.png")
-    assert read_mask(tmp_path / "m.png", head())[0].shape == (HEIGHT, WIDTH)
+    assert read_mask(tmp_path / "m.png", header())[0].shape == (HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("size", [(44, 44), (30, 44), (88, 44)])
 def test_a_mask_of_another_shape_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     gray(np.zeros(size[::-1], np.uint8)).save(tmp_path / "m.png")
     with pytest.raises(DataError, match=rf"m.png: the mask has {size[0]}x{size[1]} pixels, .* shape .* 44x30; draw it"):
-        read_mask(tmp_path / "m.png", head())
+        read_mask(tmp_path / "m.png", header())
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 3, 8])
@@ -206,4 +206,4 @@ def test_half_transparent_pixels_are_seen_through() -> None:
 
 def test_16_bit_masks_of_other_programs_are_read(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", np.where(hole(), 65535, 0).astype(np.uint16))
-    assert (read_mask(tmp_path / "m.tif", head())[0] == hole()).all()
+    assert (read_mask(tmp_path / "m.tif", header())[0] == hole()).all()
