@@ -80,7 +80,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
-        raise UserError(f"device {name}: this machine has none; choose auto, cpu, cuda, cuda:N or mps") from None
+        raise UserError(f"`device` {name}: this machine has none; choose auto, cpu, cuda, cuda:N or mps") from None
     return device
 
 
@@ -97,7 +97,7 @@ def resolve_numerics(
         UserError: There is no such precision.
     """
     if precision not in PRECISIONS:
-        raise UserError(f"precision {precision}: unknown; choose {', '.join(PRECISIONS)}")
+        raise UserError(f"`precision` {precision}: unknown; choose {', '.join(PRECISIONS)}")
     if precision == "auto":
         precision = "bf16" if training and native_bfloat16(device) else "fp32"
     if layout == "auto":

@@ -6,13 +6,11 @@ A command takes a group as one parameter, and `expand_options` puts the options 
     def run(model: …, source: Source, destination: Destination, *, output: OutputOptions, …) -> None:
 """
 
-import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -24,8 +22,7 @@ OnExists = Annotated[str, option("If a file exists; skip: if current", panel=OUT
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
 
 
-@dataclass(frozen=True)
-class OutputOptions:
+class OutputOptions(NamedTuple):
     """How results are written."""
 
     on_exists: OnExists = "error"
@@ -49,8 +46,7 @@ class OutputOptions:
         }
 
 
-@dataclass(frozen=True)
-class PictureOptions:
+class PictureOptions(NamedTuple):
     """Which pictures are read."""
 
     recurse: Annotated[bool, flag("Read subfolders; the default", "--recurse/--no-recurse", PICTURES)] = True
@@ -59,24 +55,21 @@ class PictureOptions:
     pixel_limit: Annotated[int | None, option("Most pixels; 500 million if unset", panel=PICTURES, metavar="N")] = None
 
 
-@dataclass(frozen=True)
-class DeviceOptions:
+class DeviceOptions(NamedTuple):
     """Where a model computes, and how exactly."""
 
     device: Device = "auto"
     precision: Precision = "auto"
 
 
-@dataclass(frozen=True)
-class TilingOptions:
+class TilingOptions(NamedTuple):
     """How much of the pictures a model gets at once."""
 
     batch: Annotated[str, option("Pictures of one size computed at once", panel=COMPUTING, metavar="auto|N")] = "auto"
     tile: Annotated[str, option("N pixels; auto: large pictures only", panel=COMPUTING, metavar="auto|off|N")] = "auto"
 
 
-@dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(NamedTuple):
     """What is told about a run."""
 
     compare: Annotated[bool, flag("Also write a contact sheet", "--compare", OUTPUT)] = False
@@ -84,28 +77,35 @@ class ReportOptions:
     json: Json = False
 
 
+GROUPS = (OutputOptions, PictureOptions, DeviceOptions, TilingOptions, ReportOptions)
+
+
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that has the options of its groups in place of the groups."""
     hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if hint in GROUPS}
     parameters: list[inspect.Parameter] = []
-    groups: dict[str, Any] = {}
     for name, parameter in inspect.signature(command).parameters.items():
-        if dataclasses.is_dataclass(hints[name]):
-            groups[name] = hints[name]
-            parameters += [
-                parameter.replace(name=field.name, default=field.default, annotation=field.type)
-                for field in dataclasses.fields(hints[name])
-            ]
-        else:
-            parameters.append(parameter.replace(annotation=hints[name]))
+        if name not in groups:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
+            continue
+        annotations = get_type_hints(groups[name], include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                field,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=groups[name]._field_defaults[field],
+                annotation=annotation,
+            )
+            for field, annotation in annotations.items()
+        ]
 
     @functools.wraps(command)
     def expanded(**values: Any) -> None:
         for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in dataclasses.fields(group)})
+            values[name] = group(**{field: values.pop(field) for field in group._fields})
         command(**values)
 
-    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    expanded.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
-    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword}
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return expanded

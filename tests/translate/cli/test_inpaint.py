@@ -12,7 +12,7 @@ from datasets.codecs.images import Picture
 from datasets.masks.drawing import draw_mask
 from datasets.pixels import to_floats, to_tensor
 from models.metrics import hole_metrics
-from translate.inpainting.fill import inpaint
+from translate.inpainting.fill import fill_holes
 from translate.inpainting.inpainters import load_inpainter
 
 
@@ -23,7 +23,7 @@ def test_it_is_better_than_opencv_in_the_hole(kind) -> None:
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
         square, hole = picture[40:296, 40:296], draw_mask(kind, 256, 256, seed)
         truth, mask = to_tensor(to_floats(square))[None], torch.from_numpy(hole).float()[None, None]
-        made = [inpaint(filler, Picture(square), hole).pixels for filler in fillers]
+        made = [fill_holes(filler, Picture(square), hole).pixels for filler in fillers]
         for pixels in made:
             assert (pixels[~hole] == square[~hole]).all()
         found = [hole_metrics(to_tensor(to_floats(pixels))[None], truth, mask) for pixels in made]

@@ -127,18 +127,18 @@ def test_a_vae_makes_sheets_and_adds_up_codes(command: Command, models: Path, tm
 MISTAKES = [
     ("autoencoder new", 6, "autoencoder/last.safetensors: translates pictures and makes none from noise"),
     ("autoencoder new --arithmetic photos/cat/1.png", 6, "translates pictures and makes none .*`translate run`"),
-    ("gan new --class cat", 2, "--class cat: this model was told no classes"),
-    ("classes new --class dig", 2, r"--class dig: this model knows none such; did you mean dog\?"),
-    ("classes new --class cat,bird", 2, "--class bird: this model knows none such; there are cat, dog"),
+    ("gan new --class cat", 2, "there is no class cat: this model was trained without classes"),
+    ("classes new --class dig", 2, r"there is no class dig in this model; did you mean dog\?"),
+    ("classes new --class cat,bird", 2, "there is no class bird in this model; there are cat, dog"),
     ("gan notes.txt", 2, r"notes\.txt: is a file; samples need a folder"),
-    ("gan taken", 2, r"taken/000000\.png: exists; choose another place, or --on-exists"),
+    ("gan taken", 2, r"taken/000000\.png: exists; choose another place, or set --on-exists to skip or overwrite"),
     ("gan new --truncation 0", 2, r"--truncation 0: expected 0\.01 or more"),
     ("gan new --interpolate 1,2 --truncation nan", 2, r"--truncation nan: expected 0\.01 or more"),
-    ("gan new --device cuda:99", 2, "--device cuda:99: there is none here"),
+    ("gan new --device cuda:99", 2, "--device cuda:99: this machine has none"),
     ("gan new --precision int3", 2, "--precision int3: .*auto, fp32"),
     ("gan new --interpolate 3", 2, "--interpolate 3: expected 2 or more whole numbers"),
     ("gan new --interpolate 3,x", 2, "--interpolate 3,x: expected 2 or more whole numbers"),
-    ("gan new --manifold", 2, "--manifold: a sheet shows 2 numbers, and this model's latents have 3"),
+    ("gan new --manifold", 2, "a manifold shows 2 numbers, and this model's latents have 3"),
     ("gan new --manifold --axes 1", 2, "--axes 1: expected 2 whole numbers"),
     ("gan new --manifold --axes 0,1,2", 2, "--axes 0,1,2: expected 2 whole numbers"),
     ("gan new --manifold --axes 0,3", 2, "--axes 0,3: expected two different numbers from 0 to 2"),
@@ -175,7 +175,7 @@ def test_what_cannot_be_parsed_is_a_usage_error(
 def test_a_sampler_is_no_translator(command: Command, models: Path, tmp_path: Path) -> None:
     ended = command("run", models / "gan", models / "photos", tmp_path / "out")
     assert (ended.code, ended.out) == (6, "")
-    assert re.search(r"makes pictures from noise and translates none; use `translate sample`", ended.err)
+    assert re.search(r"makes pictures from noise and translates none; use `sample`", ended.err)
 
 
 def test_model_files_tell_what_they_make(command: Command, models: Path) -> None:
