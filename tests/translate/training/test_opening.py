@@ -1,4 +1,4 @@
-"""What is decided before the first step, once: where pictures are degraded."""
+"""What is decided before the first step, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,9 @@ import pytest
 import torch
 import yaml
 
-from datasets.errors import UserError
+from datasets.errors import DataError, UserError
 from translate.experiment import Experiment
+from translate.inference.model_file import ModelError
 from translate.run_folder import ResumeError
 from translate.training import opening
 from translate.training.processes import World
@@ -72,3 +73,62 @@ def test_a_run_does_not_change_where_its_pictures_are_degraded(tiny, photos, tmp
     list(Training(tiny("training.steps=1"), photos, tmp_path / "run", device="cpu").run())
     with pytest.raises(ResumeError, match=r"training\.degrade_on=threads, and device was asked for"):
         Training(tiny("training.degrade_on=device"), photos, tmp_path / "run", device="cpu")
+
+
+def test_another_run_in_the_same_place_is_refused_with_both_values(
+    tiny, photos, tmp_path, trained, train_to_end
+) -> None:
+    run = tmp_path / "run"
+    train_to_end(tiny("training.steps=1"), photos, run)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with pytest.raises(ResumeError, match=r"model\.l1_weight=100\.0, and 3\.0 was asked for") as caught:
+        Training(tiny("model.l1_weight=3"), photos, run, device="cpu")
+    assert caught.value.exit_code == 2
+    with pytest.raises(ResumeError, match=r"init_from=None, and now it is \w{16};"):
+        Training(tiny(), photos, run, device="cpu", init_from=str(trained))
+    (photos / "a.png").unlink()
+    changed = r"data_fingerprint=\w{16}, and now it is \w{16} \(pictures were changed"
+    with pytest.raises(DataError, match=changed) as caught:
+        Training(tiny(), photos, run, device="cpu")
+    assert caught.value.exit_code == 5
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def test_a_trained_model_without_its_state_is_not_overwritten(tiny, photos, tmp_path, train_to_end) -> None:
+    run = tmp_path / "run"
+    train_to_end(tiny("training.steps=1"), photos, run)
+    before = (run / "last.safetensors").read_bytes()
+    (run / "state.pt").unlink()
+    with pytest.raises(ResumeError, match=r"no state\.pt to resume from; .* `init_from` .*last\.safetensors"):
+        Training(tiny(), photos, run, device="cpu")
+    assert (run / "last.safetensors").read_bytes() == before
+
+
+def test_a_run_does_not_lie_among_its_training_data(tiny, photos) -> None:
+    for run in (photos, photos / "run", photos / "more" / "run"):
+        with pytest.raises(UserError, match=r"lies in the folder of training data|is not empty and holds no run"):
+            Training(tiny(), photos, run, device="cpu")
+    assert not (photos / "run").exists()
+
+
+def test_a_training_can_start_from_a_model(tiny, photos, tmp_path, trained, train_to_end, run_of) -> None:
+    run = tmp_path / "run"
+    first = train_to_end(tiny("training.steps=1"), photos, run, init_from=str(trained))[0]
+    assert first.notes == ("100% of the weights start from last.safetensors",)
+    assert first.metrics == run_of(trained).recorded("metrics")[2]
+    again = train_to_end(tiny("training.steps=2"), photos, run, init_from=str(trained))
+    assert again[0].notes == ("resumed at step 1",)
+    with pytest.raises(ModelError, match="there is no such model file"):
+        Training(tiny(), photos, tmp_path / "other", device="cpu", init_from="missing")
+    assert not (tmp_path / "other").exists()
+
+
+def test_broken_pictures_that_are_left_out_are_reported(tiny, photos, tmp_path) -> None:
+    (photos / "a.png").write_bytes(b"torn")
+    with pytest.raises(UserError, match=r"a\.png"):
+        Training(tiny(), photos, tmp_path / "run", device="cpu")
+    setup = Training(tiny("data.skip_bad=true"), photos, tmp_path / "run", device="cpu").setup
+    (note,) = setup.notes
+    assert note.startswith("1 pictures left out: ")
+    assert "a.png" in note
+    assert not (tmp_path / "run").exists()  # opening writes nothing

@@ -1,28 +1,28 @@
-"""A training whose losses are no numbers returns to its last good state, and gives up when that does not help."""
+"""Checkpoints: a failing training returns to its last good state or gives up; the best model is kept."""
 
 import collections
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from datasets.contract import Paired, Samples
 from translate.experiment import Experiment
-from translate.inference.model import load_model
+from translate.inference.model_file import load_network, read_card
 from translate.training.batches import Order
 from translate.training.checkpoints import PATIENCE, ROLLBACKS, DivergedError
 from translate.training.session import Training
 
 
 class Poisoned(Samples[Paired]):
-    """Samples of which those with certain draws are no numbers."""
+    """Samples of which those with certain seeds are NaN."""
 
-    def __init__(self, samples: Samples[Paired], draws: set[int]) -> None:
-        self.samples, self.draws = samples, draws
+    def __init__(self, samples: Samples[Paired], seeds: set[int]) -> None:
+        self.samples, self.seeds = samples, seeds
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -32,10 +32,12 @@ class Poisoned(Samples[Paired]):
 
     def sample(self, index: int, seed: int) -> Paired:
         sample = self.samples.sample(index, seed)
-        return Paired(sample.source, torch.full_like(sample.target, torch.nan)) if seed in self.draws else sample
+        return Paired(sample.source, torch.full_like(sample.target, torch.nan)) if seed in self.seeds else sample
 
 
-def test_other_draws_lead_past_a_failure(tiny: Callable[..., Experiment], photos: Path, tmp_path: Path) -> None:
+def test_other_random_numbers_lead_past_a_failure(
+    tiny: Callable[..., Experiment], photos: Path, tmp_path: Path, run_of: Callable[[Path], Any]
+) -> None:
     experiment = tiny("training.steps=20", "training.batch_size=1", "training.log_every=1")
     training = Training(experiment, photos, tmp_path / "run", device="cpu")
     data = training.setup.data
@@ -44,10 +46,11 @@ def test_other_draws_lead_past_a_failure(tiny: Callable[..., Experiment], photos
     poisoned = data._replace(training=Poisoned(data.training, seeds))
     training.setup = dataclasses.replace(training.setup, data=poisoned)
     notes = [note for progress in training.run() for note in progress.notes]
-    assert sum("other random numbers" in note for note in notes) == 1
+    message = f"losses were infinite or NaN for {PATIENCE} steps up to 15: back to step 0, with other random numbers"
+    assert notes.count(message) == 1
     assert (training.trainer.step, training.trainer.rollbacks, training.trainer.skipped) == (20, 1, 0)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "losses" in line] == list(range(1, 21))  # the failed ones are cut
+    assert [*run_of(tmp_path / "run").recorded("losses")] == list(range(1, 21))  # those that failed are deleted
+    assert {"step": 0, "health": message} in run_of(tmp_path / "run").lines
 
 
 def test_a_hopeless_training_ends_with_its_last_good_state(
@@ -59,6 +62,21 @@ def test_a_hopeless_training_ends_with_its_last_good_state(
     with pytest.raises(DivergedError, match=r"model\.generator_adam\.lr") as raised:
         collections.deque(itertools.islice(steps, (ROLLBACKS + 1) * (PATIENCE + 3)), maxlen=0)
     assert raised.value.exit_code == 8
-    model = load_model(tmp_path / "run")
-    assert model.card.step == 0
-    assert all(tensor.isfinite().all() for tensor in model.translator.state_dict().values())
+    network, card = load_network(tmp_path / "run" / "last.safetensors")
+    assert card.step == 0
+    assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+
+
+def test_the_best_model_is_that_of_the_best_metric(
+    tiny: Callable[..., Experiment], photos: Path, tmp_path: Path
+) -> None:
+    training = Training(tiny(), photos, tmp_path / "run", device="cpu")
+    best = tmp_path / "run" / "best.safetensors"
+    best.parent.mkdir()
+    kept = []
+    for step, l1 in enumerate([0.5, 0.7, 0.3, 0.3]):
+        training.trainer.step = step
+        training.checkpoints.record_validation({"l1": l1})
+        kept.append((training.checkpoints.best["metric"], read_card(best).step, read_card(best).metrics["l1"]))
+    assert kept == [(0.5, 0, 0.5), (0.5, 0, 0.5), (0.3, 2, 0.3), (0.3, 2, 0.3)]
+    assert training.checkpoints.metrics == {"l1": 0.3}
