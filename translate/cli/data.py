@@ -8,7 +8,7 @@ import typer
 from translate.cli.common import absolute, console, finish, show_progress
 from translate.cli.options import Destination, Seed, Source
 
-app = typer.Typer(help="Folders of pictures: make them and look at them.", no_args_is_help=True)
+app = typer.Typer(help="Prepare and inspect data.", no_args_is_help=True)
 
 
 @app.callback()
@@ -21,10 +21,12 @@ def degrade(
     degradation: Annotated[str, typer.Argument(help="gray, edges, blur, noise, jpeg or posterize.")],
     source: Source,
     destination: Destination,
-    strength: Annotated[float | None, typer.Option(help="Of the degradation; a wrong value prints the range.")] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How strong the degradation is; a value out of range prints the range.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Make inputs to try a model on: degrade the pictures of a folder as a training would."""
+    """Degrade the pictures of a folder as a training would, to have inputs to try a model on."""
     from datasets.degradations.degrade import DEGRADATIONS
     from datasets.errors import UserError
     from translate.folders.degraded_folder import plan_degrading, run_degrading
@@ -39,15 +41,16 @@ def degrade(
 @app.command("masks")
 def masks(
     kind: Annotated[str, typer.Argument(help="thin, medium, thick, free-form or box.")],
-    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the masks, PNG files.")],
-    count: Annotated[int, typer.Option(min=1, help="Masks.")] = 100,
-    size: Annotated[int, typer.Option(min=8, help="Pixels on a side.")] = 256,
+    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the masks, which are PNG files.")],
+    count: Annotated[int, typer.Option(min=1, help="How many masks.")] = 100,
+    size: Annotated[int, typer.Option(min=8, help="Width and height in pixels.")] = 256,
     like: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="One for each picture of a folder instead, of its name and size.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw a mask for each picture of this folder, with its name and size."),
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw masks of holes, white on black, to look at or to inpaint by."""
+    """Draw random masks for `translate inpaint`: white holes on black."""
     from datasets.errors import UserError
     from datasets.masks.drawing import MASKS
     from translate.folders.manifest import raise_on_failure
@@ -69,9 +72,9 @@ def masks(
 
 @app.command("mixture")
 def mixture(
-    name: Annotated[str, typer.Argument(help="ring, of 8 modes, or grid, of 25.")],
+    name: Annotated[str, typer.Argument(help="ring (8 modes) or grid (25 modes).")],
     destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for points.csv.")],
-    count: Annotated[int, typer.Option(min=1, help="Points.")] = 100_000,
+    count: Annotated[int, typer.Option(min=1, help="How many points.")] = 100_000,
     seed: Seed = 0,
 ) -> None:
     """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
@@ -95,16 +98,17 @@ def mixture(
 @app.command("preview")
 def preview(
     recipe: Annotated[str, typer.Argument(help="A name from `translate recipes list`, or a YAML file.")],
-    data: Annotated[Path, typer.Option(help="The folder that would be learned from.")],
-    out: Annotated[Path, typer.Option(help="The sheet, such as sheet.png; what is there is replaced.")],
+    data: Annotated[Path, typer.Option(help="The folder of training data.")],
+    out: Annotated[Path, typer.Option(help="The sheet to write, such as sheet.png; an existing file is replaced.")],
     count: Annotated[
-        int | None, typer.Option(min=1, help="Samples to show; 16 if not given, or 2000 points in a plot.")
+        int | None, typer.Option(min=1, help="Samples to show; the default is 16, or 2000 points in a plot.")
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As in --set data.crop.size=128.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set data.crop.size=128."),
     ] = None,
 ) -> None:
-    """Look at the first samples as a training will see them: cut, mirrored, degraded, with their labels."""
+    """Show the first samples as a training will see them: cropped, mirrored, degraded, labelled."""
     from translate.experiment import load_experiment
     from translate.training.preview import preview_data
 

@@ -6,7 +6,7 @@ import typer
 
 from translate.cli.common import Json, print_json
 
-app = typer.Typer(help="The recipes that ship.", no_args_is_help=True)
+app = typer.Typer(help="List and print the training recipes.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -28,7 +28,7 @@ def show(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a YAML file.")],
     full: Annotated[bool, typer.Option("--full", help="Print every setting, defaults included.")] = False,
 ) -> None:
-    """Print a recipe as YAML, to read or to start your own from: `translate recipes show pix2pix > my.yaml`."""
+    """Print a recipe as YAML; start your own with `translate recipes show pix2pix > my.yaml`."""
     from translate.recipes import recipe_path
 
     if not full:
