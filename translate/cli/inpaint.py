@@ -39,10 +39,11 @@ def inpaint(
 ) -> None:
     """Fill the holes of a picture or a folder; no other pixel changes.
 
-    --mask is one mask for all, white in the hole; or a folder with one of each
-    picture's name; or alpha: what is transparent is hole, and the result opaque.
-    --model is a model file, a run folder, telea or navier-stokes. Of choices with
-    | between them, the first is the default.
+    --mask is a mask for all pictures, white in the hole, or a folder with a mask
+    of each picture's name, or alpha, which fills transparent parts and makes them
+    opaque. --model is a model file, a run folder, telea or navier-stokes.
+
+    Where | separates choices, the first is the default.
     """
     from translate.inpainting.inpainters import load_inpainter
     from translate.inpainting.masked_folder import run_inpainting

@@ -18,7 +18,7 @@ from translate.cli.common import COMPUTING, OUTPUT, PICTURES, Device, Json, Prec
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
-OnExists = Annotated[str, option("If a file exists; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
+OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
 
 
@@ -29,10 +29,12 @@ class OutputOptions(NamedTuple):
     image_format: Annotated[
         str, option("keep, png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
     ] = "keep"
-    quality: Annotated[int | None, option("Of JPEG, WebP; else the source's", panel=OUTPUT, metavar="N")] = None
+    quality: Annotated[int | None, option("JPEG and WebP; else as the source", panel=OUTPUT, metavar="N")] = None
     metadata: Annotated[str, option("EXIF, XMP and texts", panel=OUTPUT, metavar="keep|strip")] = "keep"
     color: Annotated[str, option("Keep the profile, or convert", panel=OUTPUT, metavar="keep|srgb")] = "keep"
-    background: Annotated[str | None, option("Put under transparency if needed", panel=OUTPUT, metavar="COLOUR")] = None
+    background: Annotated[str | None, option("Replaces alpha if there can be none", panel=OUTPUT, metavar="COLOUR")] = (
+        None
+    )
 
     @property
     def save(self) -> dict[str, Any]:
@@ -51,8 +53,10 @@ class PictureOptions(NamedTuple):
 
     recurse: Annotated[bool, flag("Read subfolders; the default", "--recurse/--no-recurse", PICTURES)] = True
     limit: Annotated[int | None, option("Stop after N pictures", panel=PICTURES, metavar="N", min=1)] = None
-    shard: Annotated[str, option("Every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
-    pixel_limit: Annotated[int | None, option("Most pixels; 500 million if unset", panel=PICTURES, metavar="N")] = None
+    shard: Annotated[str, option("Take every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
+    pixel_limit: Annotated[int | None, option("Refuse larger; 500 million if unset", panel=PICTURES, metavar="N")] = (
+        None
+    )
 
 
 class DeviceOptions(NamedTuple):
@@ -70,7 +74,7 @@ class TilingOptions(NamedTuple):
 
 
 class ReportOptions(NamedTuple):
-    """What is told about a run."""
+    """What is reported about a run."""
 
     compare: Annotated[bool, flag("Also write a contact sheet", "--compare", OUTPUT)] = False
     dry_run: Annotated[bool, flag("Say what would be done, and do nothing", "--dry-run")] = False

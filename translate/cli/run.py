@@ -24,13 +24,13 @@ def run(
     source: Source,
     destination: Destination,
     to: Annotated[
-        list[str] | None, option("The domain to make; again for another", panel=TASK, metavar="NAME[,NAME]|all")
+        list[str] | None, option("Domain to translate to; repeatable", panel=TASK, metavar="NAME[,NAME]|all")
     ] = None,
     work_size: Annotated[
         str, option("Shorter side for the model, in pixels", panel=TASK, metavar="native|N")
     ] = "native",
     blend: Annotated[
-        float | None, option("Of SRGAN's stages; 0: faithful, 1: sharp", panel=TASK, metavar="0…1", min=0, max=1)
+        float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
     *,
     output: OutputOptions,
@@ -38,13 +38,13 @@ def run(
     computing: DeviceOptions,
     tiling: TilingOptions,
     norms: Annotated[
-        str, option("In tiles: over all, or a small copy", panel=COMPUTING, metavar="exact|reduced")
+        str, option("Norms in tiles; reduced is faster", panel=COMPUTING, metavar="exact|reduced")
     ] = "exact",
     report: ReportOptions,
 ) -> None:
     """Translate a picture or a folder; files keep their size, depth and format.
 
-    Of choices with | between them, the first is the default.
+    Where | separates choices, the first is the default.
     """
     from datasets.errors import UserError
     from models.contract import DomainError

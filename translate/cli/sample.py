@@ -39,28 +39,26 @@ MODES = {
 def sample(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or a run folder.")],
     destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the results.")],
-    count: Annotated[
-        int | None, option("Of each class; else 16, or 1000 points", panel=TASK, metavar="N", min=1)
-    ] = None,
-    seed: Annotated[int | None, option("Decides what is drawn; 0 if not given", panel=TASK, metavar="N", min=0)] = None,
+    count: Annotated[int | None, option("Per class; 16, or 1000 points", panel=TASK, metavar="N", min=1)] = None,
+    seed: Annotated[int | None, option("For the random draws; 0 if not given", panel=TASK, metavar="N", min=0)] = None,
     classes: Annotated[
         list[str] | None, option("What to make; all classes if not given", "--class", panel=TASK, metavar="NAME[,NAME]")
     ] = None,
     truncation: Annotated[
-        float | None, option("Latents within ±T: better, but more alike", panel=TASK, metavar="T")
+        float | None, option("Limit latents to ±T: better, more alike", panel=TASK, metavar="T")
     ] = None,
     grid: Annotated[bool, flag("Also write a sheet of the first pictures", "--grid", TASK)] = False,
     interpolate: Annotated[
-        str | None, option("From each seed's first picture to the next", panel=BETWEEN, metavar="A,B[,C…]")
+        str | None, option("From one seed's picture to the next", panel=BETWEEN, metavar="A,B[,C…]")
     ] = None,
     arithmetic: Annotated[
         str | None, option("The picture of a sum of latents; see above", panel=BETWEEN, metavar='"A - B + C"')
     ] = None,
     manifold: Annotated[bool, flag("A sheet of what two numbers change", "--manifold", BETWEEN)] = False,
-    axes: Annotated[str | None, option("Which two, from 0; the others are 0", panel=BETWEEN, metavar="I,J")] = None,
+    axes: Annotated[str | None, option("Which two, counted from 0", panel=BETWEEN, metavar="I,J")] = None,
     steps: Annotated[
         int | None,
-        option("From seed to seed (8), or on a side (20)", panel=BETWEEN, metavar="N", min=2),
+        option("Pictures between seeds, or on a side", panel=BETWEEN, metavar="N", min=2),
     ] = None,
     on_exists: OnExists = "error",
     image_format: Annotated[
@@ -68,19 +66,22 @@ def sample(
     ] = None,
     *,
     computing: DeviceOptions,
-    batch: Annotated[int, option("Computed at once; 16 if not given", panel=COMPUTING, metavar="N")] = 16,
+    batch: Annotated[int, option("Pictures computed at once", panel=COMPUTING, metavar="N")] = 16,
     json: Json = False,
 ) -> None:
     """Make pictures from noise: OUT/000000.png and so on, by class.
 
-    A seed and a class always make the same pictures, however many; another
-    --batch may change a pixel's last bit. Points go to a table and a plot.
+    The same seed and class always make the same pictures, whatever --count is;
+    another --batch may change the last bit of a pixel. A model of points writes a
+    table and a plot.
 
-    --arithmetic takes files with ' - ' and ' + ' between them, in quotes where a
-    name holds such a sign. A model without an encoder searches for their latents,
-    and says how near it came.
+    --arithmetic takes files with ' - ' and ' + ' between them; put a name that
+    contains such a sign in quotes. A model without an encoder searches for the
+    latents of the files and reports how close it came.
 
-    Of choices with | between them, the first is the default.
+    --steps is 8 between seeds and 20 on a side of --manifold, unless given.
+
+    Where | separates choices, the first is the default.
     """
     from translate.sampling.sampled_folder import run_samples
     from translate.sampling.sampler import load_sampler

@@ -25,9 +25,9 @@ def upscale(
     ] = None,
     input_kind: Annotated[
         str | None,
-        option("compressed: noise and blocks go too", "--input", panel=TASK, metavar="clean|compressed"),
+        option("compressed: also removes artefacts", "--input", panel=TASK, metavar="clean|compressed"),
     ] = None,
-    model: Annotated[str | None, option("Your own: a model file or run folder", panel=TASK, metavar="MODEL")] = None,
+    model: Annotated[str | None, option("A model file or run folder of yours", panel=TASK, metavar="MODEL")] = None,
     *,
     output: OutputOptions,
     pictures: PictureOptions,
@@ -37,7 +37,7 @@ def upscale(
 ) -> None:
     """Enlarge a picture or a folder, with the models that ship or one of your own.
 
-    Of choices with | between them the first is the default, but 4 is --scale's.
+    Where | separates choices, the first is the default; --scale is 4.
     """
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan as translate
