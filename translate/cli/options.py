@@ -32,9 +32,7 @@ class OutputOptions(NamedTuple):
     quality: Annotated[int | None, option("JPEG and WebP; else as the source", panel=OUTPUT, metavar="N")] = None
     metadata: Annotated[str, option("EXIF, XMP and texts", panel=OUTPUT, metavar="keep|strip")] = "keep"
     color: Annotated[str, option("Keep the profile, or convert", panel=OUTPUT, metavar="keep|srgb")] = "keep"
-    background: Annotated[str | None, option("Replaces alpha if there can be none", panel=OUTPUT, metavar="COLOUR")] = (
-        None
-    )
+    background: Annotated[str | None, option("Fills alpha if a format has none", panel=OUTPUT, metavar="COLOUR")] = None
 
     @property
     def save(self) -> dict[str, Any]:
@@ -54,9 +52,7 @@ class PictureOptions(NamedTuple):
     recurse: Annotated[bool, flag("Read subfolders; the default", "--recurse/--no-recurse", PICTURES)] = True
     limit: Annotated[int | None, option("Stop after N pictures", panel=PICTURES, metavar="N", min=1)] = None
     shard: Annotated[str, option("Take every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
-    pixel_limit: Annotated[int | None, option("Refuse larger; 500 million if unset", panel=PICTURES, metavar="N")] = (
-        None
-    )
+    pixel_limit: Annotated[int | None, option("Most pixels; 500 million if unset", panel=PICTURES, metavar="N")] = None
 
 
 class DeviceOptions(NamedTuple):

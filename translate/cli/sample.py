@@ -66,7 +66,7 @@ def sample(
     ] = None,
     *,
     computing: DeviceOptions,
-    batch: Annotated[int, option("Pictures computed at once", panel=COMPUTING, metavar="N")] = 16,
+    batch: Annotated[int, option("Pictures at once; 16 if not given", panel=COMPUTING, metavar="N")] = 16,
     json: Json = False,
 ) -> None:
     """Make pictures from noise: OUT/000000.png and so on, by class.
