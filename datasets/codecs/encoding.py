@@ -276,7 +276,7 @@ def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
     try:
         converted = convert_to_srgb(_to_image(pixels, None), profile)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        raise PictureError(f"has a colour profile that cannot be used ({error}): keep it with color keep") from error
+        raise PictureError(f"has a colour profile that cannot be used ({error}): set `color` to keep") from error
     return np.asarray(converted)[:, :, : pixels.shape[2]]
 
 

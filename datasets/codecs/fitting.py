@@ -47,7 +47,7 @@ def _fit_alpha(picture: Picture, format: str, options: SaveOptions) -> tuple[Pix
         return pixels, None
     if options.background is None:
         raise PictureError(
-            f"the picture has alpha, which {format} cannot hold: name a background colour or another format"
+            f"the picture has alpha, which {format} cannot hold: set `background` to a colour, or choose another format"
         )
     colour = np.array(ImageColor.getrgb(options.background), np.float32) / 255 * highest
     if (colour == colour[0]).all():
@@ -79,7 +79,7 @@ def _fit_colour(
         return pixels, replace(origin, icc=None)
     if options.color == "srgb":
         if pixels.dtype != np.uint8:
-            raise PictureError("converting to sRGB is for 8 bits, and this has 16: keep its colours (color keep)")
+            raise PictureError("converting to sRGB is for 8 bits, and this has 16: set `color` to keep")
         return encoding.to_srgb(pixels.astype(np.uint8, copy=False), origin.icc), replace(origin, icc=None)
     if format == "WEBP" and pixels.shape[2] == 1:
         notes.append(f"the gray colour profile was dropped: {format} holds colour only")
