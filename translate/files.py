@@ -1,4 +1,4 @@
-"""Files of a run: replaced whole, or a sentence about why not."""
+"""Files of a run: replaced whole or not at all, with one sentence about the reason."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,12 @@ from safetensors import SafetensorError
 from datasets.errors import UserError
 from datasets.storage import atomic
 
+FORBIDDEN = '/\\:*?"<>|'  # in the names of folders, on one system or another
+
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """As `datasets.storage.atomic.replace_file`, for files whose failure ends what is being done.
+    """Yield a path to write to, which replaces `path` when the block ends; for files without which a run cannot go on.
 
     Raises:
         UserError: The disk is full, or the folder cannot be written to.
@@ -21,29 +23,41 @@ def replace_file(path: Path) -> Iterator[Path]:
     try:
         with atomic.replace_file(path) as partial:
             yield partial
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors do not say OSError
-        reason = (isinstance(error, OSError) and error.strerror) or "the disk is full, or gave way"
-        raise UserError(f"{path}: cannot be written: {reason}; what was there is unchanged") from error
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors raise no OSError
+        reason = (isinstance(error, OSError) and error.strerror) or "the disk is full or failed"
+        raise UserError(f"{path}: cannot be written: {reason}; an earlier version is unchanged") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file."""
+    """Replace a text file.
+
+    Raises:
+        UserError: The disk is full, or the folder cannot be written to.
+    """
     with replace_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def file_digest(path: Path) -> str:
-    """A fingerprint of a file's bytes."""
+    """Return a fingerprint of a file's bytes: 16 hexadecimal digits.
+
+    Raises:
+        UserError: The path is a folder, a device or a pipe; reading a pipe would block.
+        OSError: The file cannot be read.
+    """
     if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is a folder, a device or a pipe, and a file was expected")  # a pipe would block
+        raise UserError(f"{path}: expected a file, found a folder, a device or a pipe")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def domain_folder(names: Sequence[str], index: int) -> Path:
-    """The folder of one of several names; what the name of a folder cannot hold becomes a dash."""
+    """Return the folder for one of several domains: its name, with dashes for what folders' names cannot hold.
+
+    Names that would share a folder, or have none, are numbered.
+    """
     if not names:
         return Path()
-    held = ["".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in name).strip(" .") for name in names]
-    name, lowered = held[index], [name.lower() for name in held]
-    return Path(name if name and lowered.count(name.lower()) == 1 else f"{index} {name}".strip())
+    folders = ["".join("-" if c in FORBIDDEN or ord(c) < 32 else c for c in name).strip(" .") for name in names]
+    folder, lowered = folders[index], [name.lower() for name in folders]
+    return Path(folder if folder and lowered.count(folder.lower()) == 1 else f"{index} {folder}".strip())

@@ -22,7 +22,7 @@ class GatedConfig(Settings):
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
-        multiple = self.build().multiple
+        multiple = 2 ** max(self.halvings + 1, self.smooth_levels)
         return f"this generator needs multiples of {multiple}" if size % multiple else None
 
     def build(self) -> GatedUNet:

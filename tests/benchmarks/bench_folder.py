@@ -32,7 +32,7 @@ from translate.folders.translated_folder import translate_folder
 from translate.inference.conversion import to_input
 from translate.inference.model import Model, load_model
 from translate.inference.model_file import Card, save_model
-from translate.inference.precision import layout_speeds
+from translate.inference.precision import measure_layouts
 
 PICTURES = 104  # the fewest with which the pipeline tries several batches
 ROUNDS = 3
@@ -59,7 +59,7 @@ def untrained(config: Pix2PixConfig, folder: Path) -> Model:
 
 def pinned(model: Model) -> Model:
     """The model in bfloat16, in the layout that `auto` would find the faster."""
-    speeds = layout_speeds(model.translator, model.numerics, model.device)
+    speeds = measure_layouts(model.translator, model.numerics, model.device)
     numerics = replace(model.numerics, layout=min(speeds, key=lambda layout: speeds[layout]))
     return replace(model, translator=numerics.place_network(model.translator, model.device), numerics=numerics)
 

@@ -45,7 +45,7 @@ def test_a_first_file_that_fails_is_not_there(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"missing.new: cannot be written: No such file or directory; what was there"):
+    with pytest.raises(UserError, match=r"missing.new: cannot be written: No such file or directory; an earlier version"):
         write_text(tmp_path / "missing" / "new", "text")
 
 
@@ -77,7 +77,7 @@ except UserError as error:
 
 def test_a_disk_that_takes_no_more_leaves_the_old_file_and_one_sentence(old):
     ended = subprocess.run([sys.executable, "-c", FILL_THE_DISK, str(old)], capture_output=True, text=True, check=False)
-    assert ended.stderr == f"{old}: cannot be written: File too large; what was there is unchanged\n"
+    assert ended.stderr == f"{old}: cannot be written: File too large; an earlier version is unchanged\n"
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
 

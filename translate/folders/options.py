@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from datasets.codecs.images import PIXEL_LIMIT, SaveOptions
 from datasets.contract import Settings
-from translate.inference.tiles import SMALLEST
+from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile
 
 
@@ -53,8 +53,8 @@ class RunOptions(Settings):
     def _check_tile(cls, tile: Any) -> Any:
         if tile in ("auto", "off"):
             return tile
-        if not str(tile).isdecimal() or int(tile) < SMALLEST:
-            raise ValueError(f"expected auto, off, or {SMALLEST} or more pixels on a side, found {tile}")
+        if not str(tile).isdecimal() or int(tile) < SMALLEST_TILE:
+            raise ValueError(f"expected auto, off, or {SMALLEST_TILE} or more pixels on a side, found {tile}")
         return int(tile)
 
     @field_validator("shard")

@@ -36,7 +36,7 @@ def to_picture(image: Picture | PILImage | NDArray[Any] | str | Path) -> Picture
     shape = getattr(array, "shape", ())
     if getattr(array, "dtype", None) not in (np.uint8, np.uint16) or len(shape) not in (2, 3) or shape[2:] > (4,):
         raise UserError(
-            f"expected a PIL image, a path, an array (H, W) or (H, W, 1 to 4) of uint8 or uint16, or a float tensor, "
+            "expected a PIL image, a path, or an array (H, W) or (H, W, 1 to 4) of uint8 or uint16, "
             f"found {type(image).__name__}{_describe(array)}"
         )
     if 0 in shape:

@@ -27,7 +27,7 @@ from translate.inference.conversion import (
 )
 from translate.inference.model_file import Card, ModelError, load_network, model_path
 from translate.inference.precision import choose_inference, is_flat
-from translate.inference.tiles import SMALLEST
+from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile, check_tile, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any], Tensor)
@@ -127,7 +127,7 @@ class Model:
             except (RuntimeError, MemoryError) as error:
                 side = max(height, width) // 2
                 can_tile = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
-                if not memory_ran_out(error) or not can_tile or side < SMALLEST:
+                if not memory_ran_out(error) or not can_tile or side < SMALLEST_TILE:
                     raise
         outputs = [translate_tiled(run_whole, self.translator, image, side, norms) for image in images]
         return outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)

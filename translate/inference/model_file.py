@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from datasets.contract import Settings
 from datasets.errors import UserError
@@ -115,16 +116,28 @@ def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
         ModelError: The file is damaged, or was not written by this program.
     """
     card, tensors = _read(path)
-    with keep_random_state(torch.device("cpu")):  # of the weights that are drawn first, and then replaced
-        network = card.experiment.model.translator()
+    network = build_uninitialized(card)
     _load_weights(network, tensors, path)
     return network.eval().requires_grad_(False), card
 
 
-def build_on_meta(card: Card) -> Translator | Sampler:
-    """Return the network that a card describes without allocating weights: enough to ask for its sizes and channels."""
-    with torch.device("meta"):
+def build_uninitialized(card: Card) -> Translator | Sampler:
+    """Return the network that a card describes, with arbitrary weights: enough to ask for its sizes and channels.
+
+    Nothing is drawn, and since nothing is written to the weights, they take no memory yet.
+    """
+    with keep_random_state(torch.device("cpu")), _NoInitialization():
         return card.experiment.model.translator()
+
+
+class _NoInitialization(TorchFunctionMode):
+    """Leave out the initialization of weights."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        initializes = getattr(function, "__module__", None) == "torch.nn.init"
+        if initializes or function in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]:

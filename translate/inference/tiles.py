@@ -1,8 +1,8 @@
-"""A picture as tiles, each seen together with as much around it as a network can see from it.
+"""Cut a picture into tiles that a network translates one by one, each with as much around it as the network can see.
 
-How large a tile's surroundings must be is what the network states: an output pixel sees no further than `margin` input
-pixels, so with as many around every tile its middle is what the whole picture would have given there. Tiles begin at
-multiples of the network's `multiple`, so that whatever it does to every n-th pixel falls on the same pixels.
+A network states how far it sees: an output pixel depends on input pixels at most `margin` away. With that much around
+every tile, the middle of its output is what the whole picture would have given there. Tiles begin at multiples of the
+network's `multiple`, so that strided layers fall on the same pixels as in the whole picture.
 """
 
 from collections import deque
@@ -14,12 +14,12 @@ from torch import Tensor
 from models.contract import Translator
 from translate.hardware import memory_ran_out
 
-SMALLEST = 32  # input pixels on a side that a lack of memory may lead to
+SMALLEST_TILE = 32  # input pixels on a side; where not even these fit into memory, larger networks must run elsewhere
 
 
 @dataclass(frozen=True)
 class Area:
-    """A part of a picture, in input pixels."""
+    """A rectangle of a picture, in input pixels; bottom and right are exclusive."""
 
     top: int
     left: int
@@ -27,65 +27,82 @@ class Area:
     right: int
 
     @property
-    def longer(self) -> int:
-        """Its longer side."""
+    def longer_side(self) -> int:
+        """The larger of height and width."""
         return max(self.bottom - self.top, self.right - self.left)
 
 
 class Tiles:
-    """A picture in tiles: each is seen together with what is around it, and halved where memory runs out."""
+    """A picture in tiles, which are halved where memory runs out.
+
+    Attributes:
+        run: Translates (1, C, h, w) of sizes that the network takes.
+        translator: The network behind `run`; it states margin, multiple and minimum.
+        image: (1, C, H, W), padded to what the network takes.
+        side: Pixels on a side of the tiles from here on; it shrinks where memory runs out.
+        smallest: The side that it does not shrink below.
+    """
 
     def __init__(self, run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int) -> None:
         self.run = run
         self.translator = translator
         self.image = image
         self.side = round_up(side, translator.multiple)
-        self.smallest = round_up(max(SMALLEST, translator.minimum), translator.multiple)
+        self.smallest = round_up(max(SMALLEST_TILE, translator.minimum), translator.multiple)
 
     def visit(self, work: Callable[[Area], None], height: int, width: int) -> None:
-        """Do `work` on areas that make up the first `height` rows and `width` columns."""
+        """Call `work` on areas that cover the first `height` rows and `width` columns.
+
+        Raises:
+            RuntimeError, MemoryError: Memory does not suffice for the smallest tile.
+        """
         multiple = self.translator.multiple
-        waiting = deque(_areas(height, width, self.side))
+        waiting = deque(_grid(height, width, self.side))
         while waiting:
             area = waiting.popleft()
-            if area.longer > self.side:
-                waiting.extendleft(reversed(_halves(area, multiple)))
+            if area.longer_side > self.side:
+                waiting.extendleft(reversed(_halve(area, multiple)))
                 continue
             try:
                 work(area)
             except (RuntimeError, MemoryError) as error:
-                if not memory_ran_out(error) or area.longer <= self.smallest:
+                if not memory_ran_out(error) or area.longer_side <= self.smallest:
                     raise
-                self.side = max(round_up(area.longer // 2, multiple), self.smallest)
+                self.side = max(round_up(area.longer_side // 2, multiple), self.smallest)
                 waiting.appendleft(area)
 
-    def seen(self, area: Area) -> Area:
-        """The area with its surroundings, as far as the network can see and the picture reaches."""
-        top, bottom = _seen(area.top, area.bottom, self.image.shape[-2], self.translator)
-        left, right = _seen(area.left, area.right, self.image.shape[-1], self.translator)
+    def add_margin(self, area: Area) -> Area:
+        """Return the area with its surroundings, as far as the network sees and the picture reaches."""
+        top, bottom = _add_margin(area.top, area.bottom, self.image.shape[-2], self.translator)
+        left, right = _add_margin(area.left, area.right, self.image.shape[-1], self.translator)
         return Area(top, left, bottom, right)
 
-    def output(self, seen: Area) -> Tensor:
-        """What becomes of an area, (C', s * h, s * w), its border not to be trusted."""
-        return self.run(self.image[..., seen.top : seen.bottom, seen.left : seen.right].contiguous())[0]
+    def run_area(self, area: Area) -> Tensor:
+        """Translate an area as if it were a whole picture: (C', scale * h, scale * w)."""
+        return self.run(self.image[..., area.top : area.bottom, area.left : area.right].contiguous())[0]
 
-    def translated(self, area: Area) -> Tensor:
-        """What becomes of an area, (C', s * h, s * w), seen together with what is around it."""
-        seen = self.seen(area)
-        return inside(self.output(seen), area, seen)
+    def translate(self, area: Area) -> Tensor:
+        """Translate an area as the part of the picture that it is: (C', scale * h, scale * w)."""
+        seen = self.add_margin(area)
+        return crop_features(self.run_area(seen), area, seen)
 
 
-def inside(features: Tensor, area: Area, seen: Area) -> Tensor:
-    """The part of (…, h, w) features of what was seen that belongs to the area, at whatever scale they are."""
+def crop_features(features: Tensor, area: Area, seen: Area) -> Tensor:
+    """Return the part for `area` of features (…, h, w) for `seen`, which encloses it, at whatever scale they are."""
     height, width = features.shape[-2:]
-    tall, wide = seen.bottom - seen.top, seen.right - seen.left
-    rows = slice((area.top - seen.top) * height // tall, (area.bottom - seen.top) * height // tall)
-    columns = slice((area.left - seen.left) * width // wide, (area.right - seen.left) * width // wide)
-    return features[..., rows, columns]
+    seen_height, seen_width = seen.bottom - seen.top, seen.right - seen.left
+    top, bottom = ((row - seen.top) * height // seen_height for row in (area.top, area.bottom))
+    left, right = ((column - seen.left) * width // seen_width for column in (area.left, area.right))
+    return features[..., top:bottom, left:right]
 
 
-def _seen(start: int, end: int, length: int, translator: Translator) -> tuple[int, int]:
-    """From where to where an area's surroundings reach along one axis of `length` pixels."""
+def round_up(pixels: int, multiple: int) -> int:
+    """Return the smallest multiple that is not below `pixels`."""
+    return -(-pixels // multiple) * multiple
+
+
+def _add_margin(start: int, end: int, length: int, translator: Translator) -> tuple[int, int]:
+    """Return where an area with its surroundings starts and ends, along one axis of `length` pixels."""
     margin = round_up(translator.margin or 0, translator.multiple)
     first, last = max(0, start - margin), min(length, round_up(end, translator.multiple) + margin)
     missing = round_up(translator.minimum, translator.multiple) - (last - first)
@@ -95,7 +112,7 @@ def _seen(start: int, end: int, length: int, translator: Translator) -> tuple[in
     return first, last
 
 
-def _areas(height: int, width: int, side: int) -> list[Area]:
+def _grid(height: int, width: int, side: int) -> list[Area]:
     return [
         Area(top, left, min(top + side, height), min(left + side, width))
         for top in range(0, height, side)
@@ -103,17 +120,12 @@ def _areas(height: int, width: int, side: int) -> list[Area]:
     ]
 
 
-def _halves(area: Area, multiple: int) -> list[Area]:
-    """Two parts of an area, cut across its longer side."""
-    tall = area.bottom - area.top >= area.right - area.left
-    half = round_up(area.longer // 2, multiple)
-    if tall:
+def _halve(area: Area, multiple: int) -> list[Area]:
+    """Return two parts of an area, cut across its longer side."""
+    is_tall = area.bottom - area.top >= area.right - area.left
+    half = round_up(area.longer_side // 2, multiple)
+    if is_tall:
         middle = area.top + half
         return [Area(area.top, area.left, middle, area.right), Area(middle, area.left, area.bottom, area.right)]
     middle = area.left + half
     return [Area(area.top, area.left, area.bottom, middle), Area(area.top, middle, area.bottom, area.right)]
-
-
-def round_up(pixels: int, multiple: int) -> int:
-    """The next multiple that is no less."""
-    return -(-pixels // multiple) * multiple

@@ -126,7 +126,7 @@ def _group_small(areas: Sequence[Area], size: int) -> list[_Group]:
     groups: list[_Group] = []
     small: dict[tuple[int, int], list[int]] = defaultdict(list)
     for label, area in enumerate(areas, start=1):
-        if area.longer <= size:
+        if area.longer_side <= size:
             small[area.top // size, area.left // size].append(label)
         else:
             groups.append(_Group(area, (label,)))
@@ -143,7 +143,7 @@ def _merge_overlapping(groups: list[_Group], size: int) -> list[_Group]:
         while index < len(merged):
             other = merged[index]
             union = _union([other.area, group.area])
-            if _overlap(other.area, group.area) and union.longer <= 2 * size:
+            if _overlap(other.area, group.area) and union.longer_side <= 2 * size:
                 del merged[index]
                 group, index = _Group(union, other.labels + group.labels), 0  # larger now, it may overlap others
             else:

@@ -12,7 +12,7 @@ from models.baselines.opencv import Classical, ClassicalName
 from models.contract import Sampler, Translator
 from translate.hardware import memory_ran_out
 from translate.inference.model import Model, load_model
-from translate.inference.model_file import ModelError, build_on_meta, model_path, read_card
+from translate.inference.model_file import ModelError, build_uninitialized, model_path, read_card
 from translate.inference.precision import is_flat
 from translate.inference.shipped import builtin_models
 from translate.inpainting.fill import Inpainter
@@ -50,7 +50,7 @@ def load_inpainter(model: str | Path | None, *, device: str = "auto", precision:
     for name in CLASSICAL:
         if str(model) == name and not Path(model).exists():
             return classical_inpainter(name)
-    network = build_on_meta(read_card(model_path(model)))
+    network = build_uninitialized(read_card(model_path(model)))
     if isinstance(network, Translator) and network.fills_holes:
         return learned_inpainter(load_model(model, device=device, precision=precision))
     if isinstance(network, Sampler):

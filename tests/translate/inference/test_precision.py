@@ -19,10 +19,10 @@ from translate.inference.precision import (
     TRIES,
     BatchChoice,
     bf16_agreement,
+    build_probes,
     choose_inference,
     is_flat,
-    layout_speeds,
-    probes,
+    measure_layouts,
 )
 
 CPU = torch.device("cpu")
@@ -58,7 +58,7 @@ def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> N
     told = bf16_agreement(model, NUMERICS, CPU)
     assert all(hole.unique().tolist() == [0, 1] for hole in holes)
     inside = holes[0][0] > 0
-    picture = torch.cat([probes(4)["photograph"][:, :3], holes[0][None]], 1)
+    picture = torch.cat([build_probes(4)["photograph"][:, :3], holes[0][None]], 1)
     with torch.inference_mode():
         exact = model(picture)
         with torch.autocast("cpu", torch.bfloat16):
@@ -68,13 +68,13 @@ def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> N
 
 
 def test_the_probes_are_what_they_are_called() -> None:
-    pictures = probes(3)
+    pictures = build_probes(3)
     assert {tuple(picture.shape) for picture in pictures.values()} == {(1, 3, 256, 256)}
     assert all(picture.abs().max() <= 1 for picture in pictures.values())
     assert is_flat(pictures["near-flat"][0])
     assert not any(is_flat(pictures[name][0]) for name in ("photograph", "night", "gradient"))
     assert pictures["night"].mean() < -0.75
-    assert torch.equal(pictures["photograph"], probes(3)["photograph"])
+    assert torch.equal(pictures["photograph"], build_probes(3)["photograph"])
 
 
 def test_a_model_of_one_size_is_measured_at_that_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_a_model_of_one_size_is_measured_at_that_size(monkeypatch: pytest.Monkey
     monkeypatch.setattr("translate.inference.precision.native_bfloat16", lambda device: True)
     choose_inference(model, "of one size", NUMERICS, CPU)
     assert seen == {(1, 3, 28, 28)}
-    assert not any(is_flat(picture[0]) for name, picture in probes(3, 28).items() if name != "near-flat")
+    assert not any(is_flat(picture[0]) for name, picture in build_probes(3, 28).items() if name != "near-flat")
 
 
 def test_a_model_that_bfloat16_harms_is_kept_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,11 +106,11 @@ def test_the_decision_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_layout_is_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for slow, fast in (("contiguous", "channels_last"), ("channels_last", "contiguous")):
         monkeypatch.setattr(
-            "translate.inference.precision.layout_speeds", lambda *given, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
+            "translate.inference.precision.measure_layouts", lambda *given, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
         )
         assert choose_inference(Wave(0.5), f"prefers {fast}", NUMERICS, CPU).layout == fast
     monkeypatch.undo()
-    speeds = layout_speeds(Wave(0.5), NUMERICS, CPU)
+    speeds = measure_layouts(Wave(0.5), NUMERICS, CPU)
     assert set(speeds) == {"contiguous", "channels_last"}
     assert min(speeds.values()) > 0
 

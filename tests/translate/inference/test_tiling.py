@@ -29,7 +29,7 @@ from translate.inference import tiling
 from translate.inference.model import Model
 from translate.inference.model_file import Card
 from translate.inference.tile_norms import reduced_norms
-from translate.inference.tiles import SMALLEST, Tiles
+from translate.inference.tiles import SMALLEST_TILE, Tiles
 from translate.inference.tiling import Norms, check_tile, tile_problem, tile_side, translate_tiled
 
 
@@ -145,7 +145,7 @@ def test_memory_that_never_suffices_is_an_error_and_no_endless_loop() -> None:
     with pytest.raises(torch.OutOfMemoryError):
         translate_tiled(never, BicubicUpscaler(2), torch.zeros(3, 500, 300), 256)
     assert sides == sorted(sides, reverse=True)
-    assert sides[-1] <= SMALLEST + 4
+    assert sides[-1] <= SMALLEST_TILE + 4
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
@@ -172,7 +172,7 @@ def test_no_tile_is_larger_than_asked_for_with_its_surroundings(translator) -> N
 def test_a_huge_result_lies_in_a_file(monkeypatch) -> None:
     image = torch.rand(3, 70, 90) * 2 - 1
     expected = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
-    monkeypatch.setattr(tiling, "IN_MEMORY", 1000)
+    monkeypatch.setattr(tiling, "MEMORY_LIMIT", 1000)
     made = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
     assert isinstance(made.numpy().base, object)
     assert torch.equal(made, expected)
@@ -185,7 +185,7 @@ def test_what_cannot_be_tiled_says_why() -> None:
         assert why in (tile_problem(network) or "")
         assert tile_side(network, 10**5, 10**5) is None
         check_tile(network, "auto")
-        with pytest.raises(UserError, match=r"--tile 64: .*leave it at auto"):
+        with pytest.raises(UserError, match=r"`tile` 64: .*leave it at auto"):
             check_tile(network, 64)
     check_tile(BicubicUpscaler(2), 64)
 
@@ -197,7 +197,7 @@ def test_norms_of_the_whole_picture_are_tiled_where_asked_or_needed_alone() -> N
     assert tile_side(network, 300, 300, 64) == 64
     assert tile_side(network, 10**5, 10**5, norms="reduced") is not None
     check_tile(network, "auto", "reduced")
-    with pytest.raises(UserError, match="--norms reduced: this model has no norms over the whole picture"):
+    with pytest.raises(UserError, match="`norms` reduced: this model has no norms over the whole picture"):
         check_tile(BicubicUpscaler(2), "auto", "reduced")
 
 

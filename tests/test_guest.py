@@ -1,0 +1,48 @@
+"""A good guest: importing the package and using every public function leaves the host's process as it was."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from translate.experiment import load_experiment
+from translate.inference.model_file import Card, save_model
+
+TESTS = Path(__file__).parent
+FORMAT_1 = TESTS / "fixtures" / "format_1"
+
+
+@pytest.fixture
+def pictures(photos: Path) -> Path:
+    """A folder of files that each of the libraries has to read: Pillow, OpenCV and tifffile."""
+    draws = np.random.default_rng(0)
+    deep = draws.integers(0, 65536, (40, 36, 3)).astype(np.uint16)
+    cv2.imwrite(str(photos / "deep.png"), deep)
+    tifffile.imwrite(photos / "planes.tif", deep.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    return photos
+
+
+@pytest.fixture
+def sampler(tmp_path: Path) -> Path:
+    """An untrained generator as a model file."""
+    sizes = ("model.generator.width=4", "model.discriminator.width=4", "model.size=32", "data.crop.size=32")
+    experiment = load_experiment("gan", sizes)
+    torch.manual_seed(0)
+    path = tmp_path / "sampler.safetensors"
+    save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=32))
+    return path
+
+
+def test_the_hosts_process_stays_as_it_was(pictures: Path, sampler: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(TESTS / "host_program.py"), str(pictures), str(FORMAT_1 / "run"), str(sampler)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {"changes": {}, "living": [], "new thread": 2}
+    assert done.stderr == ""

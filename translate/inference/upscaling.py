@@ -1,0 +1,78 @@
+"""Enlarge pictures, with a model that ships or with one of the user's own."""
+
+from pathlib import Path
+from typing import Any, overload
+
+from datasets.codecs.images import Picture
+from datasets.errors import UserError
+from translate.inference.model import F, Model, P, load_model
+from translate.inference.shipped import upscaler_name
+
+
+@overload
+def upscale(image: str | Path, scale: int | None = None, model: Model | str | Path | None = None) -> Picture: ...
+@overload
+def upscale(image: list[F], scale: int | None = None, model: Model | str | Path | None = None) -> list[Picture]: ...
+@overload
+def upscale(image: P, scale: int | None = None, model: Model | str | Path | None = None) -> P: ...
+@overload
+def upscale(image: list[P], scale: int | None = None, model: Model | str | Path | None = None) -> list[P]: ...
+def upscale(image: Any, scale: int | None = None, model: Model | str | Path | None = None) -> Any:
+    """Enlarge a picture, and return the same kind of object.
+
+    Args:
+        image: Whatever a `Model` can be called with, or a list of it.
+        scale: How many times larger on each side; None: as `model` enlarges, and 4 for those that ship.
+        model: An upscaler, or its file, run folder or name; None: the one that ships for `scale`. It is loaded anew in
+            every call; for many pictures, load it once or give them as a list.
+
+    Raises:
+        ModelError: There is no such model.
+        PictureError: A file cannot be read.
+        UserError: The object is no picture, or no such upscaler ships, or the model does not enlarge so much.
+    """
+    upscaler = check_upscaler(model, scale) if isinstance(model, Model) else load_upscaler(scale, model=model)
+    return upscaler(image)
+
+
+def load_upscaler(
+    scale: int | None = None,
+    input_kind: str | None = None,
+    *,
+    model: Path | str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Model:
+    """Load the upscaler that ships for a scale and a kind of input, or one of the user's own.
+
+    Args:
+        scale: How many times larger on each side; None: as the model enlarges, and 4 for those that ship.
+        input_kind: What the pictures are: "clean", or "compressed": blurred, noisy and with JPEG's blocks.
+        model: The user's own: a model file or a run folder.
+        device: As for `load_model`.
+        precision: As for `load_model`.
+
+    Raises:
+        ModelError: There is no such model.
+        UserError: None ships for these, or the model does not enlarge, or not so much.
+    """
+    if model is None:
+        return load_model(upscaler_name(scale, input_kind), device=device, precision=precision)
+    if input_kind is not None:
+        raise UserError("`input_kind` chooses among the models that ship: leave it out, or `model`")
+    return check_upscaler(load_model(model, device=device, precision=precision), scale, str(model))
+
+
+def check_upscaler(model: Model, scale: int | None, name: str = "this model") -> Model:
+    """Return the model if it enlarges pictures, and by this scale if one is given.
+
+    Raises:
+        UserError: It does not.
+    """
+    own = model.translator.scale
+    if own == 1:
+        verb = "inpaint" if model.translator.fills_holes else "run"
+        raise UserError(f"{name}: does not enlarge; `translate {verb}` is for it")
+    if scale not in (None, own):
+        raise UserError(f"`scale` {scale}: {name} enlarges {own} times; leave `scale` out")
+    return model
