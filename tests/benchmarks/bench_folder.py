@@ -33,6 +33,7 @@ from translate.inference.conversion import to_input
 from translate.inference.model import Model, load_model
 from translate.inference.model_file import Card, save_model
 from translate.inference.precision import measure_layouts
+from translate.process import configure_process
 
 PICTURES = 104  # the fewest with which the pipeline tries several batches
 ROUNDS = 3
@@ -94,6 +95,7 @@ def added_by_files(model: Model, folder: Path, out: Path) -> str:
 
 
 def main() -> None:
+    configure_process()
     torch.set_num_threads(2)
     work = Path(tempfile.mkdtemp())
     squares(Path(sys.argv[1]), work / "in")

@@ -24,6 +24,7 @@ from translate.experiment import TrainingConfig
 from translate.folders.options import RunOptions
 from translate.folders.translated_folder import translate_folder
 from translate.hardware import resolve_numerics
+from translate.process import configure_process
 from translate.training.processes import World
 from translate.training.trainer import Trainer
 
@@ -56,6 +57,7 @@ def stargan_peers(work: Path) -> None:
 
 
 def train(recipe: Any, batch: Any, steps: int) -> None:
+    configure_process()
     world = World()
     trainer: Trainer[Any] = Trainer(recipe, TrainingConfig(), resolve_numerics(world.device, training=True), world)
     for _ in range(steps):
@@ -67,6 +69,7 @@ def run_peers(work: Path, config: Pix2PixConfig) -> None:
 
 
 def run_ours(work: Path, config: Pix2PixConfig) -> None:
+    configure_process()
     for _ in translate_folder(untrained(config, work), work / "in", work / "ours", RunOptions(on_exists="overwrite")):
         pass
 

@@ -19,6 +19,7 @@ from datasets.pixels import Pixels, resize
 from translate.folders.translated_folder import translate_folder
 from translate.inference.conversion import to_input
 from translate.inference.model import load_model
+from translate.process import configure_process
 
 FRAMES = 24
 ROUNDS = 5
@@ -28,6 +29,7 @@ TILE = 392  # what `auto` takes for a network that sees 14 pixels far, were pict
 
 def main(photo: Path) -> None:
     """Print all figures."""
+    configure_process()
     torch.set_num_threads(2)
     pixels = read_picture(photo).pixels
     if len(sys.argv) > 2:

@@ -39,6 +39,7 @@ from models.core.points import plot_points
 from models.networks.bodies import MLPBody
 from translate.experiment import TrainingConfig
 from translate.hardware import resolve_numerics
+from translate.process import configure_process
 from translate.training.batches import Order, load_batches
 from translate.training.processes import World
 from translate.training.trainer import Trainer
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="PacGAN's protocol, for the plain GAN")
     parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
+    configure_process()
     torch.set_num_threads(1)
     if arguments.show:
         show(arguments.results)
