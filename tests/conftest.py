@@ -1,8 +1,11 @@
 """What tests share: small folders of pictures, an experiment of milliseconds a step, a finished training."""
 
 import gzip
+import signal
 import struct
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import torch
 from PIL import Image
 
 from models.published import build_vgg19
+from translate.cli import main
 from translate.experiment import Experiment, load_experiment
 from translate.training.session import Training
 
@@ -84,6 +88,14 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is measured of models out of the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +210,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[..., Experi
     training = Training(tiny(), fill(folder / "photos", PHOTOS), folder / "run", device="cpu")
     assert [progress.step for progress in training.run()] == [0, 1, 2]
     return folder / "run"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """`command("run", model, "in", "out")`: `translate` as a user starts it, within this process."""
+
+    def run(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["translate", *map(str, arguments)])
+        capfd.readouterr()
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0 if code is None else 1, *capfd.readouterr())
+
+    return run

@@ -2,10 +2,7 @@
 
 import contextlib
 import resource
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from models.contract import Translator
-from translate.cli import main
 from translate.experiment import Experiment
 from translate.hardware import Numerics
 from translate.inference.model import Model, load_model
@@ -30,14 +26,6 @@ class Unchanged(Translator):
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         image = image.mean(1, keepdim=True) if self.channels_out == 1 else image.expand(-1, self.channels_out, -1, -1)
         return (-image if domain else image).repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is measured of a model here is not remembered in the home of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +54,7 @@ def unchanged(tiny: Callable[..., Experiment]) -> Callable[..., Model]:
     Of two domains the second gives the negative.
     """
 
-    def build(
-        channels_in: int = 3, channels_out: int = 3, scale: int = 1, domains: tuple[str, ...] = ()
-    ) -> Model:
+    def build(channels_in: int = 3, channels_out: int = 3, scale: int = 1, domains: tuple[str, ...] = ()) -> Model:
         network = Unchanged(channels_in, channels_out, scale, domains).eval()
         card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
         return Model(network, card, "unchanged", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
@@ -102,31 +88,3 @@ def model_file(tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..
 def loaded(model_file: Path) -> Model:
     """The small U-Net, ready to use."""
     return load_model(model_file, device="cpu", precision="fp32")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
-    """`command("run", model, "in", "out")`: `translate` as a person starts it, within this process."""
-
-    def run(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["translate", *map(str, arguments)])
-        capfd.readouterr()
-        handler = signal.getsignal(signal.SIGINT)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                main()
-        finally:
-            signal.signal(signal.SIGINT, handler)
-        code = ended.value.code
-        return Ended(code if isinstance(code, int) else 0 if code is None else 1, *capfd.readouterr())
-
-    return run
