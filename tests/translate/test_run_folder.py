@@ -1,4 +1,4 @@
-"""A run folder: what it holds, what resuming cuts, what it refuses."""
+"""A run folder: what it holds, what resuming deletes, what it refuses."""
 
 import json
 import math
@@ -36,19 +36,19 @@ def test_metrics_are_lines_of_json_with_finite_numbers(trained):
     assert all(math.isfinite(value) for value in losses.values())
 
 
-def test_the_recorded_configuration_has_nothing_left_to_chance(trained):
+def test_the_recorded_configuration_has_nothing_left_to_auto(trained):
     experiment, facts = RunFolder(trained).read_config()
     decided = experiment.training
     assert (decided.precision, decided.layout, decided.threads) == ("fp32", "contiguous", 1)
     assert facts["training_samples"] + facts["validation_samples"] == 6
 
 
-def test_a_configuration_comes_back_as_it_was_written(folder, tiny):
+def test_a_configuration_is_read_as_it_was_written(folder, tiny):
     folder.write_config(tiny(), {"processes": 1})
     assert folder.read_config() == (tiny(), {"processes": 1})
 
 
-def test_a_run_is_held_from_its_first_checkpoint_on(folder, tiny):
+def test_there_is_a_run_from_its_first_checkpoint_on(folder, tiny):
     folder.write_config(tiny(), {})
     assert not folder.holds_run
     folder.write_state({"step": 0})
@@ -56,7 +56,7 @@ def test_a_run_is_held_from_its_first_checkpoint_on(folder, tiny):
     assert folder.read_state(torch.device("cpu")) == {"step": 0}
 
 
-def test_what_a_killed_process_left_beyond_its_state_is_cut(folder):
+def test_what_a_killed_process_wrote_after_its_last_checkpoint_is_deleted(folder):
     for step in range(5):
         folder.append_metrics({"step": step})
         folder.write_sample(step, torch.zeros(2, 3, 4, 8))

@@ -1,4 +1,4 @@
-"""Probes: logistic regression against an independent implementation, labels drawn fairly, and codes that are judged."""
+"""Probes: logistic regression against an independent implementation, a fair choice of labels, and accuracies."""
 
 import json
 from collections import Counter
@@ -75,15 +75,15 @@ def test_the_unit_of_the_features_does_not_matter(factor):
     )
 
 
-def test_labels_of_nothing_but_noise_are_told_no_better_than_by_chance():
+def test_labels_of_noise_are_not_predicted_with_confidence():
     torch.manual_seed(0)
     known, label = torch.randn(100, 50), torch.arange(100) % 4
     scores = logistic_regression(known, label, 4, seed=0)(torch.randn(1000, 50))
-    # The strongest penalty is chosen, so nobody is sure of anything.
+    # The strongest penalty is chosen, so no score stands out.
     assert scores.softmax(1).amax(1).mean() < 0.4  # a quarter is chance
 
 
-def test_as_many_pictures_of_each_class_are_labelled():
+def test_equally_many_pictures_of_each_class_are_labelled():
     found = _draw_labelled(opened((50, 7, 20)), 11, 0, CPU)
     assert Counter(found.label.tolist()) == {0: 4, 1: 4, 2: 3}
     assert found.image.shape == (11, 1, 8, 8)
@@ -92,17 +92,19 @@ def test_as_many_pictures_of_each_class_are_labelled():
     assert not torch.equal(other.image, found.image)
 
 
-def test_labels_that_do_not_suffice_are_said():
+def test_too_few_labels_are_refused():
     with pytest.raises(DataError, match="`labels` is 12, and there are too few images of b, c"):
         _draw_labelled(opened((50, 3, 2)), 12, 0, CPU)
     with pytest.raises(UserError, match="`labels` is 2, and each of the 3 classes needs one"):
         _draw_labelled(opened((50, 3, 2)), 2, 0, CPU)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks are trained for a few steps only."""
-    monkeypatch.setattr("translate.evaluation.probe.STEPS", 20)
+    """Networks are trained for a few steps, and few penalties are tried."""
+    monkeypatch.setattr("translate.evaluation.probe.STEPS", 5)
+    monkeypatch.setattr("translate.evaluation.probe.PENALTIES", (1.0, 100.0))
+    monkeypatch.setattr("translate.evaluation.probe.FOLDS", 2)
 
 
 @pytest.fixture
@@ -124,12 +126,15 @@ def untrained(path: Path, recipe: str, *overrides: str) -> Path:
 SMALL = ("model.size=8", "data.size=8", "model.latent=4", "model.body.hidden=[16]")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("recipe", ["vae", "autoencoder"])
-def test_every_way_is_judged_once_a_seed_and_alike_every_time(recipe: str, digits: Path, tmp_path: Path) -> None:
+def test_every_classifier_is_tested_once_a_seed_with_the_same_result_every_time(
+    recipe: str, digits: Path, tmp_path: Path
+) -> None:
     model = untrained(tmp_path / "model.safetensors", recipe, *SMALL)
     found = probe(model, digits, 12, seeds=(0, 5), device="cpu")
     assert (found.labels, found.held_out, found.classes) == (12, 30, ("0", "1", "2"))
-    assert {way: len(shares) for way, shares in found.accuracies.items()} == {
+    assert {name: len(values) for name, values in found.accuracies.items()} == {
         "pixels": 2,
         "code": 2,
         "fine-tuned": 2,
@@ -139,8 +144,9 @@ def test_every_way_is_judged_once_a_seed_and_alike_every_time(recipe: str, digit
     assert probe(model, digits, 12, seeds=(5,), device="cpu").accuracies["code"] == found.accuracies["code"][1:]
 
 
-def test_a_code_that_knows_the_classes_beats_pixels_that_hide_them(digits: Path, tmp_path: Path) -> None:
-    """Noise tells nothing of its label; an encoder is taught to, and its codes do."""
+@pytest.mark.usefixtures("quick")
+def test_a_code_that_tells_the_classes_beats_pixels_that_do_not(digits: Path, tmp_path: Path) -> None:
+    """The images are noise; an encoder is trained to tell their labels."""
     path = tmp_path / "model.safetensors"
     experiment = load_experiment("autoencoder", SMALL)
     network, opened = experiment.model.translator(), experiment.data.open(digits)
@@ -151,13 +157,14 @@ def test_a_code_that_knows_the_classes_beats_pixels_that_hide_them(digits: Path,
         torch.nn.functional.cross_entropy(network.encode(batch.image)[:, :3], batch.label).backward()
         optimizer.step()
     save_model(path, network, Card(experiment=experiment, step=0, trained_size=8))
-    for name in ("images-idx3", "labels-idx1"):  # what it was taught is learned from, and judged
+    for name in ("images-idx3", "labels-idx1"):  # it is tested on what it was trained with
         (digits / f"train-{name}-ubyte.gz").write_bytes((digits / f"t10k-{name}-ubyte.gz").read_bytes())
     found = probe(path, digits, 9, seeds=(0,), device="cpu").accuracies
     assert found["code"] == [1.0]
     assert found["pixels"][0] < 0.9
 
 
+@pytest.mark.usefixtures("quick")
 def test_probing_does_not_change_the_model(digits: Path, tmp_path: Path) -> None:
     model = untrained(tmp_path / "model.safetensors", "vae", *SMALL)
     before = model.read_bytes()
@@ -166,6 +173,7 @@ def test_probing_does_not_change_the_model(digits: Path, tmp_path: Path) -> None
     assert first == probe(model, digits, 6, seeds=(0,), device="cpu")
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_command_prints_a_table_or_one_document(command: Any, digits: Path, tmp_path: Path) -> None:
     model = untrained(tmp_path / "model.safetensors", "vae", *SMALL)
     arguments = ("eval", "probe", model, "--data", digits, "--labels", "9", "--seeds", "2", "--device", "cpu")
@@ -181,7 +189,8 @@ def test_the_command_prints_a_table_or_one_document(command: Any, digits: Path, 
     assert set(document) == {"labels", "held_out", "classes", "accuracies"}
 
 
-def test_what_cannot_be_probed_is_said(digits: Path, photos: Path, model_file: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("quick")
+def test_what_cannot_be_probed_is_refused(digits: Path, photos: Path, model_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="a pix2pix model has no encoder"):
         probe(model_file, digits, 6)
     gan = untrained(tmp_path / "gan.safetensors", "gan", "model.generator.width=4", "model.discriminator.width=4")

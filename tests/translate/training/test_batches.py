@@ -1,4 +1,4 @@
-"""Which samples a step sees, and with which draws: functions of the seed and the step, and of nothing else."""
+"""Which samples a step sees, and their random numbers, are functions of the seed and the step alone."""
 
 import itertools
 import threading
@@ -20,7 +20,7 @@ class Seen(NamedTuple):
 
 
 class Numbers(Samples[Seen]):
-    """Samples that say which they are and what they were asked with."""
+    """Samples that hold their index and their seed."""
 
     def __len__(self) -> int:
         return 7
@@ -55,13 +55,13 @@ def test_every_sample_comes_once_an_epoch_in_an_order_of_its_own():
     assert len({tuple(epoch) for epoch in epochs}) == 6
 
 
-def test_no_two_positions_are_drawn_alike():
+def test_every_position_has_its_own_seed():
     seeds = [seed for step in steps(21) for batch in step for _, seed in batch]
     assert len(set(seeds)) == len(seeds)
 
 
 @pytest.mark.parametrize("change", ["seed", "rollbacks"])
-def test_another_seed_and_another_try_see_another_order_and_other_draws(change):
+def test_another_seed_or_a_rollback_changes_the_order_and_the_draws(change):
     usual, other = steps(10), steps(10, **{change: 1})
     assert [index for ((pair, *_),) in usual for index in pair[:1]] != [i for ((pair, *_),) in other for i in pair[:1]]
     assert not {s for ((*_, pair),) in usual for s in pair[1:]} & {s for ((*_, pair),) in other for s in pair[1:]}
@@ -73,16 +73,16 @@ def test_the_number_of_workers_changes_nothing(workers):
 
 
 @pytest.mark.parametrize("start", [1, 4, 30])
-def test_it_goes_on_from_anywhere(start):
+def test_it_can_start_at_any_step(start):
     assert steps(5, start=start, accumulate=2) == steps(start + 5, accumulate=2)[start:]
 
 
 @pytest.mark.parametrize(("processes", "accumulate"), [(1, 4), (4, 1), (2, 2)])
-def test_processes_and_micro_batches_share_what_one_big_batch_sees(processes, accumulate):
+def test_processes_and_micro_batches_divide_what_one_big_batch_sees(processes, accumulate):
     big = [step[0] for step in steps(6, batch_size=8)]
-    shares = [steps(6, rank=rank, processes=processes, accumulate=accumulate) for rank in range(processes)]
+    ranks = [steps(6, rank=rank, processes=processes, accumulate=accumulate) for rank in range(processes)]
     for step, whole in enumerate(big):
-        parts = [share[step][micro] for micro in range(accumulate) for share in shares]
+        parts = [rank[step][micro] for micro in range(accumulate) for rank in ranks]
         assert all(len(part) == 2 for part in parts)
         assert [sample for part in parts for sample in part] == whole
 
@@ -128,7 +128,7 @@ def test_how_long_a_step_waits_for_its_batches_is_measured_and_the_threads_end()
 
 
 @pytest.mark.parametrize("undegraded", [False, True])
-def test_real_pictures_are_read_alike_by_any_number_of_threads(tiny, photos, undegraded):
+def test_pictures_are_read_equally_by_any_number_of_threads(tiny, photos, undegraded):
     samples = tiny("data.crop.jitter=0.3").data.open(photos).training
     samples = samples.undegraded() if undegraded else samples
     settings = {"samples": len(samples), "accumulate": 2}

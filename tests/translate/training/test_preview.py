@@ -1,4 +1,4 @@
-"""A preview's samples are a training's own, and its sheet shows them with what they are called."""
+"""A sheet shows the samples that a training gets, with their names or labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -154,12 +154,12 @@ def test_points_are_plotted(tmp_path: Path) -> None:
     assert (expected < 128).sum() > 25
 
 
-def test_a_person_gets_a_sheet_or_a_sentence(
+def test_the_command_writes_a_sheet_or_explains_why_not(
     command: Command, photos: Path, shrunk: tuple[str, ...], tmp_path: Path
 ) -> None:
     settings = [word for setting in shrunk for word in ("--set", setting)]
 
-    def told(*options: object) -> str:
+    def stderr(*options: object) -> str:
         ended = command("data", "preview", "restore", "--data", photos, *settings, *options)
         assert ended.out == ""
         assert (ended.code == 0) == ended.err.startswith("done")
@@ -167,20 +167,20 @@ def test_a_person_gets_a_sheet_or_a_sentence(
 
     sheet = tmp_path / "sheet.png"
     for _ in range(2):  # what is there is replaced
-        assert told("--out", sheet) == f"done 16 samples → {sheet}\n"
+        assert stderr("--out", sheet) == f"done 16 samples → {sheet}\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "sheet.png"]
     assert (
-        told("--out", tmp_path / "x.txt")
+        stderr("--out", tmp_path / "x.txt")
         == f"error: {tmp_path / 'x.txt'}: expected the name of a picture file, such as sheet.png\n"
     )
-    assert "lies in the folder of training data" in told("--out", photos / "x.png")
-    assert "--count is 101, and a sheet shows up to 100 samples" in told("--out", sheet, "--count", 101)
-    assert "unknown; did you mean size" in told("--out", sheet, "--set", "data.crop.sice=3")
-    assert "cannot be created" in told("--out", sheet / "x.png")
+    assert "lies in the folder of training data" in stderr("--out", photos / "x.png")
+    assert "--count is 101, and a sheet shows up to 100 samples" in stderr("--out", sheet, "--count", 101)
+    assert "unknown; did you mean size" in stderr("--out", sheet, "--set", "data.crop.sice=3")
+    assert "cannot be created" in stderr("--out", sheet / "x.png")
     (photos / "c.jpg").write_bytes((photos / "c.jpg").read_bytes()[:-40])
-    assert "c.jpg" in told("--out", sheet)  # found while its pixels are read
+    assert "c.jpg" in stderr("--out", sheet)  # found while its pixels are read
     (photos / "d.png").write_text("no picture")
-    assert "1 of its pictures cannot be used" in told("--out", sheet)
+    assert "1 of its pictures cannot be used" in stderr("--out", sheet)
     assert not (photos / "x.png").exists()
 
 

@@ -1,4 +1,7 @@
-"""Two real processes train as one: same gradients, same weights, same decisions, and nobody hangs."""
+"""Two real processes train as one: same gradients, same weights, same decisions, and none hangs.
+
+One pair of processes, see two_processes.py, answers all of these tests, since starting torch in it takes seconds.
+"""
 
 import json
 import os
@@ -28,16 +31,16 @@ ENDLESS = ("training.steps=1000000", "training.log_every=1")
 
 @pytest.fixture(scope="module")
 def experiment(busy) -> Experiment:
-    return busy("training.validation_limit=1")  # the one held-out picture leaves a process without a share
+    return busy("training.validation_limit=1")  # one process has no sample to validate
 
 
 @dataclass
 class Together:
-    """What two processes wrote down, and how they ended after one of them got a signal."""
+    """What two processes reported, and how they ended after one of them got a signal."""
 
     reports: list[dict[str, Any]]
     folder: Path
-    told: str
+    stderr: str
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,10 @@ def together(tmp_path_factory, experiment, trained, shrunk) -> Together:
                 time.sleep(0.05)
             reports = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
             os.kill(reports[1]["process"], signal.SIGTERM)
-            told = torchrun.communicate(timeout=20)[1]
+            stderr = torchrun.communicate(timeout=20)[1]
         finally:
             torchrun.terminate()  # and with it all that it started
-    return Together(reports, folder, told)
+    return Together(reports, folder, stderr)
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_after_eight_steps_with_draws_all_have_the_same_weights_and_buffers(repo
     assert_equal(saved["recipe"], one["recipe"])
 
 
-def test_figures_are_those_of_one_process(reports, together, experiment, trained):
+def test_metrics_are_those_of_one_process(reports, together, experiment, trained):
     model = load_model(together.folder / "run", device="cpu").translator
     validation = experiment.data.open(trained.parent / "photos").validation
     alone = validate(experiment.model.recipe(), model, validation, 1, World())
@@ -103,12 +106,12 @@ def test_figures_are_those_of_one_process(reports, together, experiment, trained
         assert report["metrics"] == pytest.approx(alone, abs=2e-6)
 
 
-def test_one_process_leads_and_writes(together):
+def test_only_the_main_process_writes(together):
     lines = (together.folder / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines if "metrics" in line] == [0, 8]
 
 
-def test_a_picture_of_no_numbers_in_one_process_makes_all_skip_and_go_on(reports):
+def test_nan_in_one_process_makes_all_skip_the_update_and_go_on(reports):
     for report in reports:
         assert report["spoiled"]["skipped"] == [0, 2, 2]  # both players' updates
         assert report["spoiled"]["moved"] == [True, False, True]
@@ -137,8 +140,8 @@ def test_a_signal_to_one_process_ends_all_saved_within_seconds(together):
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     saved = torch.load(run / "state.pt", weights_only=True)["step"]
     assert saved == max(steps) >= 3
-    assert together.told.count(f"step {saved}/1000000: stopped, interrupted") == 1
-    assert len(re.findall(r"exitcode\s*: 130", together.told)) >= 1
+    assert together.stderr.count(f"step {saved}/1000000: stopped, interrupted") == 1
+    assert len(re.findall(r"exitcode\s*: 130", together.stderr)) >= 1
     for report in together.reports:
         with pytest.raises(ProcessLookupError):
             os.kill(report["process"], 0)

@@ -8,12 +8,12 @@ import yaml
 
 
 class Page(HTMLParser):
-    """Collects what a page refers to and says."""
+    """Collects the text of a page, what it refers to, and its curves."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sources: list[str] = []
-        self.said = ""
+        self.text = ""
         self.curves = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -21,17 +21,17 @@ class Page(HTMLParser):
         self.curves += tag == "polyline"
 
     def handle_data(self, data: str) -> None:
-        self.said += data
+        self.text += data
 
 
-def test_the_report_holds_curves_pictures_figures_configuration_and_environment(trained: Path) -> None:
+def test_the_report_holds_curves_pictures_metrics_configuration_and_environment(trained: Path) -> None:
     page = Page()
     page.feed((trained / "report.html").read_text(encoding="utf-8"))
     assert page.curves >= 4  # l1, psnr, ssim and a loss
     pictures = [source for source in page.sources if source.startswith("data:image/png;base64,")]
     assert len(pictures) == len(page.sources) == len(list((trained / "samples").glob("*.png")))
-    assert re.search(r"psnr\s*\d", page.said)
+    assert re.search(r"psnr\s*\d", page.text)
     config = yaml.safe_load((trained / "config.yaml").read_text())
-    for said in (config["facts"]["torch"], config["facts"]["data_fingerprint"], "l1_weight", "batch_size: 2"):
-        assert str(said) in page.said
-    assert str(trained.parent) not in page.said
+    for words in (config["facts"]["torch"], config["facts"]["data_fingerprint"], "l1_weight", "batch_size: 2"):
+        assert str(words) in page.text
+    assert str(trained.parent) not in page.text

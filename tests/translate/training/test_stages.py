@@ -1,4 +1,4 @@
-"""A training of two stages: the best of the first is not what the second is measured by."""
+"""A theme of several modules: trainings of two stages, whose best models are not compared and can be blended."""
 
 import copy
 import json

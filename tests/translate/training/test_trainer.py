@@ -1,4 +1,4 @@
-"""The one loop against closed forms: accumulation, averages, clipping, decay, what is skipped, what is drawn."""
+"""The training step against closed forms: accumulation, averages, clipping, decay, skipped updates, random numbers."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ SLOPE = torch.tensor([3.0, 0.0, -4.0])
 
 
 class Point(Translator):
-    """Three weights, and a buffer that counts the times they were used in training."""
+    """Three weights, and a buffer that counts calls in training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def position(learner: Trainer[Any]) -> list[float]:
 
 
 def pix2pix(lr: float) -> Recipe[Any, Any]:
-    """A real recipe with its draws off."""
+    """A real recipe without dropout."""
     adam = {"lr": lr}
     torch.manual_seed(0)
     return Pix2PixConfig.model_validate(
@@ -107,8 +107,8 @@ def test_the_average_follows_its_closed_form_and_copies_buffers():
     for _ in range(steps):
         learner.advance(slopes(1))
     # After step t the weight is -0.5 · slope · t, and the average of all of them is geometric.
-    shares = [(1 - decay) * decay ** (steps - step) for step in range(1, steps + 1)]
-    expected = -0.5 * SLOPE * sum(share * step for share, step in zip(shares, range(1, steps + 1), strict=True))
+    weights = [(1 - decay) * decay ** (steps - step) for step in range(1, steps + 1)]
+    expected = -0.5 * SLOPE * sum(weight * step for weight, step in zip(weights, range(1, steps + 1), strict=True))
     assert torch.allclose(learner.shipped.weight, expected)
     assert learner.shipped.used == steps
     assert learner.shipped is not learner.recipe.model
@@ -140,9 +140,9 @@ def test_learning_rates_fall_by_the_factor_of_the_step():
         lambda weight: weight + math.inf,
         lambda weight: (weight * 0).square().sum().sqrt(),  # 0, with a gradient of 0 · ∞
     ],
-    ids=["no number", "infinite", "no gradient"],
+    ids=["NaN", "infinite", "NaN gradient"],
 )
-def test_an_update_that_is_no_number_is_left_out_and_counted(extra):
+def test_an_update_that_is_not_finite_is_left_out_and_counted(extra):
     learner = trainer(Descent(extra), ema_decay=0.5, clip_norm=1.0)
     before = copy.deepcopy(learner.optimizers["model"].state_dict())
     report = learner.advance(slopes(1))
@@ -151,7 +151,7 @@ def test_an_update_that_is_no_number_is_left_out_and_counted(extra):
     assert learner.optimizers["model"].state_dict() == before
     assert (learner.skipped, learner.failing, learner.step) == (1, 1, 1)
     assert report.keys() == {"rival/pull", "rival/drawn", "model/slope", "model/extra"}
-    assert learner.recipe.rival.item() == pytest.approx(1)  # who is well moves on
+    assert learner.recipe.rival.item() == pytest.approx(1)  # the other player moves
     learner.advance(slopes(1))
     assert (learner.skipped, learner.failing) == (2, 2)
     learner.recipe.extra = torch.zeros_like
@@ -169,7 +169,7 @@ def test_one_bad_micro_batch_spoils_its_update_and_no_other():
     assert learner.skipped == 1
 
 
-def test_losses_are_told_as_means_over_micro_batches():
+def test_losses_are_reported_as_means_over_micro_batches():
     learner = trainer()
     learner.recipe.model.weight.data.fill_(1.0)
     report = learner.advance(slopes(1, 3))
@@ -180,7 +180,7 @@ def drawn(learner: Trainer[Any], steps: int = 3) -> list[float]:
     return [learner.advance(slopes(1))["rival/drawn"].item() for _ in range(steps)]
 
 
-def test_the_same_step_draws_the_same_whatever_came_before():
+def test_a_step_draws_the_same_whatever_came_before():
     straight = drawn(trainer(seed=4), 5)
     assert len(set(straight)) == 5
     resumed = trainer(seed=4)
@@ -189,14 +189,14 @@ def test_the_same_step_draws_the_same_whatever_came_before():
     assert drawn(resumed, 2) == straight[3:]
 
 
-def test_other_seeds_ranks_and_tries_draw_otherwise():
+def test_other_seeds_ranks_and_rollbacks_draw_other_numbers():
     usual, seeded, ranked, returned = trainer(), trainer(seed=1), trainer(rank=1), trainer()
     returned.rollbacks = 1
     everything = [value for learner in (usual, seeded, ranked, returned) for value in drawn(learner)]
     assert len(set(everything)) == len(everything)
 
 
-def test_state_comes_back_whole():
+def test_the_whole_state_is_restored():
     learner, other = trainer(ema_decay=0.9), trainer(Descent(), ema_decay=0.9)
     learner.advance(slopes(1))
     learner.skipped, learner.rollbacks = 5, 2

@@ -1,4 +1,4 @@
-"""Starting from what another training learned, of the same kind and of another."""
+"""Starting with the weights of another model, of the same kind and of another."""
 
 import re
 from collections.abc import Callable
@@ -45,11 +45,11 @@ def test_a_model_of_the_same_kind_gives_what_fits_and_says_how_much(trained: Pat
     assert same(recipe.model.state_dict(), load_file(path))
     gray = tiny("model.channels_out=1", "data.target_channels=1", "data.source_channels=3", "model.residual=false")
     other = gray.model.recipe()
-    sentence = warm_start(other, str(trained))
+    message = warm_start(other, str(trained))
     fitting = [t for name, t in other.model.state_dict().items() if t.shape == load_file(path)[name].shape]
-    share = sum(t.numel() for t in fitting) / sum(t.numel() for t in other.model.state_dict().values())
-    assert sentence.startswith(f"{share:.0%} of the weights start from last.safetensors; drawn anew: ")
-    assert 0 < share < 1
+    fraction = sum(t.numel() for t in fitting) / sum(t.numel() for t in other.model.state_dict().values())
+    assert message.startswith(f"{fraction:.0%} of the weights start from last.safetensors; drawn anew: ")
+    assert 0 < fraction < 1
 
 
 def test_a_model_of_the_same_kind_of_which_nothing_fits_is_refused(trained: Path, tiny: Callable[..., Any]) -> None:
@@ -63,8 +63,8 @@ def test_a_model_of_the_same_kind_of_which_nothing_fits_is_refused(trained: Path
 def test_a_gans_discriminator_becomes_a_discriminator_of_patches(gan: Path, tiny: Callable[..., Any]) -> None:
     recipe = tiny("data.crop.size=32", "model.discriminator.layers=3", "model.discriminator.norm=batch").model.recipe()
     before = [p.detach().clone() for p in recipe.discriminator.parameters()]
-    sentence = warm_start(recipe, str(gan))
-    assert sentence.endswith("of the discriminator starts from the gan last.safetensors")
+    message = warm_start(recipe, str(gan))
+    assert message.endswith("of the discriminator starts from the gan last.safetensors")
     learned = torch.load(gan / "state.pt", weights_only=True)["recipe"]
     convolutions = [layer for layer in recipe.discriminator.layers if isinstance(layer, torch.nn.Conv2d)]
     # The first layer sees two pictures here and one there; the GAN, at 32 pixels, halves three times.
@@ -80,8 +80,8 @@ def test_a_vaes_encoder_becomes_a_generators_way_down(photos: Path, tmp_path: Pa
     list(training.run())
     recipe = tiny("data.crop.size=32").model.recipe()
     # The file alone will do: what encodes is shipped.
-    sentence = warm_start(recipe, str(tmp_path / "vae" / "last.safetensors"))
-    assert sentence.endswith("of the encoder starts from the vae last.safetensors")
+    message = warm_start(recipe, str(tmp_path / "vae" / "last.safetensors"))
+    assert message.endswith("of the encoder starts from the vae last.safetensors")
     learned = load_file(tmp_path / "vae" / "last.safetensors")
     convolutions = [layer for layer in recipe.model.generator.encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
     for own, theirs in zip(convolutions, (0, 3, 6), strict=True):
@@ -112,6 +112,6 @@ def test_cut_starts_from_both_networks_of_a_pix2pix(tiny: Callable[..., Any], pa
     cut = load_experiment(
         "cut", [*resnet, "model.discriminator.layers=1", "model.discriminator.width=4"]
     ).model.recipe()
-    told = warm_start(cut, str(tmp_path / "paired"))
+    message = warm_start(cut, str(tmp_path / "paired"))
     # The discriminator of pairs has another first layer.
-    assert re.fullmatch(r"100% of the encoder, \d\d% of the discriminator start from the pix2pix .*", told)
+    assert re.fullmatch(r"100% of the encoder, \d\d% of the discriminator start from the pix2pix .*", message)

@@ -1,4 +1,4 @@
-"""What each of two processes does and then writes down; `torchrun` starts it, test_distributed.py reads."""
+"""What each of two processes does and reports; `torchrun` starts it for test_processes.py."""
 
 import io
 import itertools
@@ -43,25 +43,25 @@ def whole_batch() -> Paired:
     return Paired(source, target)
 
 
-def share(world: World) -> Paired:
+def part_of_batch(world: World) -> Paired:
     """What one process sees of it."""
     return Paired(*(field.chunk(world.size)[world.rank] for field in whole_batch()))
 
 
 def gradients(world: World) -> dict[str, torch.Tensor]:
-    """Everybody's gradients after a step in which nobody moves."""
+    """The gradients of all players after a step with learning rates of 0."""
     trainer = learner(world, lr=0.0)
-    trainer.advance([share(world)])
+    trainer.advance([part_of_batch(world)])
     return {name: parameter.grad for name, parameter in trainer.recipe.named_parameters()}
 
 
 def spoiled(world: World) -> dict[str, Any]:
-    """A good step, one with a picture of no numbers in the last process alone, and another good one."""
+    """A good step, one with NaN in the last process alone, and another good one."""
     trainer = learner(world, lr=1e-3)
     report: dict[str, Any] = {"skipped": [], "moved": []}
     for spoil in (False, True, False):
         before = torch.cat([parameter.detach().flatten() for parameter in trainer.recipe.parameters()])
-        batch = share(world)
+        batch = part_of_batch(world)
         if spoil and world.rank == world.size - 1:
             batch.target[0, 0, 0, 0] = math.nan
         trainer.advance([batch])
@@ -73,7 +73,7 @@ def spoiled(world: World) -> dict[str, Any]:
 
 
 def resumed(world: World) -> dict[str, Any]:
-    """The states of a CycleGAN after six steps, and after three, a way through a file and three more."""
+    """The states of a CycleGAN after six steps, and after three, a save, a load and three more."""
 
     def fresh(seed: int) -> Trainer[Any]:
         torch.manual_seed(seed)
@@ -97,7 +97,7 @@ def resumed(world: World) -> dict[str, Any]:
 
 
 def refusal(experiment: Experiment, data: Path, out: Path) -> str:
-    """The sentence that answers batch norm."""
+    """The error message that batch norm gets."""
     generator = experiment.model.generator.model_copy(update={"norm": "batch"})
     model = experiment.model.model_copy(update={"generator": generator})
     try:
@@ -108,7 +108,7 @@ def refusal(experiment: Experiment, data: Path, out: Path) -> str:
 
 
 def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
-    """Everything; last a training of eight steps, returned open, since its end would leave the world."""
+    """Do everything; last a training of eight steps, returned unfinished, since its end would leave the world."""
     experiment = load_experiment(config)
     world = join_world(torch.device("cpu"))
     own = torch.full((2,), float(world.rank))
