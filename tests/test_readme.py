@@ -22,6 +22,11 @@ from translate.cli import app, main
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 GUIDE = ROOT / "translate" / "README.md"
+PAGES = [
+    README,
+    ROOT / ".github" / "CONTRIBUTING.md",
+    *sorted(path for folder in ("translate", "models", "datasets", "tests") for path in (ROOT / folder).rglob("*.md")),
+]
 WORDS = 1000  # more would keep a newcomer reading for longer than five minutes
 PICTURES = {"photos": 4, "pairs/A": 4, "pairs/B": 4, "animals/horse": 4, "animals/zebra": 3, "faces": 12}
 
@@ -91,6 +96,12 @@ def test_the_first_two_commands_do_everything_on_a_fresh_machine() -> None:
     assert first == f"{start}pip install '.[demo]' && translate demo"
     assert second == f"{start}pip install -e '.[dev]' && pytest"  # .ci/run cuts it at the last &&
     assert ".venv" not in third
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_to_files(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 def test_the_readme_is_short() -> None:
