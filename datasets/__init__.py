@@ -1,1 +1,1 @@
-"""Pictures on disk, as tensors to learn from: reading, pairing, augmenting, writing."""
+"""Data to train on, and picture files: opening folders, drawing samples, reading and writing pictures."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from datasets.contract import derive_seed
 from datasets.idx import IdxConfig
-from datasets.storage.memory import InMemory
+from datasets.storage.memory import PicturesInMemory
 from models.apply import generate_batch
 from models.contract import Sampler
 from translate.inference.model_file import load_network, model_path
@@ -32,7 +32,7 @@ def classifier(side: int, classes: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def learn(network: nn.Sequential, data: InMemory) -> None:
+def learn(network: nn.Sequential, data: PicturesInMemory) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     for epoch in range(EPOCHS):
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(epoch)).tolist()

@@ -24,7 +24,7 @@ from datasets.contract import Paired, derive_seed
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
 from datasets.pixels import to_floats, to_pixels, to_tensor
-from datasets.super_resolution import RealWorld, SuperResolutionConfig
+from datasets.super_resolution import RealWorldReduction, SuperResolutionConfig
 from models.baselines.bicubic import BicubicUpscaler
 from models.metrics import upscaling_metrics
 from translate.inference.model import Model, load_model
@@ -60,7 +60,7 @@ def photographs(data: SuperResolutionConfig) -> Iterator[Paired]:
         pixels = read_picture(next(folder.glob(f"{name}.*g"))).pixels
         height, width = (side // data.scale * data.scale for side in pixels.shape[:2])
         large = to_floats(pixels[:height, :width])
-        bad = isinstance(data.small, RealWorld)
+        bad = isinstance(data.small, RealWorldReduction)
         small = degrade_twice(large, data.scale, derive_seed(index)) if bad else rounded(shrink(large, data.scale))
         yield Paired(to_tensor(small), to_tensor(large))
 
