@@ -27,12 +27,12 @@ def collapse() -> Any:
 
 
 @pytest.mark.parametrize("data", MIXTURES)
-def test_a_mixture_s_own_points_cover_it(collapse: Any, data: str) -> None:
+def test_points_of_a_mixture_cover_it(collapse: Any, data: str) -> None:
     mixture = MIXTURES[data]
-    told = collapse.measures(mixture.draw(20_000, 1), mixture)
-    assert told["modes"] == len(mixture.modes)
-    assert told["good"] == pytest.approx(1 - math.exp(-4.5), abs=3e-3)  # within 3 deviations, in two dimensions
-    assert told["divergence"] == pytest.approx((len(mixture.modes) - 1) / 40_000, abs=1e-3)
+    measured = collapse.measures(mixture.draw(20_000, 1), mixture)
+    assert measured["modes"] == len(mixture.modes)
+    assert measured["good"] == pytest.approx(1 - math.exp(-4.5), abs=3e-3)  # within 3 deviations, in two dimensions
+    assert measured["divergence"] == pytest.approx((len(mixture.modes) - 1) / 40_000, abs=1e-3)
 
 
 def test_lost_modes_are_counted(collapse: Any) -> None:
@@ -40,11 +40,11 @@ def test_lost_modes_are_counted(collapse: Any) -> None:
     one = np.repeat(ring.modes[:1], 100, axis=0).astype(np.float32)
     assert collapse.measures(one, ring) == {"modes": 1, "good": 1.0, "divergence": pytest.approx(math.log(8))}
     half = np.concatenate([one, np.repeat(ring.modes[3:4] * 0.9, 100, axis=0)]).astype(np.float32)
-    # What lies far from its nearest mode belongs to it, and does not find it.
+    # Points far from their nearest mode count for the distribution of modes, but not as good.
     assert collapse.measures(half, ring) == {"modes": 1, "good": 0.5, "divergence": pytest.approx(math.log(4))}
 
 
-def test_networks_are_as_large_as_is_said(collapse: Any) -> None:
+def test_networks_have_the_stated_sizes(collapse: Any) -> None:
     recipe = collapse.FULL.config().recipe()
     counts = [sum(p.numel() for p in part.parameters()) for part in (recipe.model, recipe.discriminator)]
     assert counts == [484_802, 405_201]

@@ -1,4 +1,4 @@
-"""Every recipe that ships: its head says what a person must know, and it trains, saves, loads and runs."""
+"""Every recipe that ships: its head comment is complete, and it trains, saves, loads and runs."""
 
 import re
 from collections.abc import Callable
@@ -20,20 +20,20 @@ from translate.sampling.outputs import SampleOptions
 from translate.sampling.sampled_folder import run_samples
 from translate.sampling.sampler import load_sampler
 from translate.sampling.samples import plan_samples
-from translate.training.session import Training
+from translate.training.session import train
 
 RECIPES = recipe_names()
 
 
 @pytest.fixture
-def suiting(
+def data_for(
     photos: Path, large_photos: Path, pairs: Path, tmp_path: Path, write_idx: Callable[..., Any]
 ) -> Callable[[Experiment], Path]:
-    """The folder that an experiment can learn from."""
-    return lambda experiment: _suiting(experiment, photos, large_photos, pairs, tmp_path / "idx", write_idx)
+    """`data_for(experiment)`: a folder that it can learn from."""
+    return lambda experiment: _data_for(experiment, photos, large_photos, pairs, tmp_path / "idx", write_idx)
 
 
-def _suiting(
+def _data_for(
     experiment: Experiment, photos: Path, large_photos: Path, pairs: Path, idx: Path, write_idx: Callable[..., Any]
 ) -> Path:
     match experiment.data.kind:
@@ -86,44 +86,60 @@ def test_its_full_text_is_a_recipe_for_the_same_experiment(
 def test_it_trains_saves_loads_and_runs(
     recipe: str,
     photos: Path,
-    suiting: Callable[[Experiment], Path],
+    data_for: Callable[[Experiment], Path],
     smaller: Callable[[str], list[str]],
     command: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    experiment = load_experiment(recipe, smaller(recipe))
-    training = Training(experiment, suiting(experiment), tmp_path / "run", device="cpu")
-    last = [*training.run()][-1]
+    experiment, run = load_experiment(recipe, smaller(recipe)), tmp_path / "run"
+    last = [*train(experiment, data_for(experiment), run, device="cpu")][-1]
     assert last.step == 2
-    assert last.losses is not None
-    assert training.checkpoints.metrics
-    network, card = load_network(model_path(tmp_path / "run"))
+    assert last.losses
+    assert last.metrics
+    network, card = load_network(model_path(run))
     assert (card.step, card.trained_size, card.domains) == (2, experiment.data.training_size, network.domains)
     if isinstance(network, Sampler):
-        label = torch.tensor([0, max(len(network.domains) - 1, 0)])
-        assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)
-        sampler = load_sampler(tmp_path / "run", device="cpu")
-        made = run_samples(sampler, plan_samples(sampler, tmp_path / "made", 2, 0, False, SampleOptions()))
-        assert {outcome.status for outcome in made} == {"ok"}
-    if not isinstance(network, Translator):
-        return
-    model = load_model(tmp_path / "run", device="cpu")
-    if network.fills_holes:
-        assert command("data", "masks", "box", tmp_path / "masks", "--like", photos).code == 0
-        ended = command("inpaint", photos, tmp_path / "out", "--mask", tmp_path / "masks", "--model", tmp_path / "run")
-        assert f"done {len(list(photos.iterdir()))} ok, 0 skipped, 0 failed" in ended.err
-        return
+        check_sampler(run, network, tmp_path / "out")
+    if isinstance(network, Translator) and network.fills_holes:
+        check_inpainter(run, photos, command, tmp_path)
+    elif isinstance(network, Translator):
+        check_translator(run, network, photos, tmp_path)
+
+
+def check_sampler(run: Path, network: Sampler, out: Path) -> None:
+    """It makes pictures of the size and number of channels that it states."""
+    label = torch.tensor([0, max(len(network.domains) - 1, 0)])
+    assert network.generate(network.draw(2), label).shape == (2, network.channels, network.size, network.size)
+    sampler = load_sampler(run, device="cpu")
+    outcomes = run_samples(sampler, plan_samples(sampler, out, 2, 0, False, SampleOptions()))
+    assert {outcome.status for outcome in outcomes} == {"ok"}
+
+
+def check_inpainter(run: Path, photos: Path, command: Callable[..., Any], folder: Path) -> None:
+    """It fills holes that the program draws."""
+    assert command("data", "masks", "box", folder / "masks", "--like", photos).code == 0
+    ended = command("inpaint", photos, folder / "out", "--mask", folder / "masks", "--model", run)
+    assert f"done {len(list(photos.iterdir()))} ok, 0 skipped, 0 failed" in ended.err
+
+
+def check_translator(run: Path, network: Translator, photos: Path, folder: Path) -> None:
+    """Its outputs have the sizes and modes that it states."""
+    model = load_model(run, device="cpu")
     if network.only_size is not None:
-        folder = photos.parent / "fitting"
-        folder.mkdir()
-        for path in photos.glob("*.png"):
-            with Image.open(path) as picture:
-                picture.resize((network.only_size, network.only_size)).save(folder / path.name)
-        photos = folder
-    aim = RunOptions(to=model.translator.domains[-1] if len(model.translator.domains) > 1 else None)
-    outcomes = list(translate_folder(model, photos, tmp_path / "out", aim))
+        photos = resize_all(photos, network.only_size, folder / "fitting")
+    options = RunOptions(to=network.domains[-1] if len(network.domains) > 1 else None)
+    outcomes = list(translate_folder(model, photos, folder / "out", options))
     assert {outcome.status for outcome in outcomes} == {"ok"}
     for path in photos.iterdir():
-        with Image.open(path) as before, Image.open(tmp_path / "out" / path.name) as after:
+        with Image.open(path) as before, Image.open(folder / "out" / path.name) as after:
             assert after.size == (before.width * network.scale, before.height * network.scale)
             assert after.mode == (before.mode if network.channels_out == 3 else "L")
+
+
+def resize_all(photos: Path, side: int, folder: Path) -> Path:
+    """Write the PNG files, as squares of this side, into a folder; return it."""
+    folder.mkdir()
+    for path in photos.glob("*.png"):
+        with Image.open(path) as picture:
+            picture.resize((side, side)).save(folder / path.name)
+    return folder
