@@ -1,4 +1,4 @@
-"""Any size in, the same size out: padding as NumPy does it, and what `eval()` says."""
+"""Calls of translators: any size, padding as NumPy does it, and evaluation mode."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_size_that_fits_is_not_copied():
 
 @pytest.mark.parametrize("height", SIDES)
 @pytest.mark.parametrize("width", SIDES)
-def test_a_picture_of_any_size_comes_back_at_its_scale_and_in_its_place(height, width):
+def test_an_image_of_any_size_is_returned_at_its_scale_and_place(height, width):
     image = torch.rand(2, 3, height, width) * 2 - 1
     assert torch.equal(translate_batch(Twice(), image), image.repeat_interleave(2, 2).repeat_interleave(2, 3))
 

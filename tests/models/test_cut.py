@@ -1,4 +1,4 @@
-"""CUT against its authors' code: what each player minimises, what is seen of whom, and what FastCUT changes."""
+"""CUT against its authors' code: losses, features, forward passes, FastCUT."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_the_heads_have_the_published_size():
 
 
 @pytest.mark.parametrize(("blocks", "sums"), [(1, [1]), (3, [1, 3]), (5, [1, 5]), (9, [1, 5])])
-def test_the_generator_is_seen_at_five_places_on_its_way_in(blocks, sums):
+def test_features_are_taken_at_five_layers_of_the_encoder(blocks, sums):
     network = ResNetGenerator(blocks=blocks, width=2)
     image = batch().a
     with torch.no_grad():
@@ -53,32 +53,32 @@ def test_the_generator_is_seen_at_five_places_on_its_way_in(blocks, sums):
     assert all(torch.equal(one, other) for one, other in zip(layers, expected, strict=True))
 
 
-def contrast(recipe, made: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+def contrast(recipe, output: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
     """Over all places, computed apart."""
     generator, heads = recipe.model.generator, recipe.heads
-    layers, again = generator.encode(source), generator.encode(made)
+    layers, fake_layers = generator.encode(source), generator.encode(output)
     everywhere = [torch.arange(layer[0, 0].numel()) for layer in layers]
-    return patch_nce(heads(again, everywhere), heads(layers, everywhere), 0.07)
+    return patch_nce(heads(fake_layers, everywhere), heads(layers, everywhere), 0.07)
 
 
 @pytest.mark.parametrize("identity", [False, True])
 def test_losses_are_those_of_the_authors_code(identity):
-    recipe, given = config(identity=identity, nce_weight=3, **EVERYWHERE).recipe(), batch()
+    recipe, examples = config(identity=identity, nce_weight=3, **EVERYWHERE).recipe(), batch()
     with torch.no_grad():
-        fake = recipe.model(given.a)
-        told = 0.5 * (((recipe.discriminator(given.b) - 1) ** 2).mean() + (recipe.discriminator(fake) ** 2).mean())
-        fooled = ((recipe.discriminator(fake) - 1) ** 2).mean()
-        nce = contrast(recipe, fake, given.a)
+        fake = recipe.model(examples.a)
+        loss = 0.5 * (((recipe.discriminator(examples.b) - 1) ** 2).mean() + (recipe.discriminator(fake) ** 2).mean())
+        adversarial = ((recipe.discriminator(fake) - 1) ** 2).mean()
+        nce = contrast(recipe, fake, examples.a)
         if identity:
-            nce = 0.5 * (nce + contrast(recipe, recipe.model(given.b), given.b))
-    discriminator, generator = recipe.updates(given, 0)
+            nce = 0.5 * (nce + contrast(recipe, recipe.model(examples.b), examples.b))
+    discriminator, generator = recipe.updates(examples, 0)
     assert (discriminator.player, generator.player) == ("discriminator", "generator")
-    assert torch.allclose(discriminator.losses["adversarial"], told)
-    assert torch.allclose(generator.losses["adversarial"], fooled)
+    assert torch.allclose(discriminator.losses["adversarial"], loss)
+    assert torch.allclose(generator.losses["adversarial"], adversarial)
     assert torch.allclose(generator.losses["nce"], 3 * nce.mean(), atol=1e-5)
 
 
-def test_the_generator_learns_from_the_contrast_through_what_it_makes_and_through_what_it_sees():
+def test_the_contrast_has_gradients_through_decoder_and_encoder():
     recipe = config().recipe()
     _, update = recipe.updates(batch(), 0)
     update.losses["nce"].backward()
@@ -87,19 +87,19 @@ def test_the_generator_learns_from_the_contrast_through_what_it_makes_and_throug
     assert recipe.model.generator.encoder[0].weight.grad.abs().max() > 0
 
 
-def test_half_the_time_the_mirrored_source_is_translated_and_contrasted_with_what_is_not_mirrored():
-    recipe, given = config(identity=False, flip_equivariance=True, **EVERYWHERE).recipe(), batch()
+def test_half_the_time_the_mirrored_source_is_translated_and_its_features_mirrored_back():
+    recipe, examples = config(identity=False, flip_equivariance=True, **EVERYWHERE).recipe(), batch()
     plain, turned = 0, 0
     with torch.no_grad():
-        straight = contrast(recipe, recipe.model(given.a), given.a).mean()
+        straight = contrast(recipe, recipe.model(examples.a), examples.a).mean()
         generator, heads = recipe.model.generator, recipe.heads
-        layers = generator.encode(given.a)
-        again = [look.flip(3) for look in generator.encode(recipe.model(given.a.flip(3)))]
+        layers = generator.encode(examples.a)
+        fake_layers = [layer.flip(3) for layer in generator.encode(recipe.model(examples.a.flip(3)))]
         everywhere = [torch.arange(layer[0, 0].numel()) for layer in layers]
-        mirrored = patch_nce(heads(again, everywhere), heads(layers, everywhere), 0.07).mean()
+        mirrored = patch_nce(heads(fake_layers, everywhere), heads(layers, everywhere), 0.07).mean()
         for seed in range(20):
             torch.manual_seed(seed)
-            _, update = recipe.updates(given, 0)
+            _, update = recipe.updates(examples, 0)
             plain += bool(torch.allclose(update.losses["nce"], straight, atol=1e-4))
             turned += bool(torch.allclose(update.losses["nce"], mirrored, atol=1e-4))
     assert plain + turned == 20
@@ -115,7 +115,7 @@ def test_the_generator_translates_once_a_step_and_twice_with_the_identity():
         assert len(calls) == expected
 
 
-def test_the_model_aims_for_the_second_folder_alone():
+def test_the_model_translates_to_the_second_folder_only():
     model = config().with_domains(("horse", "zebra")).translator()
     assert model.domains == ("zebra",)
 
@@ -126,12 +126,12 @@ def test_a_generator_without_blocks_is_refused():
 
 
 @pytest.mark.parametrize("truth", [False, True])
-def test_figures_are_contrasts_or_errors_of_the_truth_where_there_is_one(truth):
-    recipe, given = config(**EVERYWHERE).recipe(), batch(truth)
-    figures = recipe.validate(recipe.model, given)
-    fake = translate_batch(recipe.model, given.a)
+def test_metrics_are_contrasts_or_distances_to_true_counterparts(truth):
+    recipe, examples = config(**EVERYWHERE).recipe(), batch(truth)
+    metrics = recipe.validate(recipe.model, examples)
+    fake = translate_batch(recipe.model, examples.a)
     with torch.no_grad():
-        assert torch.allclose(figures["nce"], contrast(recipe, fake, given.a), atol=1e-5)
-    assert torch.allclose(figures["identity"], l1(translate_batch(recipe.model, given.b), given.b))
-    assert torch.allclose(figures["error"], l1(fake, given.b) if truth else figures["nce"])
+        assert torch.allclose(metrics["nce"], contrast(recipe, fake, examples.a), atol=1e-5)
+    assert torch.allclose(metrics["identity"], l1(translate_batch(recipe.model, examples.b), examples.b))
+    assert torch.allclose(metrics["error"], l1(fake, examples.b) if truth else metrics["nce"])
     assert recipe.model.training

@@ -1,4 +1,4 @@
-"""Inpainting's losses written out, for each of its papers, and what its translator keeps."""
+"""Inpainting's losses written out, for each of its papers, and what its translator leaves unchanged."""
 
 import copy
 from typing import Any
@@ -43,49 +43,49 @@ def losses(recipe: Any, examples: Masked) -> dict[str, dict[str, float]]:
 def test_deepfills_losses_are_the_papers():
     torch.manual_seed(0)
     recipe, (image, mask) = config(DEEPFILL).recipe(), batch()
-    judge = copy.deepcopy(recipe.discriminator)  # its estimate of the norms moves with every look
+    discriminator = copy.deepcopy(recipe.discriminator)  # every forward pass moves its estimate of the norms
     coarse, fine = recipe.model.generator(image, mask)
     filled = mask * fine + (1 - mask) * image
-    real, fake, fooled = (judge(torch.cat([picture, mask], 1)) for picture in (image, filled, filled))
+    real, fake, adversarial = (discriminator(torch.cat([one, mask], 1)) for one in (image, filled, filled))
     found = losses(recipe, Masked(image, mask))
     hinge = 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
     assert found["discriminator"] == {"adversarial": pytest.approx(hinge.item(), rel=1e-4)}
     pixel = F.l1_loss(coarse, image) + F.l1_loss(fine, image)
-    expected = {"pixel": pixel.item(), "adversarial": -fooled.mean().item()}
+    expected = {"pixel": pixel.item(), "adversarial": -adversarial.mean().item()}
     assert found["generator"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("hole_weight", [6.0, 0.0])
 @pytest.mark.parametrize("even", [False, True])
 @pytest.mark.parametrize("name", ["l1", "mse"])
-def test_pixels_are_weighed_by_what_they_are_of(name, even, hole_weight):
+def test_pixels_are_weighted_by_the_mask(name, even, hole_weight):
     recipe = config(GATED, pixel_loss=name, even=even, hole_weight=hole_weight, valid_weight=2).recipe()
-    (image, mask), made = batch(), torch.rand(2, 3, 32, 32)
+    (image, mask), output = batch(), torch.rand(2, 3, 32, 32)
     total = torch.zeros(2)
     weights = torch.zeros(2)
     for index in range(2):
         hole = mask[index, 0] > 0
         for weight, pixels in ((hole_weight, hole), (2, ~hole)):
-            difference = (made - image)[index][:, pixels]
+            difference = (output - image)[index][:, pixels]
             total[index] += weight * (difference.abs() if name == "l1" else difference.square()).sum()
             weights[index] += weight * 3 * pixels.sum()
     expected = (total / weights).mean() if even else total.sum() / image.numel()
-    assert recipe.pixel_loss(made, image, mask).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert recipe.pixel_loss(output, image, mask).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_partial_convolutions_losses_are_the_papers():
     torch.manual_seed(0)
     weights = {"hole_weight": 6, "perceptual_weight": 0.05, "style_weight": 120, "variation_weight": 0.1}
     recipe, (image, mask) = config(PARTIAL, **weights).recipe(), batch()
-    (made,) = copy.deepcopy(recipe.model).generator(image, mask)
-    filled = mask * made + (1 - mask) * image
+    (output,) = copy.deepcopy(recipe.model).generator(image, mask)
+    filled = mask * output + (1 - mask) * image
     perceptual = build_feature_losses()
-    likeness = [perceptual(picture, image) for picture in (made, filled)]
-    hole, valid = (part * (made - image).abs() for part in (mask, 1 - mask))
+    features = [perceptual(one, image) for one in (output, filled)]
+    hole, valid = (part * (output - image).abs() for part in (mask, 1 - mask))
     expected = {
         "pixel": 6 * hole.mean() + valid.mean(),
-        "perceptual": 0.05 * (likeness[0][0] + likeness[1][0]),
-        "style": 120 * (likeness[0][1] + likeness[1][1]),
+        "perceptual": 0.05 * (features[0][0] + features[1][0]),
+        "style": 120 * (features[0][1] + features[1][1]),
         "variation": 0.1 * variation(filled, mask),
     }
     expected = {name: value.item() for name, value in expected.items()}
@@ -103,43 +103,43 @@ def test_without_vggs_weights_a_sentence_names_the_settings_that_do_without(tmp_
 
 
 def test_variation_counts_neighbours_within_the_hole_and_a_pixel_around_it():
-    picture, mask = torch.rand(1, 3, 6, 7), torch.zeros(1, 1, 6, 7)
+    image, mask = torch.rand(1, 3, 6, 7), torch.zeros(1, 1, 6, 7)
     mask[..., 2:4, 3:5] = 1
     near = {(y, x) for y in range(1, 5) for x in range(2, 6)}
     total = 0.0
     for y, x in near:
         for other in ((y + 1, x), (y, x + 1)):
             if other in near:
-                total += (picture[0, :, y, x] - picture[0, :, other[0], other[1]]).abs().sum().item()
-    assert variation(picture, mask).item() == pytest.approx(total / picture.numel(), rel=1e-5)
+                total += (image[0, :, y, x] - image[0, :, other[0], other[1]]).abs().sum().item()
+    assert variation(image, mask).item() == pytest.approx(total / image.numel(), rel=1e-5)
 
 
 def test_the_context_encoders_losses_are_the_papers():
     torch.manual_seed(0)
     settings = {"pixel_loss": "mse", "hole_weight": 0.999, "valid_weight": 0, "adversarial_weight": 0.001}
     recipe, (image, mask) = config(CONTEXT, **settings).recipe(), batch()
-    judge = copy.deepcopy(recipe.discriminator)
-    (made,) = copy.deepcopy(recipe.model).generator(image, mask)
-    filled = mask * made + (1 - mask) * image
-    fooled = judge(torch.cat([filled, mask], 1))
+    discriminator = copy.deepcopy(recipe.discriminator)
+    (output,) = copy.deepcopy(recipe.model).generator(image, mask)
+    filled = mask * output + (1 - mask) * image
+    adversarial = discriminator(torch.cat([filled, mask], 1))
     expected = {
-        "pixel": (0.999 * mask * (made - image).square()).mean().item(),
-        "adversarial": 0.001 * F.binary_cross_entropy_with_logits(fooled, torch.ones_like(fooled)).item(),
+        "pixel": (0.999 * mask * (output - image).square()).mean().item(),
+        "adversarial": 0.001 * F.binary_cross_entropy_with_logits(adversarial, torch.ones_like(adversarial)).item(),
     }
     assert losses(recipe, Masked(image, mask))["generator"] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("part", [DEEPFILL, GATED, PARTIAL, CONTEXT])
-def test_what_is_known_comes_back_bit_by_bit_and_what_the_hole_hides_does_not_count(part):
+def test_known_pixels_are_unchanged_and_the_content_of_the_hole_is_ignored(part):
     torch.manual_seed(0)
     model, (image, mask) = config(part).translator().eval(), batch()
     with torch.inference_mode():
-        made = model(torch.cat([image, mask], 1))
+        output = model(torch.cat([image, mask], 1))
         hidden = model(torch.cat([torch.where(mask > 0, -image, image), mask], 1))
     known = (mask == 0).expand_as(image)
-    assert torch.equal(made[known], image[known])
-    assert torch.equal(made, hidden)
-    assert (made[~known] != image[~known]).all()
+    assert torch.equal(output[known], image[known])
+    assert torch.equal(output, hidden)
+    assert (output[~known] != image[~known]).all()
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def white(image: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, torch.ones_like(image), image)
 
 
-def test_holes_are_shown_white_beside_what_fills_them_and_what_was_there():
+def test_previews_are_white_holes_fillings_and_originals():
     recipe, (image, mask) = config(GATED).recipe(), batch()
-    (shown,) = recipe.preview(recipe.model, Masked(image, mask))
-    assert shown.source is not None
-    assert torch.equal(shown.source, white(image, mask))
-    assert torch.equal(shown.target, image)
-    assert torch.equal(white(shown.output, mask), shown.source)
+    (previews,) = recipe.preview(recipe.model, Masked(image, mask))
+    assert previews.source is not None
+    assert torch.equal(previews.source, white(image, mask))
+    assert torch.equal(previews.target, image)
+    assert torch.equal(white(previews.output, mask), previews.source)

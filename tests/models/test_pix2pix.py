@@ -1,4 +1,4 @@
-"""Pix2Pix against its paper: what each player minimises, when, and what choices do."""
+"""Pix2Pix against its paper: losses, order of updates, options."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_losses_are_the_papers_equation(name):
     assert torch.allclose(generator.losses["adversarial"], 0.7 * ADVERSARIAL[name].generator(fake_scores))
 
 
-def test_the_generator_is_judged_by_the_discriminator_that_has_just_moved():
+def test_the_generators_loss_uses_the_discriminator_that_has_just_moved():
     recipe = config().recipe()
     updates = recipe.updates(batch(), 0)
     next(updates)
@@ -60,7 +60,7 @@ def test_the_generator_is_judged_by_the_discriminator_that_has_just_moved():
     assert next(updates).losses["adversarial"].item() == pytest.approx(0.693147, abs=1e-6)
 
 
-def test_the_pair_is_judged_and_not_the_target_alone():
+def test_scores_depend_on_source_and_target():
     recipe = config().recipe()
     source, target = batch()
     assert not torch.allclose(recipe.score(source, target), recipe.score(-source, target))
@@ -107,7 +107,7 @@ def test_wasserstein_without_a_bound_is_refused():
 
 
 @pytest.mark.parametrize("generator", [{"depth": 3}, {"name": "resnet", "blocks": 1, "norm": "none"}])
-def test_what_the_model_says_of_itself_is_what_its_generator_says(generator):
+def test_the_model_has_the_facts_of_its_generator(generator):
     model: Pix2Pix = config(generator={**generator, "width": 4}).translator()
     for fact in ("multiple", "minimum", "margin", "global_norm"):
         assert getattr(model, fact) == getattr(model.generator, fact)

@@ -1,4 +1,4 @@
-"""The same questions to every recipe there is; a new one is found through the union of all models."""
+"""A grid of questions to every recipe; a new one is found through the union of all models."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
-from models.contract import Recipe, concatenate_across
+from models.contract import Recipe
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.recipes import recipe_names
 from translate.training.processes import World
 from translate.training.trainer import Trainer
-from translate.training.validation import same_draws
+from translate.training.validation import fixed_randomness
 
 SMALL = {
     **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},
@@ -28,35 +28,35 @@ FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1
 MODELS = Path(__file__).parents[2] / "models"
 
 
-def picture(*shape: int) -> Tensor:
+def draw_image(*shape: int) -> Tensor:
     return torch.rand(*shape) * 2 - 1
 
 
 def pairs(config: Any) -> Paired:
     if config.name == "srgan":
         side = config.discriminator_size or 96
-        return Paired(picture(2, 3, side // config.scale, side // config.scale), picture(2, 3, side, side))
-    return Paired(picture(2, config.channels_in, 16, 16), picture(2, config.channels_out, 16, 16))
+        return Paired(draw_image(2, 3, side // config.scale, side // config.scale), draw_image(2, 3, side, side))
+    return Paired(draw_image(2, config.channels_in, 16, 16), draw_image(2, config.channels_out, 16, 16))
 
 
 def holed(config: Any) -> Masked:
     side = getattr(config.generator, "size", 16)
     mask = torch.zeros(2, 1, side, side)
     mask[0, :, 4:12, 2:8] = mask[1, :, :, 11:] = 1
-    return Masked(picture(2, 3, side, side), mask)
+    return Masked(draw_image(2, 3, side, side), mask)
 
 
-# One line for each kind of batch: an example, 2 pictures, of 16 pixels where nothing else is asked for.
+# One line for each kind of batch: an example of 2 images, of 16 pixels unless the model needs others.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
-        picture(2, config.channels, 16, 16), picture(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
+        draw_image(2, config.channels, 16, 16), draw_image(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
     ),
     Attributed: lambda config: Attributed(
-        picture(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
+        draw_image(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
     Paired: pairs,
     Masked: holed,
-    Pictures: lambda config: Pictures(picture(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
+    Pictures: lambda config: Pictures(draw_image(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
 }
 
 
@@ -139,7 +139,7 @@ def test_losses_and_metrics_are_finite_numbers(config, numerics):
     assert all(parameter.dtype == torch.float32 for parameter in learner.recipe.parameters())
 
 
-def test_every_update_moves_its_player_and_nobody_else(config):
+def test_every_update_moves_its_player_and_no_other(config):
     learner = trainer(config)
     names = {id(parameter): name for name, parameter in learner.recipe.named_parameters()}
     seen: set[str] = set()
@@ -150,7 +150,8 @@ def test_every_update_moves_its_player_and_nobody_else(config):
 
     def watched(batch: Any, step: int) -> Iterator[Any]:
         for update in type(learner.recipe).updates(learner.recipe, batch, step):
-            own = {names[id(parameter)] for parameter in learner._movable(update.player)}
+            groups = learner.optimizers[update.player].param_groups
+            own = {names[id(parameter)] for group in groups for parameter in group["params"]}
             before, untouched = copies(learner.recipe), gradients(own)
             yield update
             after = copies(learner.recipe)
@@ -180,7 +181,7 @@ def test_every_parameter_that_learns_has_exactly_one_owner(config):
 
 
 @pytest.mark.parametrize("numerics", [FP32, BF16], ids=lambda numerics: numerics.precision)
-def test_a_saved_and_restored_training_goes_on_as_if_never_stopped(config, numerics, tmp_path):
+def test_a_saved_and_restored_training_continues_as_if_never_stopped(config, numerics, tmp_path):
     batches = examples(config, 4)
     straight, first, second = (trainer(config, numerics, ema_decay=0.9, seed=5) for _ in range(3))
     straight.recipe.load_state_dict(first.recipe.state_dict())
@@ -199,27 +200,27 @@ def test_a_saved_and_restored_training_goes_on_as_if_never_stopped(config, numer
 def test_previews_are_strips_of_colour_made_by_the_model_as_shipped(config):
     recipe = config.recipe()
     (batch,) = examples(config, 1)
-    with same_draws():
-        shown = recipe.preview(recipe.model, batch)
-    with same_draws():
+    with fixed_randomness():
+        previews = recipe.preview(recipe.model, batch)
+    with fixed_randomness():
         again = recipe.preview(recipe.model, batch)
-    assert shown
-    assert all(torch.equal(one.output, other.output) for one, other in zip(shown, again, strict=True))
-    for one in shown:
+    assert previews
+    assert all(torch.equal(one.output, other.output) for one, other in zip(previews, again, strict=True))
+    for one in previews:
         assert len(one.output) == 2
-        pictures = [picture for picture in (one.source, one.output, one.target) if picture is not None]
+        images = [image for image in (one.source, one.output, one.target) if image is not None]
         height, width = one.output.shape[-2:]
-        assert one.strips().shape == (2, 3, height, len(pictures) * width)
+        assert one.strips().shape == (2, 3, height, len(images) * width)
     assert recipe.model.training
 
 
-def test_every_example_has_the_figure_by_which_the_best_model_is_kept(config):
+def test_every_example_has_the_metric_that_chooses_the_best_model(config):
     recipe = config.recipe()
     (batch,) = examples(config, 1)
-    figures = recipe.validate(recipe.model, batch)
-    assert recipe.best_metric in figures
+    metrics = recipe.validate(recipe.model, batch)
+    assert recipe.best_metric in metrics
     assert isinstance(recipe.higher_is_better, bool)
-    assert all(values.shape == (2,) and torch.isfinite(values).all() for values in figures.values())
+    assert all(values.shape == (2,) and torch.isfinite(values).all() for values in metrics.values())
 
 
 def test_the_translator_alone_has_the_weights_that_the_recipe_trains(config):
@@ -230,7 +231,7 @@ def test_the_translator_alone_has_the_weights_that_the_recipe_trains(config):
     assert all(t.is_floating_point() for name, t in network.state_dict().items() if not name.endswith(counters))
 
 
-def test_a_configuration_is_the_same_after_a_way_through_yaml(config):
+def test_a_configuration_survives_yaml(config):
     text = yaml.safe_dump(config.model_dump(mode="json"))
     assert type(config).model_validate(yaml.safe_load(text)) == config
 
@@ -250,10 +251,3 @@ def test_nothing_is_yielded_inside_a_with(path):
 
 def manages_a_context(function: ast.FunctionDef) -> bool:
     return any("contextmanager" in ast.unparse(decorator) for decorator in function.decorator_list)
-
-
-def test_strips_put_grays_beside_colours():
-    strip = concatenate_across(torch.zeros(2, 1, 4, 5), torch.ones(2, 3, 4, 5))
-    assert strip.shape == (2, 3, 4, 10)
-    assert (strip[..., :5] == 0).all()
-    assert (strip[..., 5:] == 1).all()

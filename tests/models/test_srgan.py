@@ -1,4 +1,4 @@
-"""SRGAN's losses written out, its two stages, and the blend of their weights."""
+"""SRGAN's losses written out, its two stages, blending, and relativistic scores."""
 
 import copy
 from typing import Any
@@ -53,34 +53,36 @@ def cross_entropy(scores: Tensor, real: bool) -> Tensor:
 
 def test_the_second_stage_is_equations_2_and_3() -> None:
     recipe, examples = config(pixel_weight=0.5).recipe(), batch()
-    real, made = examples.target, recipe.model(examples.source).detach()
-    judge = copy.deepcopy(recipe.discriminator)  # batch norms of the original move with every look
-    expected_judge = cross_entropy(judge(real), True) + cross_entropy(judge(made), False)
+    real, output = examples.target, recipe.model(examples.source).detach()
+    discriminator = copy.deepcopy(recipe.discriminator)  # every forward pass moves the original's batch norms
+    expected_discriminator = cross_entropy(discriminator(real), True) + cross_entropy(discriminator(output), False)
     found = losses(recipe, examples, 1)
-    assert found["discriminator"] == {"adversarial": pytest.approx(expected_judge.item(), rel=1e-5)}
-    assert found["generator"]["adversarial"] == pytest.approx(1e-3 * cross_entropy(judge(made), True).item(), rel=1e-5)
-    assert found["generator"]["content"] == pytest.approx(recipe.content(made, real).item(), rel=1e-5)
-    assert found["generator"]["pixel"] == pytest.approx(0.5 * F.mse_loss(made, real).item(), rel=1e-5)
+    assert found["discriminator"] == {"adversarial": pytest.approx(expected_discriminator.item(), rel=1e-5)}
+    assert found["generator"]["adversarial"] == pytest.approx(
+        1e-3 * cross_entropy(discriminator(output), True).item(), rel=1e-5
+    )
+    assert found["generator"]["content"] == pytest.approx(recipe.content(output, real).item(), rel=1e-5)
+    assert found["generator"]["pixel"] == pytest.approx(0.5 * F.mse_loss(output, real).item(), rel=1e-5)
 
 
-def test_a_relativistic_game_compares_with_the_average_of_the_other_kind() -> None:
+def test_relativistic_scores_are_relative_to_the_mean_of_the_other_kind() -> None:
     recipe, examples = config(relativistic=True).recipe(), batch(4)
-    real, made = examples.target, recipe.model(examples.source).detach()
-    judge = copy.deepcopy(recipe.discriminator)
-    more_real, more_fake = judge(real), judge(made)
-    real_odds, fake_odds = more_real - more_fake.mean(), more_fake - more_real.mean()
+    real, output = examples.target, recipe.model(examples.source).detach()
+    discriminator = copy.deepcopy(recipe.discriminator)
+    real_scores, fake_scores = discriminator(real), discriminator(output)
+    real_odds, fake_odds = real_scores - fake_scores.mean(), fake_scores - real_scores.mean()
     found = losses(recipe, examples, 1)
-    wanted = (cross_entropy(real_odds, True) + cross_entropy(fake_odds, False)).item()
-    assert found["discriminator"]["adversarial"] == pytest.approx(wanted, rel=1e-5)
-    fooled = (cross_entropy(real_odds, False) + cross_entropy(fake_odds, True)).item() / 2
-    assert found["generator"]["adversarial"] == pytest.approx(1e-3 * fooled, rel=1e-5)
+    expected = (cross_entropy(real_odds, True) + cross_entropy(fake_odds, False)).item()
+    assert found["discriminator"]["adversarial"] == pytest.approx(expected, rel=1e-5)
+    adversarial = (cross_entropy(real_odds, False) + cross_entropy(fake_odds, True)).item() / 2
+    assert found["generator"]["adversarial"] == pytest.approx(1e-3 * adversarial, rel=1e-5)
 
 
 def test_relativistic_losses_keep_their_digits_in_half_precision() -> None:
     torch.manual_seed(0)
     recipe, examples = config(relativistic=True).recipe(), batch(4)
     scores: list[Tensor] = []
-    recipe.discriminator.register_forward_hook(lambda module, given, output: scores.append(output))
+    recipe.discriminator.register_forward_hook(lambda module, inputs, output: scores.append(output))
     with torch.autocast("cpu", torch.bfloat16):
         found = next(recipe.updates(examples, 1)).losses["adversarial"]
     assert {one.dtype for one in scores} == {torch.bfloat16}
@@ -100,7 +102,7 @@ def unreachable(*arguments: object, **options: object) -> None:
     raise URLError("no network")
 
 
-def test_pixels_alone_need_neither_vgg_nor_an_opponent(tmp_path, monkeypatch) -> None:
+def test_the_pixel_loss_alone_needs_neither_vgg_nor_a_discriminator(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     recipe = config(pixel_steps=None).recipe()
     assert set(recipe.optimizers()) == {"generator"}
@@ -123,19 +125,19 @@ def test_the_model_keeps_the_weights_that_the_first_stage_ended_with() -> None:
     assert not all(torch.equal(moved[name], ended[name]) for name in ended)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.8, 1.0])
-def test_a_blend_lies_between_the_two_stages(share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.8, 1.0])
+def test_a_blend_lies_between_the_two_stages(fraction: float) -> None:
     model = config(generator={"name": "srresnet", "blocks": 1, "width": 4}).translator().eval()
     for parameter in model.generator.parameters():
         torch.nn.init.normal_(parameter)
     first, second = (copy.deepcopy(part.state_dict()) for part in (model.first_stage, model.generator))
-    model.blend_stages(share)
+    model.blend_stages(fraction)
     for name, blended in model.generator.state_dict().items():
-        expected = (1 - share) * first[name] + share * second[name]
+        expected = (1 - fraction) * first[name] + fraction * second[name]
         torch.testing.assert_close(blended, expected.to(blended.dtype))
 
 
-def test_one_stage_has_nothing_to_blend() -> None:
+def test_a_model_of_one_stage_cannot_be_blended() -> None:
     with pytest.raises(UserError, match="trained in one stage"):
         config(pixel_steps=None).translator().blend_stages(0.5)
 
@@ -146,7 +148,7 @@ def test_a_scale_that_a_generator_cannot_make_is_refused() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_pictures_in_the_range_of_the_house_are_what_the_networks_see_as_theirs(scale: int) -> None:
+def test_images_are_converted_to_the_range_of_the_networks(scale: int) -> None:
     model = config(scale=scale, pixel_steps=None).translator()
     image = torch.rand(1, 3, 5, 7) * 2 - 1
     expected = 2 * model.generator((image + 1) / 2) - 1
@@ -154,7 +156,7 @@ def test_pictures_in_the_range_of_the_house_are_what_the_networks_see_as_theirs(
     assert expected.shape == (1, 3, 5 * scale, 7 * scale)
 
 
-def test_squares_of_another_size_than_the_discriminator_judges_are_refused() -> None:
+def test_squares_that_the_discriminator_cannot_take_are_refused() -> None:
     assert config().size_problem(40) is not None
     assert config().size_problem(48) is None
     assert config(pixel_steps=None).size_problem(40) is None

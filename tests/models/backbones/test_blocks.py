@@ -1,4 +1,4 @@
-"""Blocks that keep weights in bounds, against singular values computed outright."""
+"""Spectral clamping, against singular values computed directly."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def test_a_clamped_weight_has_no_larger_singular_value_than_the_cap(layer):
     before = largest(layer.weight)
     clamp_spectral_norm(network, 0.5)
     for _ in range(300):
-        weight = network[0].weight  # each look is a power iteration
+        weight = network[0].weight  # each access is a power iteration
     assert before > 1
     assert largest(weight) == pytest.approx(0.5, rel=1e-3)
     network.eval()

@@ -58,19 +58,19 @@ def test_its_size_is_the_published_one():
     assert sum(parameter.numel() for parameter in network.fine.parameters()) == 2_421_327
 
 
-def test_published_weights_give_published_pictures(filled):
+def test_published_weights_give_published_outputs(filled):
     values = np.random.RandomState(0).uniform(-1, 1, (1, 3, 128, 128))
     image, mask = torch.as_tensor(values, dtype=torch.float32), torch.zeros(1, 1, 128, 128)
     mask[..., 32:80, 40:96] = 1
     with torch.inference_mode():
         coarse, fine = filled(image, mask)
 
-    def summary(made: Tensor) -> list[float]:
+    def summary(output: Tensor) -> list[float]:
         return [
-            made.mean().item(),
-            made.std(correction=0).item(),
-            *made.flatten()[:4].tolist(),
-            made.flatten()[-1].item(),
+            output.mean().item(),
+            output.std(correction=0).item(),
+            *output.flatten()[:4].tolist(),
+            output.flatten()[-1].item(),
         ]
 
     assert summary(coarse) == pytest.approx(
@@ -101,17 +101,19 @@ def naive_attention(features: np.ndarray, mask: np.ndarray) -> np.ndarray:
             )
             for to, of in similar
         }
-    whole, made = np.pad(features, ((0, 0), (1, 1), (1, 1))), np.zeros((channels, height + 2, width + 2))
+    whole, output = np.pad(features, ((0, 0), (1, 1), (1, 1))), np.zeros((channels, height + 2, width + 2))
     free = {(y, x): not hole[y : y + 3, x : x + 3].any() for y, x in places}
     for to in places:
         # Patches that the hole touches count as unlike, take their share of the softmax and are then left out.
         powers = {of: np.exp(10 * similar[to, of] * free[of]) for of in places}
         for y, x in places:
             if free[y, x]:
-                share = powers[y, x] / sum(powers.values())
+                fraction = powers[y, x] / sum(powers.values())
                 top, left = 2 * to[0], 2 * to[1]
-                made[:, top : top + 4, left : left + 4] += share * whole[:, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] / 4
-    return made[:, 1:-1, 1:-1]
+                output[:, top : top + 4, left : left + 4] += (
+                    fraction * whole[:, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] / 4
+                )
+    return output[:, 1:-1, 1:-1]
 
 
 def test_contextual_attention_is_that_of_a_plain_loop():
@@ -119,13 +121,13 @@ def test_contextual_attention_is_that_of_a_plain_loop():
     features = torch.randn(2, 3, 10, 14, dtype=torch.float64) / 3
     mask = torch.zeros(2, 1, 10, 14, dtype=torch.float64)
     mask[0, :, 2:5, 3:8] = mask[1, :, 6:, 10:] = 1
-    made = contextual_attention(features, mask)
+    output = contextual_attention(features, mask)
     for index in range(2):
         expected = naive_attention(features[index].numpy(), mask[index, 0].numpy())
-        np.testing.assert_allclose(made[index].numpy(), expected, atol=1e-10)
+        np.testing.assert_allclose(output[index].numpy(), expected, atol=1e-10)
 
 
-def test_nothing_is_borrowed_from_the_hole():
+def test_nothing_is_copied_from_the_hole():
     torch.manual_seed(0)
     features = 0.01 * torch.rand(1, 1, 16, 16)  # so little that all places are nearly alike
     mask = torch.zeros(1, 1, 16, 16)
@@ -135,7 +137,7 @@ def test_nothing_is_borrowed_from_the_hole():
     assert contextual_attention(marked, torch.zeros_like(mask)).max() > 90
 
 
-def test_what_repeats_is_borrowed_exactly():
+def test_a_repeating_pattern_is_copied_exactly():
     """Of a pattern that recurs every 16 pixels, features in the hole are found again elsewhere."""
     torch.manual_seed(0)
     features = torch.randn(1, 8, 16, 16).repeat(1, 1, 3, 3)
@@ -149,13 +151,13 @@ def test_any_multiple_works_and_every_weight_learns(size):
     network = DeepFill(width=4)
     mask = torch.zeros(2, 1, *size)
     mask[..., 2:6, 3:7] = 1
-    made = network(torch.rand(2, 3, *size), mask)
-    assert [picture.shape for picture in made] == [(2, 3, *size)] * 2
-    sum(picture.square().sum() for picture in made).backward()
+    output = network(torch.rand(2, 3, *size), mask)
+    assert [image.shape for image in output] == [(2, 3, *size)] * 2
+    sum(image.square().sum() for image in output).backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-def test_what_the_hole_hides_does_not_count():
+def test_the_content_of_the_hole_is_ignored():
     torch.manual_seed(0)
     network = DeepFill(width=4)
     for layer in network.modules():

@@ -1,4 +1,4 @@
-"""Gated convolutions and the generators of them: sizes, reach, and the smooth filling that one begins from."""
+"""Gated convolutions and their generators: sizes, signals through all layers, and the smooth filling."""
 
 import numpy as np
 import pytest
@@ -45,22 +45,22 @@ def test_any_multiple_works_and_every_weight_learns(halvings, smooth_levels):
     assert network.multiple == max(2 ** (halvings + 1), 2**smooth_levels)
     for height, width in [(1, 1), (1, 3), (5, 2)]:
         size = height * network.multiple, width * network.multiple
-        (made,) = network(torch.rand(1, 3, *size), torch.ones(1, 1, *size))
-        assert made.shape == (1, 3, *size)
-        assert made.isfinite().all()
-    made.square().sum().backward()
+        (output,) = network(torch.rand(1, 3, *size), torch.ones(1, 1, *size))
+        assert output.shape == (1, 3, *size)
+        assert output.isfinite().all()
+    output.square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-def test_what_the_hole_hides_does_not_count():
+def test_the_content_of_the_hole_is_ignored():
     torch.manual_seed(0)
     network, coarse = small(), CoarseGenerator(4)
     nn.init.normal_(network.last.weight)
     image, mask = torch.rand(1, 3, 32, 32), masks(1, 32, 32)
     for fill in (lambda *given: network(*given)[0], coarse):
-        made = fill(image, mask)
-        assert torch.equal(fill(torch.where(mask > 0, -image, image), mask), made)
-        assert not torch.equal(fill(torch.where(mask > 0, image, -image), mask), made)
+        output = fill(image, mask)
+        assert torch.equal(fill(torch.where(mask > 0, -image, image), mask), output)
+        assert not torch.equal(fill(torch.where(mask > 0, image, -image), mask), output)
 
 
 def test_it_begins_by_adding_nothing_to_a_smooth_filling():

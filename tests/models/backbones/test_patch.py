@@ -87,7 +87,7 @@ def test_receptive_field_is_stated_and_true(layers: int, side: int) -> None:
     assert network.receptive_field == side
     for parameter in network.parameters():  # positive weights, so that nothing cancels and no unit is dead
         nn.init.constant_(parameter, 1 / parameter[0].numel())
-    # Only whole rows are changed, one at a time, so a narrow picture will do; the middle score sees no border.
+    # Only whole rows are changed, one at a time, so a narrow image will do; the middle score sees no border.
     height, width = 2 * side + 2 ** (layers + 3), network.minimum
     with torch.inference_mode():
         still = network(torch.zeros(1, 1, height, width, dtype=torch.float64))
@@ -119,7 +119,7 @@ def test_nothing_below_the_minimum_works(layers: int) -> None:
         network(torch.rand(1, 2, network.minimum - 1, network.minimum - 1))
 
 
-def test_a_picture_does_not_see_its_neighbours_in_the_batch() -> None:
+def test_outputs_do_not_depend_on_the_rest_of_the_batch() -> None:
     network = PatchDiscriminator(3, width=4)
     images = torch.rand(3, 3, 40, 48)
     with torch.inference_mode():

@@ -11,13 +11,13 @@ def test_size_is_the_published_one():
     assert sum(parameter.numel() for parameter in heads.parameters()) == 560_384
 
 
-def test_heads_see_the_same_places_of_every_picture_and_give_unit_lengths():
+def test_heads_take_the_same_places_of_every_image_and_return_unit_vectors():
     torch.manual_seed(0)
     heads = PatchHeads((3, 5), width=16)
     layers = [torch.randn(2, 3, 4, 4), torch.randn(2, 5, 2, 2)]
     places = [torch.tensor([0, 7, 15]), torch.tensor([2])]
-    made = heads(layers, places)
-    assert [tuple(one.shape) for one in made] == [(2, 3, 16), (2, 1, 16)]
-    assert torch.allclose(made[0].norm(dim=2), torch.ones(2, 3), atol=1e-6)
+    output = heads(layers, places)
+    assert [tuple(one.shape) for one in output] == [(2, 3, 16), (2, 1, 16)]
+    assert torch.allclose(output[0].norm(dim=2), torch.ones(2, 3), atol=1e-6)
     head = heads.heads[0]
-    assert torch.allclose(made[0][1, 1], F.normalize(head(layers[0][1, :, 1, 3]), dim=0), atol=1e-6)
+    assert torch.allclose(output[0][1, 1], F.normalize(head(layers[0][1, :, 1, 3]), dim=0), atol=1e-6)

@@ -1,4 +1,4 @@
-"""The residual generator against the published one: sizes, outputs, reach."""
+"""The residual generator against the published one: sizes, outputs, margins."""
 
 from zlib import crc32
 
@@ -31,7 +31,7 @@ def published_key(key: str, blocks: int) -> str:
     return f"model.{int(index) + 10 + blocks + (index == '6')}.{leaf}"
 
 
-def test_published_weights_give_published_pictures() -> None:
+def test_published_weights_give_published_outputs() -> None:
     network = ResNetGenerator().eval()
     for key, tensor in network.state_dict().items():
         draws = np.random.RandomState(crc32(published_key(key, 9).encode())).standard_normal(tuple(tensor.shape))
@@ -51,7 +51,7 @@ def test_margin_is_how_far_a_pixel_reaches(blocks: int, upsampling: Upsampling) 
         nn.init.constant_(parameter, 0.5 / parameter[0].numel())
     side, places = 160, torch.arange(80, 84)
     image = torch.zeros(5, 1, side, side, dtype=torch.float64)
-    image[torch.arange(1, 5), 0, places, places] = 1.0  # the first picture stays as it is
+    image[torch.arange(1, 5), 0, places, places] = 1.0  # the first image is unchanged
     with torch.inference_mode():
         output = network(image)
     offsets = []
@@ -79,7 +79,7 @@ def test_nothing_below_the_minimum_works() -> None:
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_a_picture_does_not_see_its_neighbours_in_the_batch(norm: Norm) -> None:
+def test_outputs_do_not_depend_on_the_rest_of_the_batch(norm: Norm) -> None:
     network = ResNetGenerator(blocks=2, width=4, norm=norm).eval()
     images = torch.rand(3, 3, 16, 24)
     with torch.inference_mode():
@@ -105,7 +105,7 @@ def test_dropout_acts_in_training_only() -> None:
         assert torch.equal(network(image), network(image))
 
 
-def test_a_block_adds_to_what_it_is_given() -> None:
+def test_a_block_adds_to_its_input() -> None:
     block = ResidualBlock(2, norm="none")
     for parameter in block.parameters():
         nn.init.zeros_(parameter)

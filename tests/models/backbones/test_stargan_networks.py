@@ -1,4 +1,4 @@
-"""StarGAN's networks against the published ones: sizes, outputs, reach, and labels that arrive."""
+"""StarGAN's networks against the published ones: sizes, outputs, margins, and the influence of labels."""
 
 from zlib import crc32
 
@@ -61,23 +61,23 @@ def summary(output: Tensor) -> list[float]:
     return [output.mean().item(), output.std(correction=0).item(), *output.flatten()[:2].tolist()]
 
 
-def picture() -> Tensor:
+def draw_image() -> Tensor:
     return torch.as_tensor(np.random.RandomState(0).uniform(-1, 1, (1, 3, 128, 128)), dtype=torch.float32)
 
 
-def test_published_weights_give_published_pictures() -> None:
+def test_published_weights_give_published_outputs() -> None:
     network = StarGenerator(3, 5).eval()
     fill(network, names(network, {}))
     with torch.inference_mode():
-        output = network(picture(), torch.tensor([[1.0, 0, 0, 1, 1]]))
+        output = network(draw_image(), torch.tensor([[1.0, 0, 0, 1, 1]]))
     assert summary(output) == pytest.approx([-0.034490, 0.491068, 0.11427, 0.31070], rel=1e-4, abs=1e-5)
 
 
-def test_published_weights_give_published_judgements() -> None:
+def test_published_weights_give_published_scores() -> None:
     network = StarDiscriminator(3, 5, size=128).eval()
     fill(network, names(network, {"scores": "conv1", "classes": "conv2"}))
     with torch.inference_mode():
-        scores, classes = network(picture())
+        scores, classes = network(draw_image())
     assert summary(scores) == pytest.approx([0.006718, 0.036762, -0.05466, 0.01294], rel=1e-3, abs=1e-5)
     assert summary(classes) == pytest.approx([-0.074634, 0.064660, -0.08858, 0.01603], rel=1e-3, abs=1e-5)
 
@@ -95,7 +95,7 @@ def test_margin_is_how_far_a_pixel_reaches(blocks: int, upsampling: Upsampling) 
         nn.init.constant_(parameter, 0.5 / parameter[0].numel())
     side, places = 160, torch.arange(80, 84)
     image = torch.zeros(5, 1, side, side, dtype=torch.float64)
-    image[torch.arange(1, 5), 0, places, places] = 1.0  # the first picture stays as it is
+    image[torch.arange(1, 5), 0, places, places] = 1.0  # the first image is unchanged
     with torch.inference_mode():
         output = network(image, torch.zeros(5, 1))
     offsets = []
@@ -112,7 +112,7 @@ def test_a_label_is_not_lost_before_the_first_norm() -> None:
     assert (one - other).abs().max() > 1e-3
 
 
-def test_nothing_is_remembered_of_pictures_seen_before() -> None:
+def test_no_statistics_of_earlier_images_are_kept() -> None:
     network = StarGenerator(3, 2, blocks=1, width=4)
     image, label = torch.rand(2, 3, 8, 12), torch.rand(2, 2)
     assert not list(network.buffers())

@@ -1,4 +1,4 @@
-"""The U-Net against the published one: sizes, outputs, reach."""
+"""The U-Net against the published one: sizes, outputs, margins."""
 
 from collections.abc import Callable
 from zlib import crc32
@@ -49,7 +49,7 @@ def fill(network: nn.Module, published: Callable[[str], str]) -> None:
         tensor.copy_(torch.as_tensor(draws))
 
 
-def test_published_weights_give_published_pictures() -> None:
+def test_published_weights_give_published_outputs() -> None:
     network = UNet(norm="batch", dropout=0.0)
     fill(network, lambda key: published_key(key, 8))
     image = torch.as_tensor(np.random.RandomState(0).uniform(-1, 1, (1, 3, 256, 256)), dtype=torch.float32)
@@ -71,13 +71,13 @@ def test_margin_is_how_far_a_pixel_reaches(depth: int, upsampling: Upsampling) -
 
 
 def reach(network: nn.Module, margin: int, multiple: int) -> tuple[int, int]:
-    """How far before and after its own place a pixel of a square picture changes the output, measured."""
+    """Measure how far before and after its own place a pixel of a square image changes the output."""
     for parameter in network.parameters():  # positive weights, so that nothing cancels and no unit is dead
         nn.init.constant_(parameter, 0.5 / parameter[0].numel())
     first = (margin // multiple + 2) * multiple
     image = torch.zeros(1 + multiple, 1, 2 * first + multiple, 2 * first + multiple, dtype=torch.float64)
     places = torch.arange(first, first + multiple)
-    image[torch.arange(1, 1 + multiple), 0, places, places] = 1.0  # the first picture stays as it is
+    image[torch.arange(1, 1 + multiple), 0, places, places] = 1.0  # the first image is unchanged
     with torch.inference_mode():
         output = network(image)
     before, after = [], []
@@ -102,7 +102,7 @@ def test_any_multiple_works(depth: int, norm: Norm, training: bool) -> None:
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
-def test_a_picture_does_not_see_its_neighbours_in_the_batch(norm: Norm) -> None:
+def test_outputs_do_not_depend_on_the_rest_of_the_batch(norm: Norm) -> None:
     network = UNet(depth=3, width=4, norm=norm).eval()
     images = torch.rand(3, 3, 16, 24)
     with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The networks that enlarge against the published ones: sizes, outputs, reach."""
+"""Upscalers against the published ones: sizes, outputs, margins, initialization."""
 
 import re
 from collections.abc import Callable
@@ -76,7 +76,7 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("build", "renamed", "expected"), PUBLISHED, ids=["rrdb-23", "rrdb-6", "compact-16"])
-def test_published_weights_give_published_pictures(build, renamed, expected) -> None:
+def test_published_weights_give_published_outputs(build, renamed, expected) -> None:
     network = build().eval()
     for key, tensor in network.state_dict().items():
         draws = np.random.RandomState(crc32(renamed(key).encode())).standard_normal(tuple(tensor.shape))
@@ -100,7 +100,7 @@ def test_margin_is_how_far_a_pixel_reaches(network: nn.Module) -> None:
     side = 4 * (network.margin // 2 + 4)
     places = torch.arange(side // 2, side // 2 + 4)
     image = torch.zeros(5, 3, side, side, dtype=torch.float64)
-    image[torch.arange(1, 5), :, places, places] = 1.0  # the first picture stays as it is
+    image[torch.arange(1, 5), :, places, places] = 1.0  # the first image is unchanged
     with torch.inference_mode():
         output = network(image)
     assert output.shape[-1] == network.scale * side
@@ -136,12 +136,12 @@ def test_every_parameter_learns(network: nn.Module) -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
 
-def test_a_judge_gives_one_score_a_picture() -> None:
-    judge = SRDiscriminator(32, width=2, dense=3)
-    scores = judge(torch.rand(3, 3, 32, 32))
+def test_the_discriminator_gives_one_score_per_image() -> None:
+    discriminator = SRDiscriminator(32, width=2, dense=3)
+    scores = discriminator(torch.rand(3, 3, 32, 32))
     assert scores.shape == (3, 1)
     scores.sum().backward()
-    assert all(parameter.grad is not None for parameter in judge.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
 
 
 def test_the_compact_chain_learns_from_the_start() -> None:

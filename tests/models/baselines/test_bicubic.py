@@ -27,12 +27,12 @@ def written_out(length: int, scale: int) -> np.ndarray:
 @pytest.mark.parametrize(("height", "width"), [(7, 11), (1, 5), (2, 1)])
 def test_it_is_matlabs_to_the_border(scale: int, height: int, width: int) -> None:
     image = torch.rand(2, 3, height, width) * 1.6 - 0.8
-    made = BicubicUpscaler(scale)(image)
+    output = BicubicUpscaler(scale)(image)
     expected = np.einsum("ih,bchw,jw->bcij", written_out(height, scale), image.numpy(), written_out(width, scale))
-    np.testing.assert_allclose(made.numpy(), expected, atol=2e-6)
+    np.testing.assert_allclose(output.numpy(), expected, atol=2e-6)
 
 
-def test_overshoot_is_cut_where_pictures_are_made() -> None:
+def test_overshoot_is_clipped_at_inference() -> None:
     image = torch.full((1, 3, 8, 8), -1.0)
     image[..., 4:] = 1.0
     assert BicubicUpscaler(4)(image).max() > 1

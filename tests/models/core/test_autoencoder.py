@@ -1,4 +1,4 @@
-"""Autoencoders: what corruption does, what sparse codes keep, and that the clean picture is what is learned."""
+"""Autoencoders: sparse codes, the loss on clean images, and what is learned."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def pictures(count: int = 4, channels: int = 1, size: int = 28) -> Pictures:
+def images(count: int = 4, channels: int = 1, size: int = 28) -> Pictures:
     return Pictures(torch.rand(count, channels, size, size) * 2 - 1, torch.zeros(count, dtype=torch.int64))
 
 
@@ -49,16 +49,16 @@ def test_equal_numbers_do_not_let_more_through():
     assert (keep_largest(torch.ones(3, 10), 4) != 0).sum(1).tolist() == [4, 4, 4]
 
 
-def test_k_falls_linearly_from_the_whole_code_and_is_larger_in_use():
+def test_k_falls_linearly_from_the_full_code_and_is_larger_at_inference():
     sparsity = KSparse(k=20, anneal_steps=100, alpha=1.5)
     assert [sparsity.count_at(step, 120) for step in (0, 25, 50, 100, 5000)] == [120, 95, 70, 20, 20]
     assert KSparse(k=20).count_at(0, 120) == 20
     assert (sparsity.count_at_inference(120), sparsity.count_at_inference(25)) == (30, 25)
 
 
-def test_as_many_numbers_are_kept_as_the_step_says_in_training_and_in_use():
+def test_as_many_numbers_are_kept_as_the_step_says_and_at_inference():
     config = AutoencoderConfig(latent=40, sparsity=KSparse(k=8, anneal_steps=4, alpha=2))
-    recipe, batch = config.recipe(), pictures()
+    recipe, batch = config.recipe(), images()
     for step, kept in enumerate([40, 32, 24, 16, 8, 8]):
         (update,) = recipe.updates(batch, step)
         assert update.metrics["active"].item() == pytest.approx(kept / 40)
@@ -68,8 +68,8 @@ def test_as_many_numbers_are_kept_as_the_step_says_in_training_and_in_use():
         AutoencoderConfig(latent=40, sparsity=KSparse(k=50))
 
 
-def test_l1_makes_codes_sparser_the_more_it_weighs():
-    batch = pictures(16, size=8)
+def test_a_larger_l1_weight_makes_sparser_codes():
+    batch = images(16, size=8)
     shares = []
     for weight in (1e-6, 1.0):
         config = AutoencoderConfig(size=8, latent=64, sparsity=L1Sparse(weight=weight))
@@ -79,38 +79,38 @@ def test_l1_makes_codes_sparser_the_more_it_weighs():
     assert shares[1] < 0.5 * shares[0]
 
 
-def test_the_l1_term_is_the_sum_of_a_pictures_code():
-    recipe, batch = AutoencoderConfig(sparsity=L1Sparse(weight=0.5)).recipe(), pictures()
+def test_the_l1_term_is_the_sum_of_an_images_code():
+    recipe, batch = AutoencoderConfig(sparsity=L1Sparse(weight=0.5)).recipe(), images()
     (update,) = recipe.updates(batch, 0)
     torch.testing.assert_close(update.losses["sparsity"], 0.5 * recipe.model.encode(batch.image).sum(1).mean())
 
 
 def test_dropped_units_of_the_code_are_dropped_in_training_only():
     config = AutoencoderConfig(code_dropout=0.5)
-    recipe, batch = config.recipe(), pictures()
+    recipe, batch = config.recipe(), images()
     recipe.model.eval()
     seen: list[Tensor] = []
     recipe.model.decoder.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     list(recipe.updates(batch, 0))
     recipe.validate(recipe.model, batch)
-    trained, judged = ((code == 0).float().mean().item() for code in seen)
+    trained, validated = ((code == 0).float().mean().item() for code in seen)
     assert trained == pytest.approx(0.5, abs=0.15)
-    assert judged == 0
+    assert validated == 0
     kept = seen[0] != 0
     torch.testing.assert_close(seen[0][kept], 2 * seen[1][kept])
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
-def test_the_loss_compares_with_the_clean_picture(loss):
-    """What goes in is black throughout, so a code can tell nothing, and the mean picture is the best answer."""
-    batch = pictures(8, size=6)
+def test_the_loss_compares_with_the_clean_image(loss):
+    """The input is all black, so a code carries nothing, and the mean image is the best output."""
+    batch = images(8, size=6)
     config = AutoencoderConfig(size=6, corruption=Masking(fraction=1.0), loss=loss)
     recipe = train(config, batch, 300)
-    (shown,) = recipe.preview(recipe.model, batch)
-    assert shown.source is not None
-    assert (shown.source == -1).all()
-    assert shown.target is batch.image
-    assert (shown.output - batch.image.mean(0)).abs().max() < 0.1
+    (previews,) = recipe.preview(recipe.model, batch)
+    assert previews.source is not None
+    assert (previews.source == -1).all()
+    assert previews.target is batch.image
+    assert (previews.output - batch.image.mean(0)).abs().max() < 0.1
     mean = batch.image.mean(0).expand_as(batch.image)
     best = (
         squared_error(mean, batch.image)
@@ -121,13 +121,13 @@ def test_the_loss_compares_with_the_clean_picture(loss):
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared"])
-def test_with_a_code_as_large_as_the_picture_it_learns_to_copy(loss):
-    batch = pictures(16, size=4)
+def test_with_a_code_as_large_as_the_image_it_learns_to_copy(loss):
+    batch = images(16, size=4)
     config = AutoencoderConfig(size=4, latent=16, body=MLPBody(hidden=(64,)), loss=loss)
     recipe = train(config, batch, 600)
     assert recipe.validate(recipe.model, batch)["psnr"].mean() > 20
-    (shown,) = recipe.preview(recipe.model, batch)
-    assert shown.source is None
+    (previews,) = recipe.preview(recipe.model, batch)
+    assert previews.source is None
 
 
 def test_a_linear_autoencoder_finds_what_principal_components_do():
@@ -143,9 +143,9 @@ def test_a_linear_autoencoder_finds_what_principal_components_do():
     assert recipe.validate(recipe.model, batch)["error"].mean().item() == pytest.approx(left.item(), rel=0.03)
 
 
-def test_it_encodes_and_decodes_pictures_of_its_size():
+def test_it_encodes_and_decodes_images_of_its_size():
     config = AutoencoderConfig(channels=3, size=32, body=DCGANBody(width=4))
-    model, image = config.translator().eval(), pictures(2, 3, 32).image
+    model, image = config.translator().eval(), images(2, 3, 32).image
     assert model.encode(image).shape == (2, 32)
     assert torch.equal(model(image), model.decode(model.encode(image)))
     assert model(image).abs().max() <= 1

@@ -24,7 +24,7 @@ def test_masking_blackens_a_fraction_of_the_pixels_in_all_channels(fraction):
     assert torch.equal(torch.where(black[:, None], image, masked), image)
 
 
-def test_salt_and_pepper_come_alike_often():
+def test_salt_and_pepper_are_equally_frequent():
     image = 0.9 * images()
     noisy = SaltAndPepper(fraction=0.4).apply(image)
     assert (noisy == 1).all(1).float().mean().item() == pytest.approx(0.2, abs=0.02)

@@ -14,7 +14,7 @@ from models.contract import Encoder
 from models.core.vae import VAE, Bernoulli, Gaussian, VAEConfig, importance_bound, kl_to_prior
 from models.networks.bodies import DCGANBody
 
-SIZE, LATENT = 3, 2  # of the linear model; a picture is 9 numbers
+SIZE, LATENT = 3, 2  # of the linear model; an image is 9 numbers
 DEVIATION = 0.2  # on the scale [0, 1]
 
 
@@ -35,7 +35,7 @@ class Affine(nn.Module):
 
 
 def linear_model(*, stretch: float = 1.0) -> tuple[VAE, MultivariateNormal]:
-    """Probabilistic PCA (Tipping, Bishop 1999) as a VAE, and the distribution of its pictures, on the scale [0, 1].
+    """Probabilistic PCA (Tipping, Bishop 1999) as a VAE, and the distribution of its images, on the scale [0, 1].
 
     x = Wz + b + N(0, s²) with orthogonal columns of W, so that the posterior's numbers are independent; the
     encoder knows it exactly, but for its deviation, which is `stretch` times too large.
@@ -107,15 +107,15 @@ def test_published_sizes(latent, parameters):
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
-def test_beta_weighs_the_kl_term_of_the_loss_and_no_figure():
+def test_beta_weights_the_kl_term_of_the_loss_and_no_metric():
     batch = Pictures(torch.rand(4, 1, 28, 28) * 2 - 1, torch.zeros(4, dtype=torch.int64))
     updates = {}
     for beta in (1.0, 4.0):
         torch.manual_seed(1)
         recipe = VAEConfig(beta=beta).recipe()
         (updates[beta],) = recipe.updates(batch, 0)
-        figures = recipe.validate(recipe.model, batch)
-        torch.testing.assert_close(figures["nll_bound"], figures["reconstruction"] + figures["kl"])
+        metrics = recipe.validate(recipe.model, batch)
+        torch.testing.assert_close(metrics["nll_bound"], metrics["reconstruction"] + metrics["kl"])
     one, four = updates[1.0], updates[4.0]
     torch.testing.assert_close(four.losses["kl"], 4 * one.losses["kl"])
     torch.testing.assert_close(four.losses["reconstruction"], one.losses["reconstruction"])
@@ -123,7 +123,7 @@ def test_beta_weighs_the_kl_term_of_the_loss_and_no_figure():
     torch.testing.assert_close(one.metrics["nll_bound"], sum(one.losses.values()))
 
 
-def test_the_likelihood_in_the_loss_is_summed_over_a_picture_and_averaged_over_the_batch():
+def test_the_likelihood_in_the_loss_is_summed_over_an_image_and_averaged_over_the_batch():
     batch = Pictures(torch.rand(4, 1, 28, 28) * 2 - 1, torch.zeros(4, dtype=torch.int64))
     recipe = VAEConfig().recipe()
     (update,) = recipe.updates(batch, 0)
@@ -136,15 +136,15 @@ def test_it_reconstructs_from_the_posteriors_mean_and_generates_from_any_code():
     label = torch.zeros(3, dtype=torch.int64)
     assert torch.equal(model(image), model.generate(model.encode(image), label))
     assert model.encode(image).shape == (3, 20)
-    made = model.generate(model.draw(3), label)
-    assert made.shape == (3, 1, 28, 28)
-    assert made.abs().max() <= 1
+    output = model.generate(model.draw(3), label)
+    assert output.shape == (3, 1, 28, 28)
+    assert output.abs().max() <= 1
     assert (model.only_size, model.size) == (28, 28)
     assert isinstance(model, Encoder)
 
 
-def test_a_code_is_learned_that_tells_pictures_apart():
-    """Two kinds of picture: after some steps each comes back as itself."""
+def test_a_code_is_learned_that_distinguishes_images():
+    """Two kinds of image: after some steps each is reconstructed as itself."""
     halves = torch.full((2, 1, 8, 8), -1.0)
     halves[0, :, :4], halves[1, :, :, :4] = 1.0, 1.0
     batch = Pictures(halves.repeat(16, 1, 1, 1), torch.zeros(32, dtype=torch.int64))
@@ -160,7 +160,7 @@ def test_a_code_is_learned_that_tells_pictures_apart():
         assert recipe.validate(recipe.model, batch)["kl"].mean() > 0.5
 
 
-def test_a_convolutional_body_makes_photographs_of_its_size():
+def test_a_convolutional_body_makes_images_of_its_size():
     config = VAEConfig(channels=3, size=32, body=DCGANBody(width=4), likelihood=Gaussian())
     model = config.translator()
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 3, 32, 32)

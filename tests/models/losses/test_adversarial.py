@@ -1,4 +1,4 @@
-"""Adversarial objectives against closed forms."""
+"""Adversarial losses against closed forms."""
 
 import math
 from typing import get_args

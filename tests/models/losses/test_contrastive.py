@@ -14,18 +14,18 @@ def directions(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("places", "temperature"), [(2, 1.0), (16, 0.07), (16, 0.5)])
-def test_directions_that_have_nothing_in_common_are_told_apart_as_well_as_the_temperature_lets(places, temperature):
+def test_orthogonal_vectors_have_the_closed_form_of_their_temperature(places, temperature):
     alike = torch.eye(places)[None].expand(3, -1, -1)
     expected = math.log(1 + (places - 1) * math.exp(-1 / temperature))
     assert torch.allclose(patch_nce([alike], [alike], temperature), torch.full((3,), expected), atol=1e-6)
 
 
-def test_places_that_are_all_the_same_cannot_be_told_apart():
+def test_equal_places_have_the_loss_of_chance():
     same = directions(1, 1, 8).expand(2, 10, 8)
     assert torch.allclose(patch_nce([same, same], [same, same], 0.07), torch.full((2,), math.log(10)))
 
 
-def test_it_is_the_masked_form_of_the_authors():
+def test_it_equals_the_masked_form_of_the_authors():
     query, key = directions(2, 12, 8), directions(2, 12, 8, seed=1)
     expected = []
     for one, other in zip(query, key, strict=True):

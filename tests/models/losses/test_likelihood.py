@@ -1,4 +1,4 @@
-"""Likelihoods and errors of pictures, against torch's own distributions."""
+"""Likelihoods and errors of images, against torch's own distributions."""
 
 import math
 
@@ -63,7 +63,7 @@ def test_a_learned_deviation_settles_at_the_root_mean_square_error():
     assert likelihood.log_deviation.exp().item() == pytest.approx(math.sqrt(error), rel=1e-3)
 
 
-def test_what_lies_outside_the_range_is_cut_in_pictures_only():
+def test_values_outside_the_range_are_clipped_in_images_only():
     raw = torch.tensor([-3.0, 0.5, 3.0]).view(1, 1, 1, 3)
     assert GaussianPixels(1, learned=False).to_image(raw).flatten().tolist() == [-1, 0.5, 1]
     assert squared_error(raw, torch.zeros(1, 1, 1, 3)).item() == pytest.approx((9 + 0.25 + 9) / 4)

@@ -54,7 +54,7 @@ def test_a_quadratic_critic(context: Context) -> None:
     norms = real.flatten(1).norm(dim=1)
     with context():
         penalty, on_real = gradient_penalty(quadratic, real, real), r1(quadratic, real)
-    torch.testing.assert_close(penalty, ((norms - 1) ** 2).mean())  # between a picture and itself there is itself
+    torch.testing.assert_close(penalty, ((norms - 1) ** 2).mean())  # between an image and itself there is itself
     torch.testing.assert_close(on_real, 0.5 * (norms**2).mean())
 
 
@@ -68,7 +68,7 @@ def test_the_gradient_is_taken_between_real_and_fake() -> None:
     real, fake = torch.ones(500, 2, 3, 3), torch.full((500, 2, 3, 3), -1.0)
     gradient_penalty(critic, real, fake)
     shares = (seen[0] + 1) / 2
-    assert torch.allclose(shares, shares[:, :1, :1, :1].expand_as(shares))  # one share a picture, and
+    assert torch.allclose(shares, shares[:, :1, :1, :1].expand_as(shares))  # one fraction per image, and
     shares = shares[:, 0, 0, 0]  # uniform: mean 1/2, variance 1/12
     assert shares.min() >= 0
     assert shares.max() <= 1
@@ -76,7 +76,7 @@ def test_the_gradient_is_taken_between_real_and_fake() -> None:
     assert shares.var().item() == pytest.approx(1 / 12, rel=0.2)
 
 
-def test_half_precision_pictures_are_widened() -> None:
+def test_half_precision_images_are_widened() -> None:
     critic = linear(3)
     real = torch.rand(2, 3, 5, 4, dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
@@ -103,7 +103,7 @@ def test_only_the_critic_is_taught() -> None:
     assert real.grad is None
 
 
-def test_the_pictures_given_stay_as_they_are() -> None:
+def test_inputs_are_not_changed() -> None:
     real, fake = torch.rand(2, 3, 5, 4), torch.rand(2, 3, 5, 4)
     gradient_penalty(linear(3), real, fake)
     r1(linear(3), real)
@@ -127,7 +127,7 @@ def test_dragans_penalty_of_a_linear_critic(context: Context) -> None:
     torch.testing.assert_close(penalty, (critic.weight.detach().norm() - 1) ** 2)
 
 
-def test_dragan_looks_around_real_examples_by_half_their_deviation() -> None:
+def test_dragan_moves_real_examples_by_half_their_deviation() -> None:
     seen = []
 
     def critic(examples: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def test_dragan_looks_around_real_examples_by_half_their_deviation() -> None:
     assert moved.mean().item() == pytest.approx(0.125 * real.std().item(), rel=0.1)  # ½ of ½ of ½
 
 
-def test_an_activation_without_second_derivative_changes_neither_values_nor_what_a_penalty_teaches() -> None:
+def test_piecewise_linear_has_the_values_and_penalty_gradients_of_leaky_relu() -> None:
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 8, 4, 2, 1), nn.Conv2d(8, 8, 4, 2, 1), nn.Conv2d(8, 1, 3, 1, 1, bias=False)]
     real, fake = torch.randn(2, 4, 3, 16, 16)

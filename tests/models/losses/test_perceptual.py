@@ -10,11 +10,11 @@ from models.published import load_vgg19
 
 @pytest.fixture
 def features(vgg):
-    """`features(picture, 0, 2, None)`: by published convolutions of these numbers, each with its ReLU; None halves."""
+    """`features(image, 0, 2, None)`: by VGG's convolutions of these numbers, each with its ReLU; None is a pooling."""
     weights = torch.load(vgg / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth", weights_only=True)
 
-    def of(picture: torch.Tensor, *places: int | None) -> torch.Tensor:
-        x = ((picture + 1) / 2 - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor(
+    def of(image: torch.Tensor, *places: int | None) -> torch.Tensor:
+        x = ((image + 1) / 2 - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor(
             [0.229, 0.224, 0.225]
         )[:, None, None]
         for place in places:
@@ -38,15 +38,15 @@ def feature_losses() -> FeatureLosses:
 
 
 def test_features_and_styles_are_compared_after_each_of_three_halvings(features) -> None:
-    made, truth = (torch.rand(2, 3, 16, 24) * 2 - 1 for _ in range(2))
+    output, truth = (torch.rand(2, 3, 16, 24) * 2 - 1 for _ in range(2))
     layers = [0, 2, None, 5, 7, None, 10, 12, 14, 16, None]
     expected = torch.zeros(2)
     for count in (3, 6, 11):
-        one, other = (features(picture, *layers[:count]) for picture in (made, truth))
+        one, other = (features(picture, *layers[:count]) for picture in (output, truth))
         channels, places = one.shape[1], one.shape[2] * one.shape[3]
         products = [torch.einsum("bihw,bjhw->bij", x, x) / (channels * places) for x in (one, other)]
         expected += torch.stack([(one - other).abs().mean(), (products[0] - products[1]).abs().mean()])
-    torch.testing.assert_close(torch.stack(feature_losses()(made, truth)), expected)
+    torch.testing.assert_close(torch.stack(feature_losses()(output, truth)), expected)
     assert [float(loss) for loss in feature_losses()(truth, truth)] == [0, 0]
 
 
@@ -58,18 +58,18 @@ def test_style_does_not_depend_on_where_things_are() -> None:
 
 def test_the_loss_is_the_papers(features) -> None:
     loss = content_loss()
-    made, truth = (torch.rand(2, 3, 16, 16) * 2 - 1 for _ in range(2))
-    one, other = (features(picture, 0, 2, None, 5, 7) for picture in (made, truth))
+    output, truth = (torch.rand(2, 3, 16, 16) * 2 - 1 for _ in range(2))
+    one, other = (features(picture, 0, 2, None, 5, 7) for picture in (output, truth))
     expected = ((one - other) / 12.75).square().mean()
-    assert loss(made, truth).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert loss(output, truth).item() == pytest.approx(expected.item(), rel=1e-5)
     assert loss(truth, truth) == 0
 
 
-def test_gradients_flow_into_what_was_made_alone() -> None:
+def test_gradients_flow_into_the_output_only() -> None:
     loss = content_loss().train()
-    made, truth = (torch.rand(1, 3, 16, 16, requires_grad=True) for _ in range(2))
-    loss(made, truth).backward()
-    assert made.grad is not None
-    assert made.grad.any()
+    output, truth = (torch.rand(1, 3, 16, 16, requires_grad=True) for _ in range(2))
+    loss(output, truth).backward()
+    assert output.grad is not None
+    assert output.grad.any()
     assert truth.grad is None
     assert not any(parameter.requires_grad for parameter in loss.parameters())
