@@ -124,7 +124,7 @@ def check_inpainter(run: Path, photos: Path, command: Callable[..., Any], folder
 
 def check_translator(run: Path, network: Translator, photos: Path, folder: Path) -> None:
     """Its outputs have the sizes and modes that it states."""
-    model = load_model(run, device="cpu")
+    model = load_model(run, device="cpu", precision="fp32")  # given, since "auto" measures for seconds
     if network.only_size is not None:
         photos = resize_all(photos, network.only_size, folder / "fitting")
     options = RunOptions(to=network.domains[-1] if len(network.domains) > 1 else None)
