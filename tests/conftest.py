@@ -17,6 +17,7 @@ from PIL import Image
 from models.published import build_vgg19
 from translate.cli import main
 from translate.experiment import Experiment, load_experiment
+from translate.inference.model_file import Card, save_model
 from translate.training.session import Training
 
 # Odd, even, portrait, landscape, smaller than the crop.
@@ -238,3 +239,14 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Ended(code if isinstance(code, int) else 0 if code is None else 1, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def sampler_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of an untrained generator of pictures of 32 pixels; to be read only."""
+    sizes = ("model.generator.width=4", "model.discriminator.width=4", "model.size=32", "data.crop.size=32")
+    experiment = load_experiment("gan", sizes)
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("sampler") / "sampler.safetensors"
+    save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=32))
+    return path

@@ -9,10 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-import torch
-
-from translate.experiment import load_experiment
-from translate.inference.model_file import Card, save_model
 
 TESTS = Path(__file__).parent
 FORMAT_1 = TESTS / "fixtures" / "format_1"
@@ -28,19 +24,8 @@ def pictures(photos: Path) -> Path:
     return photos
 
 
-@pytest.fixture
-def sampler(tmp_path: Path) -> Path:
-    """An untrained generator as a model file."""
-    sizes = ("model.generator.width=4", "model.discriminator.width=4", "model.size=32", "data.crop.size=32")
-    experiment = load_experiment("gan", sizes)
-    torch.manual_seed(0)
-    path = tmp_path / "sampler.safetensors"
-    save_model(path, experiment.model.translator(), Card(experiment=experiment, step=0, trained_size=32))
-    return path
-
-
-def test_the_hosts_process_stays_as_it_was(pictures: Path, sampler: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(TESTS / "host_program.py"), str(pictures), str(FORMAT_1 / "run"), str(sampler)]
+def test_the_hosts_process_stays_as_it_was(pictures: Path, sampler_file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(TESTS / "host_program.py"), str(pictures), str(FORMAT_1 / "run"), str(sampler_file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

@@ -7,16 +7,12 @@ import socket
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from datasets.codecs.images import read_picture
-from datasets.errors import UserError
 from translate.cli import main
 from translate.inference.model import load_model
 from translate.inference.model_file import METADATA_KEY, model_path, read_card, save_model
@@ -51,12 +47,6 @@ def test_the_model_alone_is_shipped_and_it_evaluates(trained):
     assert not any("discriminator" in name for name in load_file(trained / "last.safetensors"))
     assert not loaded.translator.training
     assert not any(parameter.requires_grad for parameter in loaded.translator.parameters())
-
-
-def test_a_loaded_model_translates_a_picture(trained, photos):
-    picture = read_picture(photos / "b.png")
-    result = load_model(trained, device="cpu")(picture)
-    assert (result.width, result.height, result.channels, result.depth) == (31, 53, 3, 8)
 
 
 def test_the_card_says_what_the_model_is(trained, tiny):
@@ -188,24 +178,3 @@ def test_what_is_no_model_file_is_one_sentence_and_exit_code_6(bad, reason, monk
 
 def test_a_run_folder_means_its_last_model(trained):
     assert model_path(trained) == trained / "last.safetensors"
-
-
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
-def test_a_pil_image_comes_back_upright_and_in_its_kind(trained, mode):
-    given = Image.linear_gradient("L").resize((20, 30))
-    given = Image.fromarray(np.asarray(given).astype(np.uint16) * 200) if mode == "I;16" else given.convert(mode)
-    exif = given.getexif()
-    exif[274] = 6
-    given.info["exif"] = exif.tobytes()
-    made = load_model(trained, device="cpu")(given)
-    assert (made.mode, made.size) == ("RGB" if mode == "P" else mode, (30, 20))
-    if mode == "I;16":
-        assert np.asarray(made).max() > 40_000
-
-
-@pytest.mark.parametrize(
-    "given", [Image.new("F", (4, 4)), Image.new("I", (4, 4)), np.zeros((0, 5, 3), np.uint8), np.zeros((4, 4))]
-)
-def test_what_is_no_picture_is_a_sentence(trained, given):
-    with pytest.raises(UserError):
-        load_model(trained, device="cpu")(given)

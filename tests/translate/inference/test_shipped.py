@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.errors import UserError
 from translate.inference import shipped as builtin
 from translate.inference.model import load_model
 from translate.inference.model_file import ModelError, model_path
@@ -41,6 +42,16 @@ def test_they_are_listed_by_name_and_once(command, shipped: Path) -> None:
     assert ended.code == 0
     assert ended.out.startswith("small: pix2pix, step 0")
     assert len(ended.out.splitlines()) == 1
+
+
+def test_upscalers_are_named_by_scale_and_input() -> None:
+    assert builtin.upscaler_name() == builtin.upscaler_name(4, "clean") == "upscale-x4"
+    assert builtin.upscaler_name(2) == "upscale-x2"
+    assert builtin.upscaler_name(4, "compressed") == "upscale-x4-compressed"
+    with pytest.raises(UserError, match="`scale` 5: of clean pictures the models that ship enlarge 2, 3, 4 times"):
+        builtin.upscaler_name(5, "clean")
+    with pytest.raises(UserError, match="`input_kind` dirty: expected clean or compressed"):
+        builtin.upscaler_name(4, "dirty")
 
 
 def test_each_has_a_card_and_is_small() -> None:
