@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. torch is imported only inside commands, so that help is instant."""
+"""The command line: parse, call, print. Commands import torch when they run, so that help is instant."""
 
 import importlib.util
 import io
@@ -34,8 +34,8 @@ app.add_typer(model.app, name="model")
 app.add_typer(evaluate.app, name="eval")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"translate {__version__}")
         raise typer.Exit
 
@@ -43,23 +43,23 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the program; what a person can fix ends in one sentence and the exit code of its kind."""
-    # Not KeyboardInterrupt: a person who stops the program wants no traceback, and has a code of its own.
+    """Run the program. An error that the user can fix ends it with one sentence and the exit code of its kind."""
+    # Not KeyboardInterrupt, whose traceback would tell the user nothing; interruption has an exit code of its own.
     signal.signal(signal.SIGINT, lambda number, frame: sys.exit(INTERRUPTED))
     configure_process()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files hold what not every terminal can show
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold characters that a terminal cannot show
             stream.reconfigure(errors="backslashreplace")
-    stranger = _stranger()
-    if stranger is not None:
-        typer.echo(f"error: {stranger}", err=True)
+    conflict = _find_conflict()
+    if conflict is not None:
+        typer.echo(f"error: {conflict}", err=True)
         sys.exit(2)
     from datasets.errors import UserError
 
@@ -69,12 +69,12 @@ def main() -> None:
         typer.echo(f"error: {spell_options(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has had enough; Python would complain on closing
+        sys.stderr.close()  # whoever reads our output has stopped; Python would complain when it closes the stream
         sys.exit(1)
 
 
-def _stranger() -> str | None:
-    """A sentence about a package of somebody else's that stands where one of ours should."""
+def _find_conflict() -> str | None:
+    """Return a sentence about another package of the name `models` or `datasets` that Python finds before ours."""
     home = Path(__file__).resolve().parents[2]
     for name in ("models", "datasets"):
         spec = importlib.util.find_spec(name)
