@@ -174,10 +174,11 @@ class Preview:
     real: Tensor | None = None
 
     def strips(self) -> Tensor:
-        """Return the images of each example next to each other, (B, 3, H', n * W')."""
+        """Return source, output and target of each example side by side, in colour: (B, 3, H', n * W')."""
         images = [image for image in (self.source, self.output, self.target) if image is not None]
         size = self.output.shape[-2:]
-        return concatenate_across(*(F.interpolate(i, size) if i.shape[-2:] != size else i for i in images))
+        resized = [F.interpolate(image, size) if image.shape[-2:] != size else image for image in images]
+        return torch.cat([image.expand(-1, 3, -1, -1) for image in resized], dim=3)
 
 
 Trunk = Literal["encoder", "discriminator"]
@@ -237,10 +238,7 @@ class Recipe(nn.Module, ABC, Generic[B, M]):
         return {}
 
     def realism_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
-        """Return the loss by which a sampler learns to look real; None if it has none for single images.
-
-        The function takes images (B, C, H, W) and labels (B,) and returns (B,).
-        """
+        """Return a sampler's loss on realism, from images (B, C, H, W) and labels (B,) to (B,); None without one."""
         return None
 
 
@@ -272,11 +270,7 @@ class ModelConfig(Settings, ABC):
         return self
 
     def with_label_sets(self, label_sets: tuple[LabelSet, ...]) -> Self:
-        """Return the configuration for data with these sets of labels, whose names are the domains.
-
-        Raises:
-            UserError: The model cannot learn from them.
-        """
+        """Return the configuration for data with these sets of labels, whose names are the domains."""
         return self
 
     def for_size(self, size: int) -> Self:
@@ -284,7 +278,10 @@ class ModelConfig(Settings, ABC):
         return self
 
     def size_problem(self, size: int) -> str | None:
-        """Return why the model cannot learn from squares of `size` pixels, as "… needs multiples of 8"; else None."""
+        """Return why the model cannot learn from squares of `size` pixels; None if it can.
+
+        The caller adds "pixels", so the sentence ends in a number, as "this U-Net needs multiples of 8" does.
+        """
         return None
 
     @abstractmethod
@@ -294,11 +291,6 @@ class ModelConfig(Settings, ABC):
     @abstractmethod
     def recipe(self) -> Recipe[Any, Any]:
         """Build the network with everything that its training needs."""
-
-
-def concatenate_across(*images: Tensor) -> Tensor:
-    """Concatenate images (B, 1 or 3, H, W) along their width: (B, 3, H, n * W)."""
-    return torch.cat([image.expand(-1, 3, -1, -1) for image in images], dim=3)
 
 
 def due(step: int, every: int) -> bool:

@@ -129,9 +129,8 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         config, to_a, to_b = self.config, self.model.to_a, self.model.to_b
         fake_a, fake_b = to_a(batch.b), to_b(batch.a)
 
-        adversarial = self.adversarial.generator(self.judge_a(fake_a)) + self.adversarial.generator(
-            self.judge_b(fake_b)
-        )
+        generator_loss = self.adversarial.generator
+        adversarial = generator_loss(self.judge_a(fake_a)) + generator_loss(self.judge_b(fake_b))
         cycle = F.l1_loss(to_a(fake_b), batch.a) + F.l1_loss(to_b(fake_a), batch.b)
         losses = {"adversarial": config.adversarial_weight * adversarial, "cycle": config.cycle_weight * cycle}
         if config.identity_weight:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datasets.contract import LabelSet, Paired
 from datasets.errors import UserError
-from models.contract import DomainError, ModelConfig, Preview, Recipe, Sampler, Translator, concatenate_across, due
+from models.contract import DomainError, ModelConfig, Preview, Recipe, Sampler, Translator, due
 
 
 class Seasons(Translator):
@@ -102,12 +102,11 @@ def test_draws_and_energies_are_those_of_the_prior() -> None:
 
 
 def test_strips_put_grays_beside_colours_at_the_size_of_the_output() -> None:
-    strip = concatenate_across(torch.zeros(2, 1, 4, 5), torch.ones(2, 3, 4, 5))
-    assert strip.shape == (2, 3, 4, 10)
-    assert (strip[..., :5] == 0).all()
-    assert (strip[..., 5:] == 1).all()
-    preview = Preview(torch.zeros(2, 1, 2, 2), torch.ones(2, 3, 4, 4), torch.ones(2, 3, 4, 4))
-    assert preview.strips().shape == (2, 3, 4, 12)
+    preview = Preview(-torch.ones(2, 1, 2, 2), torch.zeros(2, 3, 4, 5), torch.ones(2, 3, 4, 5))
+    strips = preview.strips()
+    assert strips.shape == (2, 3, 4, 15)
+    assert [strips[..., place : place + 5].unique().tolist() for place in (0, 5, 10)] == [[-1], [0], [1]]
+    assert Preview(None, torch.zeros(2, 3, 4, 5)).strips().shape == (2, 3, 4, 5)
 
 
 def test_something_done_every_third_step_is_due_at_multiples_of_three() -> None:

@@ -32,11 +32,19 @@ def draw_image(*shape: int) -> Tensor:
     return torch.rand(*shape) * 2 - 1
 
 
+def side_of(config: Any) -> int:
+    """Pixels on a side of what a model learns from: 16, or for upscalers 48, which every scale divides."""
+    return 16 if config.output_scale == 1 else 48
+
+
+def channels_of(config: Any) -> int:
+    return next(iter(config.expects.values()))
+
+
 def pairs(config: Any) -> Paired:
-    if config.name == "srgan":
-        side = config.discriminator_size or 96
-        return Paired(draw_image(2, 3, side // config.scale, side // config.scale), draw_image(2, 3, side, side))
-    return Paired(draw_image(2, config.channels_in, 16, 16), draw_image(2, config.channels_out, 16, 16))
+    (channels_in, channels_out), side = config.expects.values(), side_of(config)
+    small = side // config.output_scale
+    return Paired(draw_image(2, channels_in, small, small), draw_image(2, channels_out, side, side))
 
 
 def holed(config: Any) -> Masked:
@@ -49,14 +57,16 @@ def holed(config: Any) -> Masked:
 # One line for each kind of batch: an example of 2 images, of 16 pixels unless the model needs others.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
-        draw_image(2, config.channels, 16, 16), draw_image(2, config.channels, 16, 16), torch.zeros(2, dtype=torch.bool)
+        *(draw_image(2, channels_of(config), 16, 16) for _ in range(2)), torch.zeros(2, dtype=torch.bool)
     ),
     Attributed: lambda config: Attributed(
-        draw_image(2, config.channels, 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
+        draw_image(2, channels_of(config), 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
     ),
     Paired: pairs,
     Masked: holed,
-    Pictures: lambda config: Pictures(draw_image(2, config.channels, config.size, config.size), torch.tensor([1, 0])),
+    Pictures: lambda config: Pictures(
+        draw_image(2, channels_of(config), config.size, config.size), torch.tensor([1, 0])
+    ),
 }
 
 
@@ -82,7 +92,7 @@ def cells() -> dict[str, Any]:
     found |= {f"{name}.yaml": load_experiment(name).model for name in recipe_names()}
     small = {name: type(config).model_validate(shrunk(config.model_dump())) for name, config in found.items()}
     suited = {name: config.with_domains(("one", "other")) for name, config in small.items()}
-    return {name: config.for_size(16) for name, config in suited.items()}
+    return {name: config.for_size(side_of(config)) for name, config in suited.items()}
 
 
 CELLS = cells()
