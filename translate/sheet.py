@@ -1,4 +1,4 @@
-"""Contact sheets: rows of pictures next to each other, for human eyes."""
+"""Contact sheets: pictures in rows and columns, with titles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from datasets.pixels import Pixels, convert_channels, resize, to_floats
 GAP = 6  # pixels between pictures
 TITLE = 26  # pixels above a column
 MARGIN = 4  # pixels beside a title
-VISIBLE = 64  # pixels on a side that a picture should have to be seen
+VISIBLE = 64  # pixels on a side below which a picture is enlarged, to be seen on a screen; chosen by eye
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path: Path, height: int = 256) -> None:
-    """Write rows of (H, W, C) pictures, all scaled to one height, under a title a column."""
+    """Write rows of (H, W, C) pictures, all scaled to one height, with a title above each column."""
     columns = len(titles)
-    scaled = [[_cell(pixels, height) for pixels in row] for row in rows]
+    scaled = [[_to_cell(pixels, height) for pixels in row] for row in rows]
     widths = [max(row[column].shape[1] for row in scaled) for column in range(columns)]
     sheet = np.full((TITLE + (height + GAP) * len(rows), sum(widths) + GAP * (columns - 1), 3), 255, np.uint8)
     left = 0
@@ -34,10 +34,18 @@ def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path:
 
 
 def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), gap: int = 2) -> Pixels:
-    """Equal small pictures (H, W, C) in rows of `columns`, left to right; a title at the left of each row, if given.
+    """Return pictures (H, W, C) of equal size in rows of `columns`, left to right, on white.
 
-    Pictures of fewer than 64 pixels are shown larger by a whole factor, each pixel a square.
+    Pictures of fewer than 64 pixels are enlarged by a whole factor, each pixel a square.
+
+    Args:
+        pictures: In the order of the rows.
+        columns: Pictures in a row.
+        titles: What is written at the left of each row, if anything.
+        gap: Pixels between pictures.
     """
+    # Placed here, since importing torchvision for `make_grid` takes as long as importing torch, and its outer border,
+    # and the two more channels that it gives gray pictures, would have to be cut off.
     factor = -(-VISIBLE // max(pictures[0].shape[:2]))
     height, width = (factor * side for side in pictures[0].shape[:2])
     left = max((cv2.getTextSize(title, FONT, 0.5, 1)[0][0] + 2 * MARGIN for title in titles), default=0)
@@ -45,9 +53,8 @@ def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] 
     size = (rows * (height + gap) - gap, left + columns * (width + gap) - gap)
     sheet = np.full((*size, 3 if titles else pictures[0].shape[2]), 255, np.uint8)
     for index, picture in enumerate(pictures):
-        top, side = index // columns * (height + gap), left + index % columns * (width + gap)
-        large = picture.repeat(factor, 0).repeat(factor, 1)
-        sheet[top : top + height, side : side + width] = large
+        y, x = index // columns * (height + gap), left + index % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = picture.repeat(factor, 0).repeat(factor, 1)
     for row, title in enumerate(titles):
         middle = row * (height + gap) + height // 2
         cv2.putText(sheet, title, (MARGIN, middle + 5), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
@@ -55,13 +62,13 @@ def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] 
 
 
 def add_caption(pixels: Pixels, captions: Sequence[str]) -> Pixels:
-    """A small picture (H, W, C), enlarged as by `tiled`, under lines of text, each of which is cut to its width."""
+    """Return a picture (H, W, C), enlarged as by `tile_images`, under lines of text that are cut to its width."""
     factor = -(-VISIBLE // max(pixels.shape[:2]))
     large = pixels.repeat(factor, 0).repeat(factor, 1)
-    return np.concatenate([*(_line(caption, large.shape) for caption in captions), large])
+    return np.concatenate([*(_draw_line(caption, large.shape) for caption in captions), large])
 
 
-def _line(caption: str, shape: tuple[int, ...]) -> Pixels:
+def _draw_line(caption: str, shape: tuple[int, ...]) -> Pixels:
     text = caption
     while text and cv2.getTextSize(text, FONT, 0.5, 1)[0][0] > shape[1]:
         caption = caption[:-1]
@@ -71,7 +78,8 @@ def _line(caption: str, shape: tuple[int, ...]) -> Pixels:
     return bar
 
 
-def _cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:
+def _to_cell(pixels: Pixels, height: int) -> NDArray[np.uint8]:
+    """Return a picture in 8-bit colours, scaled to a height."""
     colours = convert_channels(to_floats(pixels), 3)
     eight_bit: NDArray[np.uint8] = (colours * 255).round().astype(np.uint8)
     width = max(1, round(pixels.shape[1] * height / pixels.shape[0]))
