@@ -143,7 +143,7 @@ class AttributesConfig(PictureDataConfig):
         """Channels of the pictures."""
         return (self.picture_channels,)
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Attributed]:
         """Find and check every picture and its labels.
 
         Raises:

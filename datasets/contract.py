@@ -147,11 +147,11 @@ class Samples(ABC, Generic[S_co]):
         return to_device(batch, device)
 
 
-class OpenedData(NamedTuple):
+class OpenedData(NamedTuple, Generic[S_co]):
     """What a data configuration finds in a folder."""
 
-    training: Samples[tuple[Tensor, ...]]
-    validation: Samples[tuple[Tensor, ...]]
+    training: Samples[S_co]
+    validation: Samples[S_co]
     fingerprint: str  # of names and sizes: folders with equal fingerprints hold the same data
     skipped: tuple[str, ...]  # one sentence for each sample that was left out
     domains: tuple[str, ...] = ()  # names of the labels; a label in a batch is an index into them
@@ -188,7 +188,7 @@ class DataConfig(Settings, ABC):
         return 1
 
     @abstractmethod
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[tuple[Tensor, ...]]:
         """Find and check all samples under `root`.
 
         Raises:

@@ -62,7 +62,7 @@ class IdxConfig(DataConfig):
         """Pixels on a side of the pictures."""
         return self.size
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Pictures]:
         """Read the files under `root`.
 
         Raises:

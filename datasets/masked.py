@@ -70,7 +70,7 @@ class MaskedConfig(PictureDataConfig):
         """Channels of the input, a picture with its mask, and of the output."""
         return 4, 3
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Masked]:
         """Find and check every picture under `root`, and every mask.
 
         Raises:

@@ -151,7 +151,7 @@ class PairedConfig(PictureDataConfig):
         degraded = DEGRADATIONS[self.pairs.degradation].channels if isinstance(self.pairs, DerivedPairs) else None
         return self.source_channels or degraded or self.target_channels, self.target_channels
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Paired]:
         """Find and check every pair under `root`.
 
         Raises:

@@ -106,7 +106,7 @@ class PicturesConfig(PictureDataConfig):
         """Channels of the pictures."""
         return (self.picture_channels,)
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Pictures]:
         """Find and check every picture under `root`, and its label.
 
         Raises:

@@ -38,7 +38,7 @@ class PointsConfig(DataConfig):
         """1: a point is a single pixel."""
         return 1
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Pictures]:
         """Read the table under `root`.
 
         Raises:

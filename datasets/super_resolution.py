@@ -101,7 +101,7 @@ class SuperResolutionConfig(PictureDataConfig):
         """Pixels on a side of the large patches for validation."""
         return self.crop.validation_size or self.crop.size
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Paired]:
         """Find and check every picture under `root`.
 
         Raises:

@@ -48,7 +48,7 @@ class UnpairedConfig(PictureDataConfig):
         """Channels of the pictures of both domains."""
         return (self.picture_channels,)
 
-    def open(self, root: Path) -> OpenedData:
+    def open(self, root: Path) -> OpenedData[Unpaired]:
         """Find and check every picture of both folders.
 
         Raises:

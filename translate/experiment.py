@@ -149,7 +149,7 @@ class Experiment(Settings):
             raise ValueError(f"{size}, and {problem} pixels: change one of the two")
         return self
 
-    def adapt_to(self, data: OpenedData) -> Self:
+    def adapt_to(self, data: OpenedData[Any]) -> Self:
         """Return the experiment with what only the opened data could tell: their domains and labels.
 
         Raises:

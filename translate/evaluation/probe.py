@@ -207,7 +207,7 @@ def _accuracy(scores: Tensor, label: Tensor) -> float:
     return round(float((scores.argmax(1) == label).float().mean()), 4)
 
 
-def _draw_labelled(opened: OpenedData, count: int, seed: int, device: torch.device) -> Pictures:
+def _draw_labelled(opened: OpenedData[Any], count: int, seed: int, device: torch.device) -> Pictures:
     """Return `count` training images, equally many of each class; the first classes have one more if it must be."""
     classes = len(opened.domains)
     if count < classes:

@@ -45,7 +45,7 @@ class Setup:
     """
 
     experiment: Experiment
-    data: OpenedData
+    data: OpenedData[Any]
     folder: RunFolder
     world: World
     numerics: Numerics
@@ -120,7 +120,7 @@ def _check_place(folder: RunFolder, data: Path) -> None:
         )
 
 
-def _collect_facts(data: OpenedData, world: World, init_from: str | None) -> dict[str, Any]:
+def _collect_facts(data: OpenedData[Any], world: World, init_from: str | None) -> dict[str, Any]:
     return {
         "data_fingerprint": data.fingerprint,
         "training_samples": len(data.training),
