@@ -101,8 +101,8 @@ def test_tied_and_strided_weights_are_saved_each_for_itself(trained, tmp_path):
 def bad(tmp_path, trained, request) -> Path:
     """A file that is no model of ours, for a reason of its own."""
     path, good = tmp_path / "bad.safetensors", trained / "last.safetensors"
-    tensors, described = load_file(good), metadata(good)
-    card = json.loads(described[METADATA_KEY])
+    tensors, header = load_file(good), metadata(good)
+    card = json.loads(header[METADATA_KEY])
     name = next(iter(tensors))
 
     def write(weights: dict[str, torch.Tensor], text: object) -> None:
@@ -170,10 +170,10 @@ def test_what_is_no_model_file_is_one_sentence_and_exit_code_6(bad, reason, monk
     monkeypatch.setattr(sys, "argv", ["translate", "model", "info", str(bad)])
     with pytest.raises(SystemExit) as ended:
         main()
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert ended.value.code == 6
-    assert told.out == ""
-    assert re.fullmatch(rf"error: {re.escape(str(bad))}: {reason}.*\n", told.err), told.err
+    assert printed.out == ""
+    assert re.fullmatch(rf"error: {re.escape(str(bad))}: {reason}.*\n", printed.err), printed.err
 
 
 def test_a_run_folder_means_its_last_model(trained):

@@ -42,7 +42,7 @@ class Wave(Translator):
         return torch.sin(self.frequency * self.convolution(image).float())
 
 
-class Filling(Wave):
+class WaveInpainter(Wave):
     """A wave in the hole, and around it the picture as it was."""
 
     channels_in = 4
@@ -51,11 +51,11 @@ class Filling(Wave):
         return torch.where(image[:, 3:] > 0, super().forward(image[:, :3]), image[:, :3])
 
 
-def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> None:
+def test_an_inpainter_gets_a_hole_and_only_its_fill_counts() -> None:
     holes: list[Tensor] = []
-    model = Filling(40)
+    model = WaveInpainter(40)
     model.register_forward_hook(lambda module, inputs, output: holes.append(inputs[0][:, 3].float()))
-    told = bf16_agreement(model, NUMERICS, CPU)
+    agreement = bf16_agreement(model, NUMERICS, CPU)
     assert all(hole.unique().tolist() == [0, 1] for hole in holes)
     inside = holes[0][0] > 0
     picture = torch.cat([build_probes(4)["photograph"][:, :3], holes[0][None]], 1)
@@ -64,7 +64,7 @@ def test_an_inpainter_is_given_a_hole_and_judged_by_what_it_fills_it_with() -> N
         with torch.autocast("cpu", torch.bfloat16):
             rounded = model(picture)
     error = float((exact - rounded)[0, :, inside].square().mean()) / 4
-    assert told["photograph"] == pytest.approx(-10 * np.log10(error), abs=0.5)
+    assert agreement["photograph"] == pytest.approx(-10 * np.log10(error), abs=0.5)
 
 
 def test_the_probes_are_what_they_are_called() -> None:
@@ -106,7 +106,7 @@ def test_the_decision_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_layout_is_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for slow, fast in (("contiguous", "channels_last"), ("channels_last", "contiguous")):
         monkeypatch.setattr(
-            "translate.inference.precision.measure_layouts", lambda *given, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
+            "translate.inference.precision.measure_layouts", lambda *arguments, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
         )
         assert choose_inference(Wave(0.5), f"prefers {fast}", NUMERICS, CPU).layout == fast
     monkeypatch.undo()
@@ -140,13 +140,13 @@ def test_flat_and_deep_pictures_of_a_mixed_folder_are_computed_in_float32(
 def test_the_fastest_batch_is_found_on_the_pictures_themselves() -> None:
     choice = BatchChoice(None, pictures=1000)
     shape = (3, 8, 8)
-    asked = []
+    sizes = []
     for _ in range(TRIES * len(BATCHES) + 3):
         size = choice.next(shape)
-        asked.append(size)
+        sizes.append(size)
         choice.learn(shape, size, {1: 1.0, 2: 1.5, 4: 2.0, 8: 8.0}[size])
-    assert asked[: TRIES * len(BATCHES)] == sorted(BATCHES * TRIES)
-    assert asked[TRIES * len(BATCHES) :] == [4, 4, 4]
+    assert sizes[: TRIES * len(BATCHES)] == sorted(BATCHES * TRIES)
+    assert sizes[TRIES * len(BATCHES) :] == [4, 4, 4]
 
 
 def test_a_batch_that_was_asked_for_is_used_and_few_pictures_try_nothing() -> None:

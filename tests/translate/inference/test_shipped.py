@@ -38,10 +38,10 @@ def test_an_unknown_name_is_answered_with_those_that_ship(shipped: Path) -> None
 
 
 def test_they_are_listed_by_name_and_once(command, shipped: Path) -> None:
-    ended = command("model", "list", shipped)
-    assert ended.code == 0
-    assert ended.out.startswith("small: pix2pix, step 0")
-    assert len(ended.out.splitlines()) == 1
+    result = command("model", "list", shipped)
+    assert result.code == 0
+    assert result.out.startswith("small: pix2pix, step 0")
+    assert len(result.out.splitlines()) == 1
 
 
 def test_upscalers_are_named_by_scale_and_input() -> None:

@@ -103,19 +103,19 @@ def whole(network: Translator) -> Callable[[Tensor], Tensor]:
 def test_tiles_put_together_are_the_whole_picture(translator, height, width, side) -> None:
     image = torch.rand(3, height, width) * 2 - 1
     expected = whole(translator)(image[None])[0]
-    made = translate_tiled(whole(translator), translator, image, side)
-    assert made.shape == expected.shape == (3, translator.scale * height, translator.scale * width)
+    output = translate_tiled(whole(translator), translator, image, side)
+    assert output.shape == expected.shape == (3, translator.scale * height, translator.scale * width)
     assert expected.std() > 0.05  # or else equality would show little
-    assert (made - expected).abs().max() / 2 < 1 / 255
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+    assert (output - expected).abs().max() / 2 < 1 / 255
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-4)
 
 
 def test_a_smaller_margin_would_show(translator) -> None:
     image = torch.rand(3, 96, 96) * 2 - 1
     expected = whole(translator)(image[None])[0]
     translator.margin = 0
-    made = translate_tiled(whole(translator), translator, image, 32)
-    assert (made - expected).abs().max() > 1e-3
+    output = translate_tiled(whole(translator), translator, image, 32)
+    assert (output - expected).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("k", [0, 1, 5, 11])
@@ -124,47 +124,47 @@ def test_memory_that_runs_out_at_tile_k_changes_nothing(translator, k) -> None:
     expected = translate_tiled(whole(translator), translator, image, 64)
     seen: list[int] = []
 
-    def short(image: Tensor) -> Tensor:
+    def run_short(image: Tensor) -> Tensor:
         seen.append(image.shape[-1])
         if len(seen) == k + 1:
             raise torch.OutOfMemoryError("injected")
         return translate_batch(translator, image)
 
-    made = translate_tiled(short, translator, image, 64)
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
+    output = translate_tiled(run_short, translator, image, 64)
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-4)
     assert len(seen) > 12  # 4 x 3 tiles at the least, and what was tried in vain once more
 
 
 def test_memory_that_never_suffices_is_an_error_and_no_endless_loop() -> None:
     sides: list[int] = []
 
-    def never(image: Tensor) -> Tensor:
+    def run_never(image: Tensor) -> Tensor:
         sides.append(max(image.shape))
         raise torch.OutOfMemoryError("injected")
 
     with pytest.raises(torch.OutOfMemoryError):
-        translate_tiled(never, BicubicUpscaler(2), torch.zeros(3, 500, 300), 256)
+        translate_tiled(run_never, BicubicUpscaler(2), torch.zeros(3, 500, 300), 256)
     assert sides == sorted(sides, reverse=True)
     assert sides[-1] <= SMALLEST_TILE + 4
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
-    def broken(image: Tensor) -> Tensor:
+    def run_broken(image: Tensor) -> Tensor:
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        translate_tiled(broken, BicubicUpscaler(2), torch.zeros(3, 64, 64), 32)
+        translate_tiled(run_broken, BicubicUpscaler(2), torch.zeros(3, 64, 64), 32)
 
 
 def test_no_tile_is_larger_than_asked_for_with_its_surroundings(translator) -> None:
     largest = 0
 
-    def watched(image: Tensor) -> Tensor:
+    def run_watched(image: Tensor) -> Tensor:
         nonlocal largest
         largest = max(largest, *image.shape[-2:])
         return translate_batch(translator, image)
 
-    translate_tiled(watched, translator, torch.zeros(3, 300, 200), 64)
+    translate_tiled(run_watched, translator, torch.zeros(3, 300, 200), 64)
     room = 2 * (translator.margin + translator.multiple)
     assert largest <= max(64 + room, translator.minimum)
 
@@ -173,9 +173,9 @@ def test_a_huge_result_lies_in_a_file(monkeypatch) -> None:
     image = torch.rand(3, 70, 90) * 2 - 1
     expected = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
     monkeypatch.setattr(tiling, "MEMORY_LIMIT", 1000)
-    made = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
-    assert isinstance(made.numpy().base, object)
-    assert torch.equal(made, expected)
+    output = translate_tiled(whole(BicubicUpscaler(2)), BicubicUpscaler(2), image, 32)
+    assert isinstance(output.numpy().base, object)
+    assert torch.equal(output, expected)
 
 
 def test_what_cannot_be_tiled_says_why() -> None:
@@ -209,12 +209,12 @@ def test_norms_are_as_before_once_the_tiles_are_done(name: str) -> None:
     translate_tiled(whole(network), network, image, 32)
     assert torch.equal(network(image[None]), before)
 
-    def broken(image: Tensor) -> Tensor:
+    def run_broken(image: Tensor) -> Tensor:
         network(image)
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        translate_tiled(broken, network, image, 32)
+        translate_tiled(run_broken, network, image, 32)
     assert torch.equal(network(image[None]), before)
 
 
@@ -225,17 +225,17 @@ def test_norms_of_a_reduced_copy_cost_one_pass_and_leave_no_seams(name: str) -> 
     before = whole(network)(image[None])[0]
     passes: list[torch.Size] = []
 
-    def counted(image: Tensor) -> Tensor:
+    def run_counted(image: Tensor) -> Tensor:
         passes.append(image.shape)
         return whole(network)(image)
 
-    made = translate_tiled(counted, network, image, 96, "reduced")
+    output = translate_tiled(run_counted, network, image, 96, "reduced")
     assert len(passes) == 1 + 4
     assert max(passes[0][-2:]) == 96
     with reduced_norms(Tiles(whole(network), network, image[None], 96)):
         expected = whole(network)(image[None])[0]  # the same statistics, in one piece
-    torch.testing.assert_close(made, expected, rtol=0, atol=1e-4)
-    assert not torch.allclose(made, before, rtol=0, atol=1e-2)  # they are not the picture's own
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-4)
+    assert not torch.allclose(output, before, rtol=0, atol=1e-2)  # they are not the picture's own
     assert torch.equal(whole(network)(image[None])[0], before)  # and are gone again
     same = translate_tiled(whole(network), network, image, 192, "reduced")  # nothing is reduced
     torch.testing.assert_close(same, before, rtol=0, atol=1e-4)
@@ -254,8 +254,8 @@ def test_pictures_in_tiles_do_not_disturb_others_that_the_same_network_translate
 
     expected = [translated(item) for item in enumerate(images)]
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(translated, enumerate(images)))
-    for one, other in zip(made, expected, strict=True):
+        output = list(pool.map(translated, enumerate(images)))
+    for one, other in zip(output, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
 
 
@@ -271,14 +271,14 @@ def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
 
 
 @pytest.fixture
-def enlarger(tiny: Callable[..., Any]) -> Model:
+def upscaler(tiny: Callable[..., Any]) -> Model:
     card = Card(experiment=tiny(recipe="pix2pix"), step=0, trained_size=16)
     return Model(BicubicUpscaler(2), card, "bicubic", torch.device("cpu"), Numerics("fp32", "contiguous", 1))
 
 
-def test_a_folder_in_tiles_is_the_folder_in_one_piece(enlarger, photos: Path, tmp_path: Path) -> None:
+def test_a_folder_in_tiles_is_the_folder_in_one_piece(upscaler, photos: Path, tmp_path: Path) -> None:
     for name, tile in (("whole", "off"), ("tiles", 32)):
-        outcomes = list(translate_folder(enlarger, photos, tmp_path / name, RunOptions(tile=tile)))
+        outcomes = list(translate_folder(upscaler, photos, tmp_path / name, RunOptions(tile=tile)))
         assert {outcome.status for outcome in outcomes} == {"ok"}
     for path in photos.glob("*.png"):
         one, other = (np.asarray(Image.open(tmp_path / name / path.name)).astype(int) for name in ("whole", "tiles"))
@@ -286,7 +286,7 @@ def test_a_folder_in_tiles_is_the_folder_in_one_piece(enlarger, photos: Path, tm
         assert abs(one - other).max() <= 1
 
 
-class Narrow(BicubicUpscaler):
+class LittleMemory(BicubicUpscaler):
     """Memory for 40 pixels on a side."""
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
@@ -295,10 +295,10 @@ class Narrow(BicubicUpscaler):
         return super().forward(image, domain)
 
 
-def test_a_picture_too_large_for_the_memory_is_tiled_by_itself(enlarger, tmp_path: Path) -> None:
-    narrow = replace(enlarger, translator=Narrow(2))
+def test_a_picture_too_large_for_the_memory_is_tiled_by_itself(upscaler, tmp_path: Path) -> None:
+    narrow = replace(upscaler, translator=LittleMemory(2))
     image = torch.rand(1, 3, 90, 70) * 2 - 1
-    torch.testing.assert_close(narrow.run(image), enlarger.run(image), rtol=0, atol=1e-5)
+    torch.testing.assert_close(narrow.run(image), upscaler.run(image), rtol=0, atol=1e-5)
     with pytest.raises(torch.OutOfMemoryError):
         narrow.run(image, tile="off")
 
@@ -331,8 +331,8 @@ def test_the_command_refuses_tiles_that_cannot_be(command, make_model, photos: P
     assert "--tile: expected auto, off, or 32 or more pixels on a side" in ended.err
 
 
-def test_no_room_for_larger_pictures_is_told_before_the_first_write(enlarger, photos, tmp_path, monkeypatch) -> None:
+def test_no_room_for_larger_pictures_is_said_before_the_first_write(upscaler, photos, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=100))
     with pytest.raises(UserError, match=r"pictures 2 times as large need about 0\.0 GiB, and only 0\.0 are free"):
-        list(translate_folder(enlarger, photos, tmp_path / "out"))
+        list(translate_folder(upscaler, photos, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
