@@ -106,7 +106,7 @@ def test_the_decision_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_layout_is_the_faster_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for slow, fast in (("contiguous", "channels_last"), ("channels_last", "contiguous")):
         monkeypatch.setattr(
-            "translate.inference.precision.measure_layouts", lambda *arguments, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
+            "translate.inference.precision.measure_layouts", lambda *_, slow=slow, fast=fast: {slow: 2.0, fast: 1.0}
         )
         assert choose_inference(Wave(0.5), f"prefers {fast}", NUMERICS, CPU).layout == fast
     monkeypatch.undo()
