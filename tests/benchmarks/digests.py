@@ -176,7 +176,7 @@ def verbs() -> list[tuple[str, ...]]:
         ("sample", "run-gan", "out-sample", "--count", "6", "--grid", "--seed", "3", *fp32),
         ("sample", "run-conditional-gan", "out-sample-class", "--class", "B", "--count", "3", *fp32),
         ("sample", "run-gan", "out-sample-truncated", "--count", "3", "--truncation", "0.7", *fp32),
-        ("sample", "run-vae", "out-sample-manifold", "--manifold", "--steps", "4", *fp32),
+        ("sample", "run-vae", "out-sample-manifold", "--manifold", "--axes", "0,1", "--steps", "4", *fp32),
         ("sample", "run-vae", "out-sample-between", "--interpolate", "1,2,3", "--steps", "4", *fp32),
         ("sample", "run-vae", "out-sample-sum", "--arithmetic", "photos/0.png - photos/1.png + photos/2.png", *fp32),
         ("eval", "probe", "run-vae", "--data", "idx", "--labels", "20", "--json"),
