@@ -18,50 +18,54 @@ def demo(
 ) -> None:
     """See it work, offline, in about two and a half minutes.
 
-    Three photographs are made small and enlarged, and damaged and inpainted, with models that ship. Then a
-    translator learns to remove noise from ten others, and is compared with two filters on the same three, which it
-    has never seen.
+    Three photographs are enlarged and inpainted with models that ship.
+
+    Then a translator learns to remove noise from ten others.
+
+    It is compared with two filters on the three, which it has never seen.
     """
-    from translate.demo import (
-        check_empty,
-        denoise_photographs,
-        inpaint_photographs,
-        make_photographs,
-        upscale_photographs,
-    )
+    from translate.demo import check_empty, make_photographs
 
     screen = console()
     check_empty(out)
     make_photographs(out)
-    _print_scores(
-        screen,
-        "enlarged 4 times; PSNR of the brightness, higher is better:",
-        zip(("bicubic", "the model that ships"), upscale_photographs(out), strict=True),
-    )
+    _upscale(screen, out)
+    _inpaint(screen, out)
+    _denoise(screen, out, _train(screen, out, minutes), minutes)
+    screen.print(f"done → {absolute(out)}", markup=False)
+
+
+def _upscale(screen: "Console", out: Path) -> None:
+    from translate.demo import upscale_photographs
+
+    scores = zip(("bicubic", "the model that ships"), upscale_photographs(out), strict=True)
+    _print_scores(screen, "enlarged 4 times; PSNR of the brightness, higher is better:", scores)
     screen.print(f"look at {absolute(out / 'upscaled.png')}", markup=False)
-    _print_scores(
-        screen,
-        "a scratch and a square filled; PSNR in them, higher is better:",
-        zip(("OpenCV's Telea", "the model that ships"), inpaint_photographs(out), strict=True),
-    )
+
+
+def _inpaint(screen: "Console", out: Path) -> None:
+    from translate.demo import inpaint_photographs
+
+    scores = zip(("OpenCV's Telea", "the model that ships"), inpaint_photographs(out), strict=True)
+    _print_scores(screen, "a scratch and a square filled; PSNR in them, higher is better:", scores)
     screen.print(f"look at {absolute(out / 'inpainted.png')}", markup=False)
-    steps = _train(screen, out, minutes)
+
+
+def _denoise(screen: "Console", out: Path, steps: int, minutes: float) -> None:
+    from translate.demo import denoise_photographs
+
     scores = denoise_photographs(out)
-    _print_scores(
-        screen,
-        "noise removed from photographs never trained on; PSNR, higher is better:",
-        (
-            ("the noisy input itself", scores.noisy),
-            ("median filter", scores.median),
-            ("bilateral filter, best setting", scores.bilateral),
-            ("this translator", scores.translated),
-        ),
+    rows = (
+        ("the noisy input itself", scores.noisy),
+        ("median filter", scores.median),
+        ("bilateral filter, best setting", scores.bilateral),
+        ("this translator", scores.translated),
     )
+    _print_scores(screen, "noise removed from photographs never trained on; PSNR, higher is better:", rows)
     if scores.translated < scores.bilateral:
         longer = f"--out another --minutes {4 * minutes:g} lets it learn longer"
         screen.print(f"note: {steps} steps are too few to beat a filter; {longer}", markup=False)
     screen.print(f"look at {absolute(out / 'sheet.png')} and {absolute(out / 'run' / 'report.html')}", markup=False)
-    screen.print(f"done → {absolute(out)}", markup=False)
 
 
 def _train(screen: "Console", out: Path, minutes: float) -> int:

@@ -30,7 +30,7 @@ def probe(
 ) -> None:
     """Measure how well a few labels teach a classifier on a model's codes.
 
-    It is compared with a classifier on the pixels, with fine-tuning the encoder, and with training it from scratch.
+    Compared with classifiers on pixels, fine-tuned, and from scratch.
     """
     from translate.evaluation.probe import probe as run_probe
 

@@ -37,8 +37,9 @@ def train(
 ) -> None:
     """Train a model on a folder, or resume its training where it stopped.
 
-    Ctrl-C and SIGTERM save before they end the training, with exit code 130. Several processes train
-    together with `torchrun --nproc-per-node N -m translate train …`.
+    Ctrl-C and SIGTERM save it and end with exit code 130.
+
+    Several processes: `torchrun --nproc-per-node N -m translate train …`.
     """
     from translate.experiment import load_experiment
     from translate.training.processes import leave_world

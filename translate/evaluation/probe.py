@@ -28,7 +28,7 @@ from datasets.errors import DataError, UserError
 from models.apply import evaluating
 from models.contract import Encoder
 from translate.experiment import Experiment, override_experiment
-from translate.hardware import choose_device, keep_random_state, resolve_numerics
+from translate.hardware import choose_device, keep_random_state, resolve_numerics, seed_draws
 from translate.inference.model_file import ModelError, load_network, model_path
 
 MAX_TEST_IMAGES = 10_000  # as many as MNIST and Fashion-MNIST hold out
@@ -91,10 +91,7 @@ def probe(
         name = card.experiment.model.name
         raise ModelError(f"{path}: a {name} model has no encoder; probe an autoencoder or a VAE")
     experiment = override_experiment(card.experiment, overrides)
-    opened = experiment.data.open(data)
-    if not opened.domains or not len(opened.validation):
-        missing = "labels" if not opened.domains else "held-out images"
-        raise DataError(f"{data}: read as data.kind={experiment.data.kind}, it has no {missing}; choose another kind")
+    opened = _open_labelled(experiment, data)
     place = choose_device(device)
     numerics = resolve_numerics(place, training=False, precision="fp32")
     count = min(len(opened.validation), MAX_TEST_IMAGES)
@@ -109,6 +106,14 @@ def probe(
     return ProbeResult(labels, count, opened.domains, accuracies)
 
 
+def _open_labelled(experiment: Experiment, data: Path) -> OpenedData[Any]:
+    opened = experiment.data.open(data)
+    if not opened.domains or not len(opened.validation):
+        missing = "labels" if not opened.domains else "held-out images"
+        raise DataError(f"{data}: read as data.kind={experiment.data.kind}, it has no {missing}; choose another kind")
+    return opened
+
+
 def _accuracies(
     network: Any, experiment: Experiment, train: Pictures, test: Pictures, classes: int, seed: int
 ) -> Iterator[tuple[str, float]]:
@@ -121,10 +126,10 @@ def _accuracies(
     for name, (train_features, test_features) in features.items():
         classifier = logistic_regression(train_features, train.label, classes, seed)
         yield name, _accuracy(classifier(test_features), test.label)
-    torch.manual_seed(derive_seed(seed))
+    seed_draws(derive_seed(seed), device)
     untrained = experiment.model.translator().to(device)
     for name, start in (("fine-tuned", network), ("from scratch", untrained)):
-        torch.manual_seed(derive_seed(seed))
+        seed_draws(derive_seed(seed), device)
         trained = _train(Classifier(start, classes).to(device), train)
         with evaluating(trained):
             scores = torch.cat([trained(part) for part in torch.split(test.image, ENCODED_AT_ONCE)])

@@ -21,7 +21,7 @@ from translate.training.progress import Interval, Progress, Record
 from translate.training.validation import make_previews, validate
 
 SAMPLE_STRIPS = 4  # in a sample picture; chosen by eye: at 256 pixels they fit a screen
-HEALTH_SAMPLES = 8  # held-out samples that health is judged by: few enough to cost little beside a validation of 100
+HEALTH_SAMPLES = 8  # held-out samples for the health check: costs little beside a validation of 100
 
 Stop = Callable[[], bool]
 
