@@ -18,6 +18,7 @@ from datasets.pixels import to_pixels
 from models.contract import Recipe
 from translate.experiment import RESUMABLE_CHANGES, Experiment, parse_experiment
 from translate.files import replace_file, write_text
+from translate.hardware import keep_random_state
 from translate.migrations import FORMAT, NewerFormatError, migrate_config, migrate_state
 
 
@@ -134,7 +135,8 @@ class RunFolder:
 
     def read_recipe(self, experiment: Experiment) -> Recipe[Any, Any]:
         """Return the recipe as of the last checkpoint, with discriminators and all else that no model file holds."""
-        recipe: Recipe[Any, Any] = experiment.model.recipe()
+        with keep_random_state(torch.device("cpu")):  # of weights that are drawn, and then replaced
+            recipe: Recipe[Any, Any] = experiment.model.recipe()
         state = self.read_state(torch.device("cpu"))
         recipe.load_state_dict(state["recipe"] | state["own"][0])
         return recipe
