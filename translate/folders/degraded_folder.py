@@ -76,7 +76,7 @@ def run_degrading(
 ) -> Generator[Outcome, None, None]:
     """Degrade the pictures of a plan; yield an outcome for each, in order."""
     work = Degrading(name, strength, seed)
-    # No manifest: the outputs are inputs of another run, and what lies beside them would be in the way there.
+    # No manifest: the outputs are the inputs of another run, where an extra file would be in the way.
     manifest = Manifest(None, name, {})
     return run_jobs(jobs, work.read, work.compute, work.write, manifest=manifest, schedule=Schedule(size=_size))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.contract import Sampler
 
-# Chosen by trying: enough for a small GAN to find the pictures that it made itself (tests/translate/sampling).
+# Enough for a small GAN to find the pictures that it made itself, as a test holds.
 STARTS = 8
 STEPS = 400
 RATE = 0.1

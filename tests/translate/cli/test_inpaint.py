@@ -18,20 +18,22 @@ from translate.inpainting.inpainters import load_inpainter
 
 @pytest.mark.parametrize("kind", ["thin", "thick"])
 def test_it_is_better_than_opencv_in_the_hole(kind) -> None:
-    fillers = [load_inpainter(name, device="cpu", precision="fp32") for name in ("inpaint", "telea", "navier-stokes")]
-    figures = []
+    inpainters = [
+        load_inpainter(name, device="cpu", precision="fp32") for name in ("inpaint", "telea", "navier-stokes")
+    ]
+    metrics = []
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
         square, hole = picture[40:296, 40:296], draw_mask(kind, 256, 256, seed)
         truth, mask = to_tensor(to_floats(square))[None], torch.from_numpy(hole).float()[None, None]
-        made = [fill_holes(filler, Picture(square), hole).pixels for filler in fillers]
-        for pixels in made:
+        results = [fill_holes(inpainter, Picture(square), hole).pixels for inpainter in inpainters]
+        for pixels in results:
             assert (pixels[~hole] == square[~hole]).all()
-        found = [hole_metrics(to_tensor(to_floats(pixels))[None], truth, mask) for pixels in made]
-        figures.append([[f["psnr_hole"].item(), f["ssim_hole"].item()] for f in found])
-    ours, telea, navier_stokes = np.mean(figures, axis=0)
-    judged = slice(2 if kind == "thin" else 1)  # three large holes are too few to tell similarities apart
-    assert (ours > telea)[judged].all()
-    assert (ours > navier_stokes)[judged].all()
+        found = [hole_metrics(to_tensor(to_floats(pixels))[None], truth, mask) for pixels in results]
+        metrics.append([[f["psnr_hole"].item(), f["ssim_hole"].item()] for f in found])
+    ours, telea, navier_stokes = np.mean(metrics, axis=0)
+    compared = slice(2 if kind == "thin" else 1)  # three large holes are too few to tell similarities apart
+    assert (ours > telea)[compared].all()
+    assert (ours > navier_stokes)[compared].all()
 
 
 def test_nothing_needs_to_be_named(command, tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def test_the_same_seed_gives_the_same_bytes(command: Command, models: Path, tmp_
 
 def test_json_is_one_document(command: Command, models: Path, tmp_path: Path) -> None:
     words = ["sample", models / "classes", tmp_path / "out", "--class", "dog", "--count", 1, "--json"]
-    told = json.loads(command(*words).out)
-    assert told["counts"] == {"ok": 1, "skipped": 0, "failed": 0}
-    (file,) = told["files"]
+    document = json.loads(command(*words).out)
+    assert document["counts"] == {"ok": 1, "skipped": 0, "failed": 0}
+    (file,) = document["files"]
     assert (file["name"], file["classes"], file["source"]) == ("dog/000000.png", ["dog"], "seed 0, class 1, picture 0")
     skipped = json.loads(command(*words, "--on-exists", "skip").out)
     assert skipped["counts"] == {"ok": 0, "skipped": 1, "failed": 0}

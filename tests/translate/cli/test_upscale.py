@@ -56,10 +56,10 @@ def test_what_ships_is_better_than_bicubic_on_photographs(name: str) -> None:
     for picture in (skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut()):
         large = to_floats(picture[96 : 96 + 192, 96 : 96 + 192])
         small, truth = to_tensor(shrink(large, scale).clip(0, 1))[None], to_tensor(large)[None]
-        made, plain = model.run(small), BicubicUpscaler(scale)(small)
-        before, after = (upscaling_metrics(p, truth, scale)["psnr_y"] for p in (plain, made))
+        result, plain = model.run(small), BicubicUpscaler(scale)(small)
+        before, after = (upscaling_metrics(p, truth, scale)["psnr_y"] for p in (plain, result))
         gains.append(float(after - before))
-        shift = (torch.nn.functional.avg_pool2d(made - truth, 32)).abs().mean()
+        shift = (torch.nn.functional.avg_pool2d(result - truth, 32)).abs().mean()
         assert shift < 0.01  # no colour shift
     assert np.mean(gains) > 0.5
     assert min(gains) > 0
@@ -70,9 +70,9 @@ def test_what_is_made_for_compressed_pictures_mends_them() -> None:
     gains = []
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
         large = to_floats(picture[96 : 96 + 192, 96 : 96 + 192])
-        given, truth = to_tensor(degrade_twice(large, 4, seed))[None], to_tensor(large)[None]
+        degraded, truth = to_tensor(degrade_twice(large, 4, seed))[None], to_tensor(large)[None]
         before, after = (
-            upscaling_metrics(p, truth, 4)["psnr_y"] for p in (BicubicUpscaler(4)(given), model.run(given))
+            upscaling_metrics(p, truth, 4)["psnr_y"] for p in (BicubicUpscaler(4)(degraded), model.run(degraded))
         )
         gains.append(float(after - before))
     assert np.mean(gains) > 0.5
@@ -80,7 +80,7 @@ def test_what_is_made_for_compressed_pictures_mends_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "message"),
     [
         (("--scale", "5"), 2, "--scale 5: of clean pictures the models that ship enlarge 2, 3, 4 times"),
         (("--scale", "2", "--input", "compressed"), 2, "of compressed pictures the models that ship enlarge 4 times"),
@@ -90,10 +90,10 @@ def test_what_is_made_for_compressed_pictures_mends_them() -> None:
         (("--model", "upscale-x2", "--input", "clean"), 2, "--input chooses among the models that ship"),
     ],
 )
-def test_what_cannot_be_is_told(command, photos: Path, tmp_path: Path, arguments, code: int, told: str) -> None:
+def test_what_cannot_be_is_refused(command, photos: Path, tmp_path: Path, arguments, code: int, message: str) -> None:
     ended = command("upscale", photos, tmp_path / "out", *arguments)
     assert ended.code == code
-    assert told in ended.err
+    assert message in ended.err
     assert not (tmp_path / "out").exists()
 
 

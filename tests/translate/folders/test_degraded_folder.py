@@ -32,9 +32,9 @@ def many(tmp_path: Path) -> Path:
 def degraded(source: Path, destination: Path, name: DegradationName, **options: Any) -> dict[str, bytes]:
     """The files that come of it, which must be one for each of the source's."""
     assert {outcome.status for outcome in degrade_folder(source, destination, name, **options)} == {"ok"}
-    made = {path.relative_to(destination).as_posix(): path for path in destination.rglob("*") if path.is_file()}
-    assert set(made) == {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in made.items()}
+    results = {path.relative_to(destination).as_posix(): path for path in destination.rglob("*") if path.is_file()}
+    assert set(results) == {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in results.items()}
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -57,11 +57,12 @@ def test_every_degradation_degrades(photos: Path, tmp_path: Path, name: Degradat
 
 
 def test_gray_files_are_gray_files(photos: Path, tmp_path: Path) -> None:
-    for name, files in (("gray", photos), ("edges", photos)):
-        degraded(files, tmp_path / name, name)
-        for path in files.iterdir():
-            with Image.open(tmp_path / name / path.name) as made:
-                assert made.mode == "L"
+    names: tuple[DegradationName, ...] = ("gray", "edges")
+    for name in names:
+        degraded(photos, tmp_path / name, name)
+        for path in photos.iterdir():
+            with Image.open(tmp_path / name / path.name) as results:
+                assert results.mode == "L"
 
 
 def test_one_seed_gives_the_same_files_and_another_gives_others(photos: Path, tmp_path: Path) -> None:
@@ -119,12 +120,12 @@ def test_a_bad_picture_fails_and_the_rest_is_done(photos: Path, command: Callabl
 def test_what_lies_under_full_transparency_does_not_bleed_into_the_visible(tmp_path: Path) -> None:
     alpha = np.zeros((16, 16), np.uint8)
     alpha[:, 8:] = 255
-    made = []
+    results = []
     for hidden in (0, 255):
         pixels = np.full((16, 16, 3), 90, np.uint8)
         pixels[:, :8] = hidden
         folder = tmp_path / str(hidden)
         folder.mkdir()
         write_picture(Picture(pixels, alpha), folder / "a.png")
-        made.append(degraded(folder, tmp_path / f"{hidden} blurred", "blur")["a.png"])
-    assert made[0] == made[1]
+        results.append(degraded(folder, tmp_path / f"{hidden} blurred", "blur")["a.png"])
+    assert results[0] == results[1]

@@ -53,8 +53,8 @@ def test_pipes_named_like_pictures_are_never_opened(find: Finder, fill: Callable
 def test_kinds_that_cannot_be_read_are_named_and_not_dropped(
     find: Finder, fill: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = find(fill("a.png", "b.HEIC", "c.gif", "d.nef"), tmp_path / "out")
-    assert {job.name.as_posix(): job.unreadable for job in made} == {
+    found = find(fill("a.png", "b.HEIC", "c.gif", "d.nef"), tmp_path / "out")
+    assert {job.name.as_posix(): job.unreadable for job in found} == {
         "a.png": None,
         "b.HEIC": "HEIC",
         "c.gif": "GIF",
@@ -110,18 +110,18 @@ def test_shards_see_the_clashes_between_them(find: Finder, fill: Callable[..., P
 def test_another_format_changes_only_suffixes_that_do_not_fit(
     find: Finder, fill: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = find(fill("a.JPEG", "b.tar.png", "c.jpg"), tmp_path / "out", save={"format": "jpeg"})
-    assert [job.output.name for job in made] == ["a.JPEG", "b.tar.jpg", "c.jpg"]
+    found = find(fill("a.JPEG", "b.tar.png", "c.jpg"), tmp_path / "out", save={"format": "jpeg"})
+    assert [job.output.name for job in found] == ["a.JPEG", "b.tar.jpg", "c.jpg"]
 
 
-@pytest.mark.parametrize("place", [".", "out", "sub/out", "../in", "../link"])
+@pytest.mark.parametrize("location", [".", "out", "sub/out", "../in", "../link"])
 def test_no_destination_lies_in_the_folder_that_is_read(
-    find: Finder, fill: Callable[..., Path], tmp_path: Path, place: str
+    find: Finder, fill: Callable[..., Path], tmp_path: Path, location: str
 ) -> None:
     folder = fill("a.png", "sub/b.png")
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(UserError, match="lies in the folder that is read; choose a place outside"):
-        find(folder, folder / place, on_exists="overwrite")
+        find(folder, folder / location, on_exists="overwrite")
 
 
 def test_a_folder_does_not_go_into_a_file(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
@@ -179,8 +179,8 @@ def test_a_file_is_not_quietly_written_in_another_format(
 
 
 def test_one_suffix_of_a_format_is_as_good_as_another(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
-    made = find(fill("a.jpeg") / "a.jpeg", tmp_path / "b.jpg")
-    assert made[0].output == tmp_path / "b.jpg"
+    found = find(fill("a.jpeg") / "a.jpeg", tmp_path / "b.jpg")
+    assert found[0].output == tmp_path / "b.jpg"
 
 
 def test_a_folder_without_pictures_is_nothing_found(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:

@@ -106,14 +106,16 @@ def lines_of(manifest: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
 
 
-def drawn(*shape: int, dtype: type = np.uint8, seed: int = 0) -> Pixels:
+def random_pixels(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> Pixels:
     pixels: Pixels = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     return pixels
 
 
 def test_the_manifest_tells_each_picture_on_one_line(unchanged: Models, tmp_path: Path, run: Run, noise: Noise) -> None:
     folder = noise(tmp_path / "in", "a.png", "naïve/b.png")
-    write_picture(Picture(drawn(5, 7, 1, dtype=np.uint16), drawn(5, 7, dtype=np.uint16)), folder / "deep.png")
+    write_picture(
+        Picture(random_pixels(5, 7, 1, dtype=np.uint16), random_pixels(5, 7, dtype=np.uint16)), folder / "deep.png"
+    )
     (folder / "bad.png").write_text("no picture")
     run(unchanged(), folder, tmp_path / "out")
     ended = [line for line in lines_of(tmp_path / "out" / "manifest.jsonl") if line["status"] != "writing"]
@@ -157,7 +159,7 @@ def test_skip_refuses_what_another_source_model_or_option_made(
     only_b_is_kept(model, set(), work_size=8)
     only_b_is_kept(model, set(), save={"metadata": "strip"})
     only_b_is_kept(model, {"a.png", "b.png"})  # and those refusals are not held against the files
-    Image.fromarray(drawn(12, 10, 3, seed=7)).save(folder / "a.png")
+    Image.fromarray(random_pixels(12, 10, 3, seed=7)).save(folder / "a.png")
     only_b_is_kept(model, {"b.png"})
     assert (out / "a.png").read_bytes() == written
 

@@ -93,9 +93,9 @@ def test_every_domain_gets_its_own_pictures_and_keeps_them_when_others_come(
     made = run(model, folder, tmp_path / "both", to="all")
     assert len(statuses(made)) == 4
     for name in ("a.png", "b/c.png"):
-        given = read_picture(folder / name).pixels
-        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "positive" / name).pixels, given)
-        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "negative" / name).pixels, 255 - given)
+        before_pixels = read_picture(folder / name).pixels
+        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "positive" / name).pixels, before_pixels)
+        np.testing.assert_array_equal(read_picture(tmp_path / "both" / "negative" / name).pixels, 255 - before_pixels)
     (tmp_path / "both" / "negative" / "a.png").unlink()
     again = statuses(run(model, folder, tmp_path / "both", to=["negative", "positive"], on_exists="skip"))
     assert again == {
@@ -258,15 +258,15 @@ def test_a_killed_run_is_finished_by_the_same_command(
                 running[moment].send_signal(moments[moment])
                 waiting.remove(moment)
     for moment, process in running.items():
-        told = process.communicate(timeout=60)[1]
+        stderr = process.communicate(timeout=60)[1]
         out, interrupted = tmp_path / str(moment), moments[moment] == signal.SIGINT
-        assert process.returncode == (130 if interrupted else -signal.SIGKILL), told
+        assert process.returncode == (130 if interrupted else -signal.SIGKILL), stderr
         done = pictures_in(out)
         assert moment <= len(done) < count
         for name in done:
             assert (out / name).read_bytes() == (whole / name).read_bytes()
         if interrupted:
-            assert re.fullmatch(rf"interrupted \d+ ok, 0 skipped, 0 failed → {out}", told.splitlines()[-1])
+            assert re.fullmatch(rf"interrupted \d+ ok, 0 skipped, 0 failed → {out}", stderr.splitlines()[-1])
             assert not list(out.glob(".*"))
         ended = command(*arguments(model_file, folder, out))
         assert ended.code == 0, ended.err

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def files_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def drawn(*shape: int, dtype: type = np.uint8, seed: int = 0) -> Pixels:
+def random_pixels(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> Pixels:
     pixels: Pixels = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     return pixels
 
@@ -65,13 +66,13 @@ def test_a_batch_changes_nothing(loaded: Model, tmp_path: Path, run: Run, noise:
 def test_gray_stays_gray_where_a_model_takes_colours(
     unchanged: Models, loaded: Model, tmp_path: Path, run: Run
 ) -> None:
-    pixels = drawn(9, 11, 1)
+    pixels = random_pixels(9, 11, 1)
     write_picture(Picture(pixels), tmp_path / "gray.png")
     run(unchanged(), tmp_path / "gray.png", tmp_path / "same.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "same.png").pixels, pixels)
     run(loaded, tmp_path / "gray.png", tmp_path / "made.png")
-    with Image.open(tmp_path / "made.png") as made:
-        assert made.mode == "L"
+    with Image.open(tmp_path / "made.png") as result:
+        assert result.mode == "L"
 
 
 def test_gray_becomes_colour_where_a_model_makes_colours_from_gray(
@@ -79,7 +80,7 @@ def test_gray_becomes_colour_where_a_model_makes_colours_from_gray(
 ) -> None:
     colours = ("model.channels_in=1", "data.source_channels=1")
     model = load_model(make_model(tmp_path / "colours.safetensors", *colours), device="cpu")
-    write_picture(Picture(drawn(9, 11, 1)), tmp_path / "gray.png")
+    write_picture(Picture(random_pixels(9, 11, 1)), tmp_path / "gray.png")
     run(model, tmp_path / "gray.png", tmp_path / "out.png")
     pixels = read_picture(tmp_path / "out.png").pixels
     assert pixels.shape == (9, 11, 3)
@@ -95,16 +96,16 @@ def test_a_model_of_grays_sees_the_gray_of_colours(unchanged: Models, tmp_path: 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_alpha_comes_back_bit_for_bit(loaded: Model, tmp_path: Path, dtype: type, run: Run) -> None:
-    alpha = drawn(10, 12, dtype=dtype, seed=5)
+    alpha = random_pixels(10, 12, dtype=dtype, seed=5)
     alpha[2:5, 3:8] = 0
     for channels in (1, 3):
         source, destination = tmp_path / f"{channels}.png", tmp_path / "out" / f"{channels}.png"
-        write_picture(Picture(drawn(10, 12, channels, dtype=dtype), alpha), source)
+        write_picture(Picture(random_pixels(10, 12, channels, dtype=dtype), alpha), source)
         run(loaded, source, destination)
-        made = read_picture(destination)
-        assert made.pixels.shape == (10, 12, channels)
-        assert made.alpha is not None
-        np.testing.assert_array_equal(made.alpha, alpha)
+        result = read_picture(destination)
+        assert result.pixels.shape == (10, 12, channels)
+        assert result.alpha is not None
+        np.testing.assert_array_equal(result.alpha, alpha)
 
 
 def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(
@@ -113,28 +114,28 @@ def test_what_lies_under_full_transparency_does_not_smear_over_the_visible(
     visible = np.zeros((24, 24), np.uint8)
     visible[6:18, 6:18] = 255
     pixels = np.full((24, 24, 3), 90, np.uint8)
-    made = []
+    result = []
     for name, hidden in (("black.png", 0), ("white.png", 255)):
         pixels[visible == 0] = hidden
         write_picture(Picture(pixels, visible), tmp_path / name)
         run(loaded, tmp_path / name, tmp_path / "out")
-        made.append(read_picture(tmp_path / "out" / name).pixels)
-    np.testing.assert_array_equal(*made)
+        result.append(read_picture(tmp_path / "out" / name).pixels)
+    np.testing.assert_array_equal(result[0], result[1])
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_sixteen_bits_stay_sixteen_bits(unchanged: Models, tmp_path: Path, name: str, channels: int, run: Run) -> None:
-    pixels = drawn(9, 11, channels, dtype=np.uint16)
+    pixels = random_pixels(9, 11, channels, dtype=np.uint16)
     assert (pixels % 257 != 0).any()  # more than eight bits could say
     write_picture(Picture(pixels), tmp_path / name)
     run(unchanged(), tmp_path / name, tmp_path / "out")
-    made = read_picture(tmp_path / "out" / name).pixels
+    result = read_picture(tmp_path / "out" / name).pixels
     if channels == 3:
-        np.testing.assert_array_equal(made, pixels)
+        np.testing.assert_array_equal(result, pixels)
     else:  # through colours and back
-        assert made.dtype == np.uint16
-        assert np.abs(made.astype(int) - pixels).max() <= 1
+        assert result.dtype == np.uint16
+        assert np.abs(result.astype(int) - pixels).max() <= 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -144,26 +145,26 @@ def test_a_turned_picture_comes_back_upright(unchanged: Models, tmp_path: Path, 
     exif = Image.Exif()
     exif[0x0112] = orientation
     for name in ("a.png", "b.tif"):
-        Image.fromarray(drawn(6, 9, 3)).save(folder / name, exif=exif)
+        Image.fromarray(random_pixels(6, 9, 3)).save(folder / name, exif=exif)
     upright = read_picture(folder / "a.png").pixels
     assert upright.shape == ((9, 6, 3) if orientation > 4 else (6, 9, 3))
     assert set(statuses(run(unchanged(), folder, tmp_path / "out")).values()) == {"ok"}
     for name in ("a.png", "b.tif"):
-        with Image.open(tmp_path / "out" / name) as made:
-            assert made.getexif().get(0x0112, 1) == 1
-            np.testing.assert_array_equal(np.asarray(made), upright)
+        with Image.open(tmp_path / "out" / name) as result:
+            assert result.getexif().get(0x0112, 1) == 1
+            np.testing.assert_array_equal(np.asarray(result), upright)
 
 
 def test_a_larger_translation_enlarges_alpha_alike(unchanged: Models, tmp_path: Path, run: Run) -> None:
     alpha = np.zeros((6, 8), np.uint8)
     alpha[:, 4:] = 255
-    write_picture(Picture(drawn(6, 8, 3), alpha), tmp_path / "a.png")
+    write_picture(Picture(random_pixels(6, 8, 3), alpha), tmp_path / "a.png")
     run(unchanged(scale=4), tmp_path / "a.png", tmp_path / "out")
-    made = read_picture(tmp_path / "out" / "a.png")
-    assert made.alpha is not None
-    assert (made.pixels.shape, made.alpha.shape) == ((24, 32, 3), (24, 32))
-    assert made.alpha[:, :12].max() == 0
-    assert made.alpha[:, 20:].min() == 255
+    result = read_picture(tmp_path / "out" / "a.png")
+    assert result.alpha is not None
+    assert (result.pixels.shape, result.alpha.shape) == ((24, 32, 3), (24, 32))
+    assert result.alpha[:, :12].max() == 0
+    assert result.alpha[:, 20:].min() == 255
 
 
 @pytest.mark.parametrize("work_size", [5, 16, 40])
@@ -185,9 +186,9 @@ def test_a_work_size_keeps_the_depth(unchanged: Models, tmp_path: Path, run: Run
     gradient = np.linspace(0, 65535, 32 * 32 * 3).astype(np.uint16).reshape(32, 32, 3)
     write_picture(Picture(gradient), tmp_path / "a.png")
     run(unchanged(), tmp_path / "a.png", tmp_path / "out", work_size=16)
-    made = read_picture(tmp_path / "out" / "a.png").pixels
-    assert made.dtype == np.uint16
-    assert (made % 257 != 0).mean() > 0.9
+    result = read_picture(tmp_path / "out" / "a.png").pixels
+    assert result.dtype == np.uint16
+    assert (result % 257 != 0).mean() > 0.9
 
 
 def test_a_model_of_one_size_fails_other_sizes_in_a_sentence_each(
@@ -215,17 +216,17 @@ def test_a_domain_is_what_the_model_aims_for(unchanged: Models, tmp_path: Path, 
     run(model, folder, tmp_path / "out", to="negative")
     negative = read_picture(tmp_path / "out" / "a.png").pixels
     np.testing.assert_array_equal(negative, 255 - read_picture(folder / "a.png").pixels)
-    given = read_picture(folder / "a.png").pixels
-    np.testing.assert_array_equal(model(given, to="negative"), negative)
+    original = read_picture(folder / "a.png").pixels
+    np.testing.assert_array_equal(model(original, to="negative"), negative)
     with pytest.raises(UserError, match="neutral: this model has the domains positive, negative"):
-        model(given, to="neutral")
+        model(original, to="neutral")
 
 
 def test_alpha_that_the_format_cannot_hold_is_a_failure_unless_a_background_is_named(
     unchanged: Models, tmp_path: Path, run: Run
 ) -> None:
     alpha = np.zeros((4, 4), np.uint8)
-    write_picture(Picture(drawn(4, 4, 3), alpha), tmp_path / "a.png")
+    write_picture(Picture(random_pixels(4, 4, 3), alpha), tmp_path / "a.png")
     refused = run(unchanged(), tmp_path / "a.png", tmp_path / "a.jpg", save={"format": "jpeg"})
     assert statuses(refused) == {"a.png": "failed"}
     assert not (tmp_path / "a.jpg").exists()

@@ -25,7 +25,7 @@ def nothing(_: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("threads", "count", "lanes", "shares"),
+    ("threads", "count", "workers", "threads_each"),
     [
         (2, 9, 2, [1, 1]),
         (6, 9, MAX_WORKERS, [2, 2, 1, 1]),
@@ -33,21 +33,21 @@ def nothing(_: object) -> int:
         (4, 3, 3, [2, 1, 1]),
     ],
 )
-def test_lanes_share_the_threads_that_there_are(threads: int, count: int, lanes: int, shares: list[int]) -> None:
+def test_workers_share_all_threads(threads: int, count: int, workers: int, threads_each: list[int]) -> None:
     torch.set_num_threads(threads)
-    gate = threading.Barrier(lanes)  # passed only when as many are at work as there shall be
+    gate = threading.Barrier(workers)  # passed only when all workers are at work
     used: dict[int, int] = {}
 
     def compute(item: int) -> int:
-        if item < lanes:
+        if item < workers:
             gate.wait(timeout=60)
         used[threading.get_ident()] = torch.get_num_threads()
         time.sleep(0.01 * (count - item))  # later ones end sooner
         return item
 
-    made = map_on_workers(compute, iter(range(count)), count=count, exclusive=lambda _: False, size=nothing)
-    assert list(made) == list(range(count))
-    assert sorted(used.values(), reverse=True) == shares
+    results = map_on_workers(compute, iter(range(count)), count=count, exclusive=lambda _: False, size=nothing)
+    assert list(results) == list(range(count))
+    assert sorted(used.values(), reverse=True) == threads_each
 
 
 @pytest.mark.parametrize(("count", "large"), [(1, ()), (9, range(9)), (9, (3, 4, 8))])
@@ -62,8 +62,8 @@ def test_a_single_or_a_large_one_has_all_threads_and_nothing_beside_it(count: in
         at_work.remove(item)
         return item, torch.get_num_threads(), threading.current_thread() is threading.main_thread(), beside
 
-    made = map_on_workers(compute, range(count), count=count, exclusive=lambda item: item in large, size=nothing)
-    for number, (item, threads, here, beside) in enumerate(made):
+    results = map_on_workers(compute, range(count), count=count, exclusive=lambda item: item in large, size=nothing)
+    for number, (item, threads, here, beside) in enumerate(results):
         assert item == number
         if item in large or count == 1:
             assert (threads, here, beside) == (4, True, 0)

@@ -53,10 +53,10 @@ def pixels() -> Draw:
     """`pixels(3, np.uint8, seed=0)`: noise, (36, 48, 3)."""
 
     def pixels_(channels: int = 3, dtype: Any = np.uint8, seed: int = 0) -> NDArray[Any]:
-        drawn: NDArray[Any] = np.random.default_rng(seed).integers(
+        noise: NDArray[Any] = np.random.default_rng(seed).integers(
             0, np.iinfo(dtype).max, (HEIGHT, WIDTH, channels), dtype, endpoint=True
         )
-        return drawn
+        return noise
 
     return pixels_
 

@@ -60,11 +60,11 @@ def box(size: int = 16) -> Tensor:
     return hole
 
 
-def none(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
+def none(pictures: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
     return latent.new_zeros(len(latent))
 
 
-def test_the_weight_is_the_share_of_hole_around_and_nothing_in_the_hole() -> None:
+def test_the_weight_is_the_fraction_of_hole_around_and_nothing_in_the_hole() -> None:
     hole = (torch.rand(1, 20, 23, generator=torch.Generator().manual_seed(0)) < 0.2).float()
     weight = gan_search.context_weight(hole)
     inside = ndimage.uniform_filter(hole[0].numpy(), 7, mode="constant")
@@ -76,10 +76,10 @@ def test_the_weight_is_the_share_of_hole_around_and_nothing_in_the_hole() -> Non
 
 
 def test_the_context_loss_is_a_weighted_sum_of_differences() -> None:
-    made, image = torch.rand(3, 2, 16, 16), torch.rand(2, 16, 16)
+    pictures, image = torch.rand(3, 2, 16, 16), torch.rand(2, 16, 16)
     weight = gan_search.context_weight(box())
-    expected = [sum(float((weight[0] * (one[c] - image[c]).abs()).sum()) for c in range(2)) for one in made]
-    assert torch.allclose(gan_search.context_loss(made, image, weight), torch.tensor(expected), rtol=1e-5)
+    expected = [sum(float((weight[0] * (one[c] - image[c]).abs()).sum()) for c in range(2)) for one in pictures]
+    assert torch.allclose(gan_search.context_loss(pictures, image, weight), torch.tensor(expected), rtol=1e-5)
 
 
 def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
@@ -87,12 +87,13 @@ def test_what_the_generator_itself_made_is_filled_as_it_was() -> None:
     truth = model.generate(sample_latent(model, 5, 0, 0)[None], torch.zeros(1))[0]
     holed = torch.where(box() > 0, torch.ones(1), truth)
     starts = torch.stack([sample_latent(model, 0, 0, index) for index in range(4)])
-    made = gan_search.search(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
-    assert float((made - truth)[box() > 0].abs().max()) < 0.03
+    found = gan_search.search(model, holed, box(), none, starts, torch.zeros(4, dtype=torch.long))
+    assert float((found - truth)[box() > 0].abs().max()) < 0.03
     before = model.generate(starts, torch.zeros(4))
     weight = gan_search.context_weight(box())
     assert (
-        gan_search.context_loss(made[None], holed, weight) < 0.05 * gan_search.context_loss(before, holed, weight).min()
+        gan_search.context_loss(found[None], holed, weight)
+        < 0.05 * gan_search.context_loss(before, holed, weight).min()
     )
 
 
@@ -105,14 +106,14 @@ def test_the_prior_weighs_in() -> None:
     def length(prior: gan_search.PriorLoss) -> float:
         found: list[Tensor] = []
 
-        def remembered(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
+        def remembered(pictures: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
             found.append(latent.detach())
-            return prior(made, latent, labels)
+            return prior(pictures, latent, labels)
 
         gan_search.search(model, image, box(), remembered, starts, labels)
         return float(found[-1].square().sum(1).min())
 
-    assert length(lambda made, latent, labels: model.prior_energy(latent)) < 0.8 * length(none)
+    assert length(lambda pictures, latent, labels: model.prior_energy(latent)) < 0.8 * length(none)
 
 
 @pytest.fixture
@@ -139,15 +140,15 @@ def test_of_a_run_folder_the_discriminator_is_the_prior_and_of_a_file_the_latent
     loaded = load_sampler(path, device="cpu", precision="fp32")
     latent = loaded.sampler.draw(3, torch.Generator().manual_seed(0))
     labels = torch.zeros(3, dtype=torch.long)
-    made = loaded.sampler.generate(latent, labels)
+    pictures = loaded.sampler.generate(latent, labels)
     kind, prior = gan_search.find_prior_loss(loaded, path)
-    judged = prior(made, latent, labels)
+    losses = prior(pictures, latent, labels)
     assert kind == "discriminator"
-    assert torch.allclose(judged, F.softplus(-recipe.score(made, labels))[:, 0], atol=1e-6)  # -log D
+    assert torch.allclose(losses, F.softplus(-recipe.score(pictures, labels))[:, 0], atol=1e-6)  # -log D
     kind, prior = gan_search.find_prior_loss(loaded, path / "last.safetensors")
-    alone = prior(made, latent, labels)
+    without = prior(pictures, latent, labels)
     assert kind == "latent"
-    assert torch.allclose(alone, 0.5 * latent.square().sum(1))
+    assert torch.allclose(without, 0.5 * latent.square().sum(1))
 
 
 def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,17 +164,19 @@ def test_both_losses_fall_on_the_way(gan_run: tuple[Path, GANRecipe], monkeypatc
     values: list[tuple[float, float]] = []
     weight = gan_search.context_weight(hole)
 
-    def watched(made: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
-        value = prior(made, latent, labels)
-        values.append((float(gan_search.context_loss(made, image, weight).sum().detach()), float(value.sum().detach())))
+    def watched(pictures: Tensor, latent: Tensor, labels: Tensor) -> Tensor:
+        value = prior(pictures, latent, labels)
+        values.append(
+            (float(gan_search.context_loss(pictures, image, weight).sum().detach()), float(value.sum().detach()))
+        )
         return value
 
     monkeypatch.setattr("translate.sampling.latent_search.STEPS", 120)
     gan_search.search(model, image, hole, watched, starts, labels)
     assert values[-1][0] < 0.7 * values[0][0]
-    context, judged = (sum(column) for column in zip(*values[-5:], strict=True))
+    context, losses = (sum(column) for column in zip(*values[-5:], strict=True))
     first = [sum(column) for column in zip(*values[:5], strict=True)]
-    assert context + gan_search.PRIOR_WEIGHT * judged < first[0] + gan_search.PRIOR_WEIGHT * first[1]
+    assert context + gan_search.PRIOR_WEIGHT * losses < first[0] + gan_search.PRIOR_WEIGHT * first[1]
 
 
 @pytest.fixture
@@ -195,17 +198,17 @@ def test_a_model_with_classes_tries_them_all(waves: Callable[..., LoadedSampler]
     for label in (0, 1):
         truth = loaded.sampler.generate(latent, torch.tensor([label]))[0]
         picture = Picture(to_pixels(truth.clamp(-1, 1), 16))
-        made = fill_holes(gan_search.load_gan_search(loaded, "waves"), picture, box()[0].numpy() > 0)
-        assert np.abs(made.pixels.astype(int) - picture.pixels)[box()[0].numpy() > 0].max() < 0.03 * 65535
+        filled = fill_holes(gan_search.load_gan_search(loaded, "waves"), picture, box()[0].numpy() > 0)
+        assert np.abs(filled.pixels.astype(int) - picture.pixels)[box()[0].numpy() > 0].max() < 0.03 * 65535
 
 
 def test_other_sizes_are_scaled_and_only_the_hole_is_touched(waves: Callable[..., LoadedSampler]) -> None:
     pixels = np.random.default_rng(0).integers(90, 160, (40, 40, 3), np.uint8)
     hole = np.zeros((40, 40), bool)
     hole[12:26, 10:30] = True
-    made = fill_holes(gan_search.load_gan_search(waves(), "waves"), Picture(pixels), hole)
-    assert np.array_equal(made.pixels[~hole], pixels[~hole])
-    assert not np.array_equal(made.pixels[hole], pixels[hole])
+    filled = fill_holes(gan_search.load_gan_search(waves(), "waves"), Picture(pixels), hole)
+    assert np.array_equal(filled.pixels[~hole], pixels[~hole])
+    assert not np.array_equal(filled.pixels[hole], pixels[hole])
     with pytest.raises(UserError, match=r"expected a square, .* generator makes, found 40x39; cut it"):
         fill_holes(gan_search.load_gan_search(waves(), "waves"), Picture(pixels[:39]), hole[:39])
 

@@ -78,10 +78,10 @@ def test_the_inpainter_that_ships_fills_holes_and_is_no_translator(
 def test_what_is_deep_or_flat_around_the_hole_is_computed_in_fp32(mean: Model, hole: Draw, pixels: Draw) -> None:
     model, seen = mean.translator, []
     model.register_forward_hook(lambda module, inputs, output: seen.append(torch.is_autocast_enabled("cpu")))
-    filler = learned_inpainter(Model(model, mean.card, "mean", mean.device, Numerics("bf16", "contiguous", 1)))
+    inpainter = learned_inpainter(Model(model, mean.card, "mean", mean.device, Numerics("bf16", "contiguous", 1)))
     flat = np.where(hole()[:, :, np.newaxis], pixels(), np.uint8(90))
-    for given in (pixels(), flat, pixels(dtype=np.uint16)):
-        fill_holes(filler, Picture(given), hole())
+    for picture in (pixels(), flat, pixels(dtype=np.uint16)):
+        fill_holes(inpainter, Picture(picture), hole())
     assert seen == [True, False, False]
 
 

@@ -54,18 +54,18 @@ def test_in_the_file_nothing_changes_outside_of_the_hole(
     if suffix == ".webp":
         Image.open(before).save(before, lossless=True, exact=True)
     mask = save_mask(tmp_path / "m.png", hole())
-    for index, filler in enumerate((learned_inpainter(mean), None)):
+    for index, inpainter in enumerate((learned_inpainter(mean), None)):
         after = tmp_path / str(index) / before.name
         options = MaskOptions(feather=feather)
-        (outcome,) = inpaint_folder("telea" if filler is None else filler, before, after, mask, options)
+        (outcome,) = inpaint_folder("telea" if inpainter is None else inpainter, before, after, mask, options)
         assert outcome.status == "ok", outcome.reason
-        given, made = read_picture(before), read_picture(after)
-        assert made.pixels.dtype == given.pixels.dtype
-        assert np.array_equal(made.pixels[~hole()], given.pixels[~hole()])
-        assert not np.array_equal(made.pixels[hole()], given.pixels[hole()])
-        assert (given.alpha is None) == (made.alpha is None)
-        if given.alpha is not None and made.alpha is not None:
-            assert np.array_equal(given.alpha, made.alpha)
+        before_picture, after_picture = read_picture(before), read_picture(after)
+        assert after_picture.pixels.dtype == before_picture.pixels.dtype
+        assert np.array_equal(after_picture.pixels[~hole()], before_picture.pixels[~hole()])
+        assert not np.array_equal(after_picture.pixels[hole()], before_picture.pixels[hole()])
+        assert (before_picture.alpha is None) == (after_picture.alpha is None)
+        if before_picture.alpha is not None and after_picture.alpha is not None:
+            assert np.array_equal(before_picture.alpha, after_picture.alpha)
 
 
 def test_what_is_transparent_is_filled_and_the_result_is_opaque(
@@ -78,10 +78,10 @@ def test_what_is_transparent_is_filled_and_the_result_is_opaque(
         **dict.fromkeys(("a.png", "b.png", "deep/c.png"), "skipped"),
         "cut.png": "ok",
     }
-    given, made = read_picture(folder / "cut.png"), read_picture(tmp_path / "out" / "cut.png")
-    assert made.alpha is not None
-    assert (made.alpha == 255).all()
-    assert np.array_equal(made.pixels[~hole()], given.pixels[~hole()])
+    before_picture, after_picture = read_picture(folder / "cut.png"), read_picture(tmp_path / "out" / "cut.png")
+    assert after_picture.alpha is not None
+    assert (after_picture.alpha == 255).all()
+    assert np.array_equal(after_picture.pixels[~hole()], before_picture.pixels[~hole()])
 
 
 def test_without_a_hole_a_file_is_copied_byte_for_byte_and_counted(folder: Path, masks: Path, command: Any) -> None:
@@ -162,11 +162,11 @@ def test_a_turned_photograph_is_filled_where_its_mask_says(
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.fromarray(pixels()).save(tmp_path / "phone.png", exif=exif)
-    given = read_picture(tmp_path / "phone.png").pixels
+    before_picture = read_picture(tmp_path / "phone.png").pixels
     upright = np.rot90(hole(), -1)
     save_mask(tmp_path / "m.png", upright if as_shown else hole())
     run(tmp_path / "phone.png", tmp_path / "out.png", tmp_path / "m.png")
-    changed = (read_picture(tmp_path / "out.png").pixels != given).any(2)
+    changed = (read_picture(tmp_path / "out.png").pixels != before_picture).any(2)
     assert changed[upright].mean() > 0.95
     assert not changed[~upright].any()
 
@@ -187,9 +187,9 @@ def test_what_is_up_to_date_is_skipped_until_picture_mask_or_options_change(
 
 def test_the_command_tells_all_in_json(folder: Path, masks: Path, tmp_path: Path, command: Any) -> None:
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", "telea", "--json")
-    told = json.loads(ended.out)
-    assert told["counts"] == {"ok": 3, "skipped": 0, "failed": 0}
-    assert [file["hole"] for file in told["files"]] == [pytest.approx(180 / 1728)] * 3
+    document = json.loads(ended.out)
+    assert document["counts"] == {"ok": 3, "skipped": 0, "failed": 0}
+    assert [file["hole"] for file in document["files"]] == [pytest.approx(180 / 1728)] * 3
     assert "note: a.png: 10.42% is hole" in ended.err
     ended = command("inpaint", folder, tmp_path / "dry", "--mask", masks, "--model", "telea", "--dry-run")
     assert ended.code == 0

@@ -63,13 +63,13 @@ def test_a_picture_without_a_mask(folder: Path, masks: Path, tmp_path: Path, pol
     (masks / "a.bmp").unlink()
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", "telea", "--missing-mask", policy)
     assert "note: 1 of 3 pictures have no mask in" in ended.err
-    made = tmp_path / "out" / "a.png"
+    output = tmp_path / "out" / "a.png"
     if policy == "error":
         assert ended.code == 3
         assert "failed: a.png: has no mask; add it, or set --missing-mask to copy or skip" in ended.err
-    assert made.exists() == (policy == "copy")
+    assert output.exists() == (policy == "copy")
     if policy == "copy":
-        assert made.read_bytes() == (folder / "a.png").read_bytes()
+        assert output.read_bytes() == (folder / "a.png").read_bytes()
         assert "copied as they are: 1 pictures" in ended.err
     assert ended.err.splitlines()[-1].startswith(
         {"error": "done 2 ok, 0 skipped, 1 failed", "copy": "done 3 ok", "skip": "done 2 ok, 1 skipped"}[policy]
@@ -112,5 +112,5 @@ def test_jpeg_is_said_to_change_what_is_known_and_png_does_not(
         "inpaint", tmp_path / "a.jpg", tmp_path / "p", "--mask", mask, "--model", "telea", "--format", "png"
     )
     assert "encoded again" not in ended.err
-    given, made = read_picture(tmp_path / "a.jpg").pixels, read_picture(tmp_path / "p" / "a.png").pixels
-    assert ((given != made).any(2).mean()) < 0.12
+    original, output = read_picture(tmp_path / "a.jpg").pixels, read_picture(tmp_path / "p" / "a.png").pixels
+    assert ((original != output).any(2).mean()) < 0.12

@@ -42,26 +42,26 @@ def test_without_gradients_a_slope_is_led_on_as_a_slope() -> None:
 
 @pytest.mark.parametrize("hole", HOLES.values(), ids=HOLES)
 def test_it_is_the_solution_of_the_equations_of_the_paper(hole: Tensor) -> None:
-    known, made = picture(1, 1), picture(2, 1)
+    known, fill = picture(1, 1), picture(2, 1)
     inside = hole[0].numpy() > 0
-    places = {place: index for index, place in enumerate(zip(*np.nonzero(inside), strict=True))}
+    places = {pixel: index for index, pixel in enumerate(zip(*np.nonzero(inside), strict=True))}
     matrix, right = np.zeros((len(places), len(places))), np.zeros(len(places))
     for (y, x), row in places.items():
         for other in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
             if not (0 <= other[0] < 14 and 0 <= other[1] < 17):
                 continue
             matrix[row, row] += 1
-            right[row] += float(made[0, y, x] - made[0][other])
+            right[row] += float(fill[0, y, x] - fill[0][other])
             if other in places:
                 matrix[row, places[other]] -= 1
             else:
                 right[row] += float(known[0][other])
     expected = np.linalg.solve(matrix, right)
-    assert np.allclose(blend(known, made, hole)[0].numpy()[inside], expected, atol=1e-4)
+    assert np.allclose(blend(known, fill, hole)[0].numpy()[inside], expected, atol=1e-4)
 
 
 def test_outside_nothing_changes_and_with_nothing_known_nothing_is_blended() -> None:
-    known, made, hole = picture(1), picture(2), HOLES["two"]
-    assert torch.equal(blend(known, made, hole)[:, hole[0] == 0], known[:, hole[0] == 0])
-    assert torch.equal(blend(known, made, torch.ones(1, 14, 17)), made)
-    assert torch.equal(blend(known, made, torch.zeros(1, 14, 17)), known)
+    known, fill, hole = picture(1), picture(2), HOLES["two"]
+    assert torch.equal(blend(known, fill, hole)[:, hole[0] == 0], known[:, hole[0] == 0])
+    assert torch.equal(blend(known, fill, torch.ones(1, 14, 17)), fill)
+    assert torch.equal(blend(known, fill, torch.zeros(1, 14, 17)), known)

@@ -49,9 +49,9 @@ def test_truncation_draws_again_what_is_beyond_and_keeps_the_rest(flat: Callable
 def test_between_two_latents_goes_along_the_sphere() -> None:
     start, end = torch.randn(2, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     start, end = start / start.norm(), end / end.norm()
-    shares = np.linspace(0, 1, 7)
-    expected = geometric_slerp(start.numpy(), end.numpy(), shares)
-    for share, there in zip(shares, expected, strict=True):
+    fractions = np.linspace(0, 1, 7)
+    expected = geometric_slerp(start.numpy(), end.numpy(), fractions)
+    for share, there in zip(fractions, expected, strict=True):
         assert np.allclose(latents.slerp(start, end, float(share)).numpy(), there, atol=1e-12)
     # Of any lengths the ends are met, and halfway is no shorter than what normal numbers are.
     assert torch.allclose(latents.slerp(3 * start, 5 * end, 1.0), 5 * end)
@@ -61,24 +61,24 @@ def test_between_two_latents_goes_along_the_sphere() -> None:
 
 
 def test_a_way_counts_both_ends_and_each_station_once(flat: Callable[..., LoadedSampler]) -> None:
-    stations = [torch.eye(3)[index] for index in (0, 1, 2)]
-    round_way = latents.interpolate(flat().sampler, stations, 5)
-    straight = latents.interpolate(flat(prior="uniform").sampler, stations, 5)
+    keyframes = [torch.eye(3)[index] for index in (0, 1, 2)]
+    round_way = latents.interpolate(flat().sampler, keyframes, 5)
+    straight = latents.interpolate(flat(prior="uniform").sampler, keyframes, 5)
     assert len(round_way) == len(straight) == 9
-    for number, station in zip((0, 4, 8), stations, strict=True):
+    for number, station in zip((0, 4, 8), keyframes, strict=True):
         assert torch.equal(round_way[number], station)
         assert torch.equal(straight[number], station)
     assert torch.allclose(round_way[2], torch.tensor([math.sqrt(0.5), math.sqrt(0.5), 0.0]))
     assert torch.allclose(straight[2], torch.tensor([0.5, 0.5, 0.0]))
-    assert len(latents.interpolate(flat().sampler, stations, 2)) == 3
+    assert len(latents.interpolate(flat().sampler, keyframes, 2)) == 3
 
 
 def test_a_plane_cuts_the_prior_into_cells_of_one_weight(flat: Callable[..., LoadedSampler]) -> None:
-    plane = latents.latent_grid(flat(latent=4).sampler, (1, 3), 5).view(5, 5, 4)
+    grid = latents.latent_grid(flat(latent=4).sampler, (1, 3), 5).view(5, 5, 4)
     values = torch.from_numpy(stats.norm.ppf([0.1, 0.3, 0.5, 0.7, 0.9])).float()
-    assert torch.allclose(plane[:, :, 1], values.expand(5, 5), atol=1e-6)  # to the right
-    assert torch.allclose(plane[:, :, 3], values.flip(0)[:, None].expand(5, 5), atol=1e-6)  # upward
-    assert not plane[:, :, [0, 2]].any()
+    assert torch.allclose(grid[:, :, 1], values.expand(5, 5), atol=1e-6)  # to the right
+    assert torch.allclose(grid[:, :, 3], values.flip(0)[:, None].expand(5, 5), atol=1e-6)  # upward
+    assert not grid[:, :, [0, 2]].any()
     uniform = latents.latent_grid(flat(prior="uniform", latent=2).sampler, (0, 1), 4)
     assert torch.allclose(uniform[:4, 0], torch.tensor([-0.75, -0.25, 0.25, 0.75]))
 

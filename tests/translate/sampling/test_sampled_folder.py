@@ -71,9 +71,10 @@ def test_what_exists_is_refused_skipped_or_replaced(
     again = sample(loaded, out, 20, on_exists="skip")
     assert [again[f"{index:06}.png"].status for index in range(3)] == ["skipped", "skipped", "ok"]
     assert {name: files(out)[name] for name in before} == before
-    seen = len(loaded.sampler.seen)
+    latents_seen: Any = loaded.sampler.seen
+    seen = len(latents_seen)
     assert {o.status for o in sample(loaded, out, 20, on_exists="skip").values()} == {"skipped"}
-    assert len(loaded.sampler.seen) == seen
+    assert len(latents_seen) == seen
     other = sample(loaded, out, 2, seed=1, on_exists="skip")
     assert {o.status for o in other.values()} == {"failed"}
     assert "was not made from this input" in str(other["000000.png"].reason)
@@ -85,7 +86,7 @@ def test_numbers_that_are_none_fail_in_a_sentence(
     flat: Callable[..., LoadedSampler], tmp_path: Path, sample: Any, files: Any
 ) -> None:
     loaded = flat()
-    loaded.sampler.shift.fill_(math.nan)
+    loaded.sampler.get_parameter("shift").fill_(math.nan)
     outcomes = sample(loaded, tmp_path / "out", 2)
     reason = "the model's output is not finite; was its training sound?"
     assert [o.reason for o in outcomes.values()] == [f"000000.png: {reason}", f"000001.png: {reason}"]

@@ -18,9 +18,9 @@ def test_a_loaded_sampler_gives_python_the_same_pictures(
     loaded = flat(domains=("plain", "dark"))
     sample(loaded, tmp_path / "out", 2, seed=5, truncation=0.5)
     for name in loaded.sampler.domains:
-        given = loaded(2, 5, of=name, truncation=0.5)
-        assert given.dtype == np.uint8
-        assert np.array_equal(given[1], pixels(tmp_path / "out" / name / "000001.png"))
+        pictures = loaded(2, 5, of=name, truncation=0.5)
+        assert pictures.dtype == np.uint8
+        assert np.array_equal(pictures[1], pixels(tmp_path / "out" / name / "000001.png"))
     with pytest.raises(UserError, match="makes plain, dark: choose one class"):
         loaded(2)
 
@@ -50,4 +50,5 @@ def test_the_model_is_always_given_as_many_at_once(
 ) -> None:
     loaded = flat()
     sample(loaded, tmp_path / "a", 5, batch=4, grid=True)
-    assert {len(latent) for latent in loaded.sampler.seen} == {4}
+    seen: Any = loaded.sampler.seen
+    assert {len(latent) for latent in seen} == {4}

@@ -97,10 +97,10 @@ def test_points_are_a_table_and_a_plot(
     with (tmp_path / "out" / "points.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == ["inner"] * 40 + ["outer"] * 40
-    drawn = torch.stack(
+    latents_of_points = torch.stack(
         [latents.sample_latent(loaded.sampler, 0, label, index) for label in (0, 1) for index in range(40)]
     )
-    expected = loaded.generate(drawn, torch.tensor([0] * 40 + [1] * 40)).flatten(1).numpy()
+    expected = loaded.generate(latents_of_points, torch.tensor([0] * 40 + [1] * 40)).flatten(1).numpy()
     assert np.array_equal(np.array([[row["x"], row["y"]] for row in rows], np.float32), expected)
     assert (pixels(tmp_path / "out" / "points.png") < 255).sum() > 20
     sample(points(), tmp_path / "plain", 3)
