@@ -38,7 +38,7 @@ def operations(device: torch.device) -> Iterator[tuple[str, Way, Way]]:
         yield (
             name,
             one_by_one(pictures, partial(_degrade, name), device),
-            lambda name=name: wait(degrade_batch(images, name, None, seeds)),
+            partial(_degrade_all, name, images),
         )
     cropper = Cropper(CropConfig(jitter=0.3), training=True)
     yield (
@@ -69,6 +69,10 @@ def one_by_one(pictures: Sequence[Floats], change: Callable[[Floats, int], Float
 
 def _degrade(name: DegradationName, picture: Floats, seed: int) -> Floats:
     return degrade(picture, name, None, seed)
+
+
+def _degrade_all(name: DegradationName, images: Tensor) -> Tensor:
+    return wait(degrade_batch(images, name, None, range(len(images))))
 
 
 def stack(pictures: Sequence[Floats], device: torch.device) -> Tensor:

@@ -76,7 +76,7 @@ def added_by_files(model: Model, folder: Path, out: Path) -> str:
 
     def forwards(batch: int) -> float:
         began = time.perf_counter()
-        for part in images.split(batch):
+        for part in torch.split(images, batch):
             model.run(part)
         return (time.perf_counter() - began) / len(images)
 
@@ -90,8 +90,13 @@ def added_by_files(model: Model, folder: Path, out: Path) -> str:
     best = min((1, 4, 8), key=forwards)
     rounds = [(forwards(best), pipeline()) for _ in range(ROUNDS)]
     bare, whole = (statistics.median(times) for times in zip(*rounds, strict=True))
-    name = model.card.experiment.model.generator.name
+    name = generator_name(model)
     return f"| {name}, batch {best} | {1000 * whole:.1f} ms | {1000 * bare:.1f} ms | {whole / bare - 1:+.0%} |"
+
+
+def generator_name(model: Model) -> str:
+    """The `name` in the settings of the model's generator."""
+    return str(model.card.experiment.model.model_dump()["generator"]["name"])
 
 
 def main() -> None:
@@ -107,7 +112,7 @@ def main() -> None:
     print(f"commit {commit()}, {PICTURES} JPEGs of 256 x 256\n{HEAD}")
     rows = []
     for model in models:
-        name = model.card.experiment.model.generator.name
+        name = generator_name(model)
 
         def ours(model: Model = model) -> None:
             shutil.rmtree(work / "ours", ignore_errors=True)

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def run_ours(work: Path, config: Pix2PixConfig) -> None:
 
 
 RESNET, UNET = Pix2PixConfig(generator=ResNetConfig()), Pix2PixConfig(generator=UNetConfig())
-CASES = {
+CASES: dict[str, Callable[[Path], None]] = {
     "Pix2Pix training, the peers' way": train_peers,
     "Pix2Pix training, ours": train_ours,
     "CycleGAN training, the peers' way": cyclegan_peers,

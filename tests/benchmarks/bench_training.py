@@ -20,7 +20,7 @@ from models.cyclegan import CycleGANConfig
 from models.pix2pix import Pix2PixConfig
 from models.stargan import StarGANConfig
 from translate.experiment import TrainingConfig
-from translate.hardware import choose_numerics
+from translate.hardware import resolve_numerics
 from translate.training.processes import World
 from translate.training.trainer import Trainer
 
@@ -79,15 +79,15 @@ CALLS = {"stargan": 5}  # of the trainer, where it takes several to do the same
 def cut_against_cyclegan(trainer: Callable[[Any], Trainer[Any]]) -> Comparison:
     """CUT's step beside CycleGAN's, both by the trainer: half the networks."""
     batch = unpaired()
-    ways = [partial(trainer(config.recipe()).advance, [batch]) for config in (CycleGANConfig(), CUTConfig())]
-    return compare("CycleGAN step (left), CUT step (right), 256², batch 1", *ways, ROUNDS, alike=True)
+    cyclegan, cut = (partial(trainer(config.recipe()).advance, [batch]) for config in (CycleGANConfig(), CUTConfig()))
+    return compare("CycleGAN step (left), CUT step (right), 256², batch 1", cyclegan, cut, ROUNDS, alike=True)
 
 
 def main() -> None:
     torch.set_num_threads(2)
     torch.manual_seed(0)
     world = World()
-    numerics = choose_numerics(world.device, training=True, threads=2)
+    numerics = resolve_numerics(world.device, training=True, threads=2)
     print(f"commit {commit()}, {numerics.precision}, {numerics.layout}, {numerics.threads} threads\n{HEAD}")
     for step in sys.argv[1:] or [*STEPS, "cut"]:
         if step == "cut":

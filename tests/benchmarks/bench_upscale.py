@@ -8,6 +8,7 @@ PHOTO is any photograph; frames of 480x270 pixels, and with `memory` one of 24 m
 import resource
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -49,8 +50,8 @@ def main(photo: Path) -> None:
         print(
             compare(
                 f"{TILED[0]}x{TILED[1]}, {precision}: in tiles of {TILE} | whole",
-                lambda precision=precision: model.run(image, precision=precision, tile=TILE),
-                lambda precision=precision: model.run(image, precision=precision, tile="off"),
+                partial(model.run, image, precision=precision, tile=TILE),
+                partial(model.run, image, precision=precision, tile="off"),
                 ROUNDS,
                 alike=True,
             ).row(),

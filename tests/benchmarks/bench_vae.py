@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from measure import HEAD, commit, compare
 from torch import Tensor, nn
 
+from datasets.contract import Pictures
 from translate.experiment import load_experiment
 from translate.training.session import Training
 
@@ -42,7 +43,8 @@ class PlainVAE(nn.Module):
         mean, log_variance = self.mean(hidden), self.log_variance(hidden)
         made = self.decoder(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
         reconstruction = F.binary_cross_entropy_with_logits(made, pixels, reduction="sum")
-        return (reconstruction - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()) / len(pixels)
+        loss: Tensor = (reconstruction - 0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()) / len(pixels)
+        return loss
 
 
 def plain_steps(pixels: Tensor) -> Iterator[None]:
@@ -51,7 +53,7 @@ def plain_steps(pixels: Tensor) -> Iterator[None]:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     total = 0.0
     while True:
-        for indices in torch.randperm(len(pixels)).split(BATCH):
+        for indices in torch.split(torch.randperm(len(pixels)), BATCH):
             optimizer.zero_grad()
             loss = model.loss(pixels[indices])
             loss.backward()
@@ -74,10 +76,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         training = Training(load_experiment("vae", settings), data, Path(folder) / "run", device="cpu")
         samples = training.setup.data.training
-        pictures = samples.gather(range(len(samples)), [0] * len(samples))
+        pictures: Pictures = samples.gather(range(len(samples)), [0] * len(samples))
         pixels = (pictures.image.flatten(1) + 1) / 2
         plain, ours = plain_steps(pixels), training.run()
-        take(plain), take(ours)
+        take(plain)
+        take(ours)
         result = compare(
             "VAE step", lambda: take(plain), lambda: take(ours), ROUNDS, per_run=STEPS, warm_up=False, clock=clock
         )

@@ -32,11 +32,11 @@ from datasets.pixels import to_pixels
 from datasets.storage.memory import PicturesInMemory
 from models.apply import generate_batch
 from models.contract import Sampler
-from models.optimizers import Adam
 from models.core.began import BEGANConfig
 from models.core.gan import GANConfig
 from models.core.points import plot_points
 from models.networks.bodies import MLPBody
+from models.optimizers import Adam
 from translate.experiment import TrainingConfig
 from translate.hardware import resolve_numerics
 from translate.process import configure_process

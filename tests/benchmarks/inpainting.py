@@ -2,10 +2,10 @@
 
     python tests/benchmarks/inpainting.py MODEL FOLDER [SHEET]
 
-MODEL was trained on FOLDER, which `photographs.py` fills, with `data.validation_fraction` 0.12: what it has not seen there
-is cut into squares of 256 pixels, at a shorter side of 512 at most, and so are scikit-image's colour photographs. Each
-square gets a thin, a medium and a thick mask of LaMa's, by the square's number. SHEET shows some of them. Time is that
-of one thread's work, so that others on the machine do not count.
+MODEL was trained on FOLDER, which `photographs.py` fills, with `data.validation_fraction` 0.12: what it has not seen
+there is cut into squares of 256 pixels, at a shorter side of 512 at most, and so are scikit-image's colour
+photographs. Each square gets a thin, a medium and a thick mask of LaMa's, by the square's number. SHEET shows some of
+them. Time is that of one thread's work, so that others on the machine do not count.
 """
 
 import sys
@@ -78,8 +78,8 @@ def learned(model: str) -> Filler:
 
 def figures(made: Pixels, truth: Pixels, mask: Mask) -> np.ndarray:
     """PSNR, SSIM and L1 in the hole."""
-    tensors = (to_tensor(to_floats(pixels))[None] for pixels in (made, truth))
-    found = hole_metrics(*tensors, torch.from_numpy(mask[None, None].astype(np.float32)))
+    output, target = (to_tensor(to_floats(pixels))[None] for pixels in (made, truth))
+    found = hole_metrics(output, target, torch.from_numpy(mask[None, None].astype(np.float32)))
     return np.array([float(found[name]) for name in ("psnr_hole", "ssim_hole", "l1_hole")])
 
 

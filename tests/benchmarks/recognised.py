@@ -14,9 +14,8 @@ import torch.nn.functional as F
 from measure import commit
 from torch import Tensor, nn
 
-from datasets.contract import derive_seed
+from datasets.contract import Pictures, Samples, derive_seed
 from datasets.idx import IdxConfig
-from datasets.storage.memory import PicturesInMemory
 from models.apply import generate_batch
 from models.contract import Sampler
 from translate.inference.model_file import load_network, model_path
@@ -32,12 +31,13 @@ def classifier(side: int, classes: int) -> nn.Sequential:
     )  # fmt: skip
 
 
-def learn(network: nn.Sequential, data: PicturesInMemory) -> None:
+def learn(network: nn.Sequential, data: Samples[Pictures]) -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     for epoch in range(EPOCHS):
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(epoch)).tolist()
         for first in range(0, len(order), BATCH):
-            image, label = data.gather(order[first : first + BATCH])
+            indices = order[first : first + BATCH]
+            image, label = data.gather(indices, [0] * len(indices))
             optimizer.zero_grad()
             F.cross_entropy(network(image), label).backward()
             optimizer.step()
@@ -45,7 +45,8 @@ def learn(network: nn.Sequential, data: PicturesInMemory) -> None:
 
 @torch.no_grad()
 def said(network: nn.Sequential, images: Tensor) -> Tensor:
-    return network.eval()(images).argmax(1)
+    scores: Tensor = network.eval()(images)
+    return scores.argmax(1)
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
     data = IdxConfig(size=model.size, domains=model.domains).open(Path(sys.argv[2]))
     network = classifier(model.size, len(model.domains))
     learn(network, data.training)
-    real = data.validation.gather(range(len(data.validation)))
+    real = data.validation.gather(range(len(data.validation)), [0] * len(data.validation))
     right = (said(network, real.image) == real.label).float().mean().item()
     print(f"commit {commit()}; model of step {card.step}; classifier right on {right:.1%} of real pictures held out")
     draws = torch.Generator().manual_seed(derive_seed(0))

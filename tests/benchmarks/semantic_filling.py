@@ -39,7 +39,8 @@ def main() -> None:
     count, first = (int(text) for text in (sys.argv[4:] + ["12", "5"][len(sys.argv[4:]) :]))
     loaded = load_sampler(run, device="cpu", precision="fp32")
     size = loaded.sampler.size
-    images = IdxConfig(size=size).open(Path(sys.argv[2])).validation.gather(range(first, first + count)).image
+    pictures = IdxConfig(size=size).open(Path(sys.argv[2])).validation
+    images = pictures.gather(range(first, first + count), [0] * count).image
     hole = torch.zeros(1, size, size)
     hole[:, 5 * size // 16 : 11 * size // 16, 5 * size // 16 : 11 * size // 16] = 1
     columns = {"truth": images, "hole": torch.where(hole > 0, torch.zeros(()), images)}

@@ -2,9 +2,9 @@
 
     python tests/benchmarks/ship.py RUN NAME COMMIT COMMAND METRICS
 
-RUN is a run folder, of which the best model is taken. NAME is what users will call the model. COMMIT and COMMAND say how
-it was trained, so that anyone can repeat it. METRICS is a sentence or a table of its results on pictures that it never
-saw. The training data are always those that `photographs.py` gathers.
+RUN is a run folder, of which the best model is taken. NAME is what users will call the model. COMMIT and COMMAND say
+how it was trained, so that anyone can repeat it. METRICS is a sentence or a table of its results on pictures that it
+never saw. The training data are always those that `photographs.py` gathers.
 """
 
 import sys

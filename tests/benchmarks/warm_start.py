@@ -55,7 +55,7 @@ def main() -> None:
     for seed in range(seeds):
         for start in (None, "vae", "gan"):
             run = out / f"{start or 'cold'}-{seed}"
-            train("pix2pix", pairs, run, *settings, f"training.seed={seed}", init_from=start and out / start)
+            train("pix2pix", pairs, run, *settings, f"training.seed={seed}", init_from=out / start if start else None)
     print(f"commit {commit()}; L1 on pairs held out, by seed\n| start | step | {' | '.join(map(str, range(seeds)))} |")
     print(f"|---|---|{'---|' * seeds}")
     for start in ("cold", "vae", "gan"):
