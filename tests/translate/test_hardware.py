@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,8 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 def flags() -> tuple[object, ...]:
-    cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
+    cuda = torch.backends.cuda
+    cudnn: Any = torch.backends.cudnn  # an object in a module's place, with more attributes than the module
     return cuda.matmul.fp32_precision, cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision, cudnn.benchmark
 
 

@@ -100,7 +100,7 @@ def test_domains_are_named(unchanged: Callable[..., Model], pixels: np.ndarray) 
 class Sizes(Translator):
     """Remembers the sizes that it sees, and with how many threads."""
 
-    margin = 2
+    margin: int | None = 2
 
     def __init__(self) -> None:
         super().__init__()

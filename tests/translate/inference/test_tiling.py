@@ -263,6 +263,7 @@ def test_auto_cuts_large_pictures_alone_and_costs_little() -> None:
     network = Wrapped(CompactChain(4, depth=12, width=2))
     side = tile_side(network, 4000, 6000)
     assert side is not None
+    assert network.margin is not None
     assert ((side + 2 * network.margin) / side) ** 2 <= 1.15
     assert tile_side(network, 400, 500) is None
     assert tile_side(network, 400, 500, 64) == 64
