@@ -56,7 +56,7 @@ class UpBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
 
     def forward(self, maps: Tensor, label: Tensor) -> Tensor:
-        """(B, channels_in, H, W) to (B, channels_out, 2H, 2W)."""
+        """Compute (B, channels_out, 2H, 2W) from (B, channels_in, H, W) and labels (B,)."""
         residual = self.first(_double(F.relu(self.first_norm(maps, label))))
         residual = self.second(F.relu(self.second_norm(residual, label)))
         # A 1x1 convolution and doubling commute; at the small size the convolution costs a quarter.
@@ -79,7 +79,7 @@ class DownBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels_in, channels_out, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, channels_in, H, W) to (B, channels_out, H // 2, W // 2)."""
+        """Compute (B, channels_out, H // 2, W // 2) from (B, channels_in, H, W)."""
         residual = self.first(maps if self.is_first else F.relu(maps))
         residual = F.avg_pool2d(self.second(F.relu(residual)), 2)
         shortcut: Tensor = self.shortcut(F.avg_pool2d(maps, 2))  # halving and a 1x1 convolution commute too
