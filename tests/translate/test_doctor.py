@@ -9,6 +9,7 @@ from translate import doctor
 def test_the_doctor_measures_and_says_what_auto_will_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "SIZE", 32)  # the real networks, on a thumbnail
     monkeypatch.setattr(doctor, "DEPTH", 5)
+    monkeypatch.setattr(doctor, "ROUNDS", 1)
     findings = doctor.examine_machine("cpu")
     assert findings["packages"]["torch"] == torch.__version__.split("+")[0]
     assert "cpu" in findings["devices"]
