@@ -145,7 +145,7 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
 
         real_scores, fake_scores = self.discriminator(batch.b), self.discriminator(fake.detach())
         losses = {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}
-        yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
+        yield Update("discriminator", losses, {"accuracy": fraction_right(real_scores, fake_scores)})
 
         adversarial = self.adversarial.generator(self.discriminator(fake))
         fake_features = generator.encode(fake)

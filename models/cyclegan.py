@@ -114,14 +114,14 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         self.adversarial = ADVERSARIAL[config.adversarial]
         self.model = CycleGAN(config)
         # Discriminators; states of trainings store their weights under these names.
-        self.judge_a, self.judge_b = (config.discriminator.build(config.channels) for _ in range(2))
+        self.discriminator_a, self.discriminator_b = (config.discriminator.build(config.channels) for _ in range(2))
         self.pool_a, self.pool_b = ImagePool(config.pool_size), ImagePool(config.pool_size)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Return one Adam for both generators, and one for both discriminators."""
         return {
             "generators": self.config.generator_adam.of(self.model),
-            "discriminators": self.config.discriminator_adam.of(self.judge_a, self.judge_b),
+            "discriminators": self.config.discriminator_adam.of(self.discriminator_a, self.discriminator_b),
         }
 
     def updates(self, batch: Unpaired, step: int) -> Iterator[Update]:
@@ -130,7 +130,7 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
         fake_a, fake_b = to_a(batch.b), to_b(batch.a)
 
         generator_loss = self.adversarial.generator
-        adversarial = generator_loss(self.judge_a(fake_a)) + generator_loss(self.judge_b(fake_b))
+        adversarial = generator_loss(self.discriminator_a(fake_a)) + generator_loss(self.discriminator_b(fake_b))
         cycle = F.l1_loss(to_a(fake_b), batch.a) + F.l1_loss(to_b(fake_a), batch.b)
         losses = {"adversarial": config.adversarial_weight * adversarial, "cycle": config.cycle_weight * cycle}
         if config.identity_weight:
@@ -138,12 +138,12 @@ class CycleGANRecipe(Recipe[Unpaired, CycleGAN]):
             losses["identity"] = config.identity_weight * identity
         yield Update("generators", losses)
 
-        scores_a = self.judge_a(batch.a), self.judge_a(self.pool_a.exchange(fake_a))
-        scores_b = self.judge_b(batch.b), self.judge_b(self.pool_b.exchange(fake_b))
+        scores_a = self.discriminator_a(batch.a), self.discriminator_a(self.pool_a.exchange(fake_a))
+        scores_b = self.discriminator_b(batch.b), self.discriminator_b(self.pool_b.exchange(fake_b))
         losses = {"a": self.adversarial.discriminator(*scores_a), "b": self.adversarial.discriminator(*scores_b)}
         # The larger of the two: training has failed as soon as one discriminator has won.
         right = torch.maximum(fraction_right(*scores_a), fraction_right(*scores_b))
-        yield Update("discriminators", losses, {"right": right})
+        yield Update("discriminators", losses, {"accuracy": right})
 
     def preview(self, model: CycleGAN, batch: Unpaired) -> list[Preview]:
         """Return images of each domain translated to the other."""

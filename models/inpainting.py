@@ -143,7 +143,7 @@ class InpaintingRecipe(Recipe[Masked, Inpainting]):
         if self.discriminator is not None:
             real_scores, fake_scores = self.score(image, mask), self.score(filled.detach(), mask)
             loss = 0.5 * self.adversarial.discriminator(real_scores, fake_scores)
-            yield Update("discriminator", {"adversarial": loss}, {"right": fraction_right(real_scores, fake_scores)})
+            yield Update("discriminator", {"adversarial": loss}, {"accuracy": fraction_right(real_scores, fake_scores)})
 
         losses = {"pixel": torch.stack([self.pixel_loss(output, image, mask) for output in stages]).sum()}
         losses |= self.feature_losses(stages[-1], filled, image)

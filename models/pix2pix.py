@@ -160,7 +160,7 @@ class Pix2PixRecipe(Recipe[Paired, Pix2Pix]):
             losses = {"adversarial": 0.5 * self.adversarial.discriminator(real_scores, fake_scores)}
             if self.config.gradient_penalty_weight:
                 losses["penalty"] = self.config.gradient_penalty_weight * self.penalty(batch, fake.detach())
-            yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
+            yield Update("discriminator", losses, {"accuracy": fraction_right(real_scores, fake_scores)})
 
         losses = {"l1": self.config.l1_weight * F.l1_loss(fake, batch.target)}
         if self.config.adversarial_weight:

@@ -179,7 +179,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
             return
 
         real_scores, fake_scores = self.discriminator(batch.target), self.discriminator(output.detach())
-        right = {"right": fraction_right(real_scores, fake_scores)}
+        right = {"accuracy": fraction_right(real_scores, fake_scores)}
         if self.config.relativistic:
             real_scores, fake_scores = relativistic(real_scores, fake_scores)
         yield Update("discriminator", {"adversarial": self.adversarial.discriminator(real_scores, fake_scores)}, right)

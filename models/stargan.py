@@ -193,7 +193,7 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
             "penalty": config.gradient_penalty_weight * penalty,
         }
         accuracy = self.labels.accuracy(logits, batch.label, batch.source).mean()
-        yield Update("discriminator", losses, {"recognised": accuracy})
+        yield Update("discriminator", losses, {"label_accuracy": accuracy})
 
         if generator_moves:
             scores, logits = self.discriminator(fake)
@@ -221,6 +221,6 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
         reconstruction = l1(back, batch.image)
         return {
             "error": 1 - accuracy + reconstruction,
-            "recognised": accuracy,
+            "label_accuracy": accuracy,
             "reconstruction": reconstruction,
         }

@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from translate.training.progress import Progress as Progress
     from translate.training.session import train as train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The public names, and the modules that they are in.
 _MODULES = {

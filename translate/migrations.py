@@ -5,6 +5,7 @@ next and is never changed once released; a setting that is renamed raises `FORMA
 else. The functions return new trees and leave those they are given alone.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,12 +56,25 @@ def migrate_state(tree: Mapping[str, Any]) -> Tree:
     if _format(state.pop("format", 1)) < 2:  # format 1 had no number
         state = _rename(state, figures="metrics")
         state["best"] = _rename(state["best"], figure="metric")
+        state["recipe"] = {_rename_discriminator(name): value for name, value in state["recipe"].items()}
     return state
 
 
 def migrate_record(line: Mapping[str, Any]) -> Tree:
     """Return a line of `metrics.jsonl` as it is written today; one file may hold lines of several formats."""
-    return _rename(line, figures="metrics")
+    record = _rename(line, figures="metrics")
+    if "losses" in record:
+        record["losses"] = {_rename_accuracy(name): value for name, value in record["losses"].items()}
+    return record
+
+
+def _rename_discriminator(name: str) -> str:
+    """Return what a tensor of CycleGAN's recipe is called since its judges are its discriminators."""
+    return re.sub(r"^judge_(?=[ab]\.)", "discriminator_", name)
+
+
+def _rename_accuracy(name: str) -> str:
+    return re.sub(r"/recognised$", "/label_accuracy", re.sub(r"/right$", "/accuracy", name))
 
 
 def _experiment_1_to_2(tree: Mapping[str, Any]) -> Tree:

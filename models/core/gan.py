@@ -179,7 +179,7 @@ class GANRecipe(Recipe[Pictures, GAN]):
         real_scores, fake_scores = self.score(batch.image, batch.label), self.score(fake.detach(), batch.label)
         losses = {"adversarial": self.adversarial.discriminator(*self.relate_scores(real_scores, fake_scores))}
         losses |= self.penalties(batch, fake.detach())
-        yield Update("discriminator", losses, {"right": fraction_right(real_scores, fake_scores)})
+        yield Update("discriminator", losses, {"accuracy": fraction_right(real_scores, fake_scores)})
         self.clip()
 
         if generator_moves:

@@ -45,7 +45,7 @@ def train_ours(work: Path) -> None:
 
 def cyclegan_peers(work: Path) -> None:
     recipe = CycleGANConfig().recipe()
-    peers = PeersCycleGAN(recipe.model.to_a, recipe.model.to_b, recipe.judge_a, recipe.judge_b)
+    peers = PeersCycleGAN(recipe.model.to_a, recipe.model.to_b, recipe.discriminator_a, recipe.discriminator_b)
     for _ in range(STEPS):
         peers.step(*unpaired())
 

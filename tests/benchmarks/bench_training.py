@@ -46,7 +46,7 @@ def dcgan() -> tuple[str, Any, Any, Any]:
 def cyclegan() -> tuple[str, Any, Any, Any]:
     """Two ResNet-9 and two PatchGAN-70 at 256 x 256, batch 1."""
     recipe = CycleGANConfig().recipe()
-    parts = (recipe.model.to_a, recipe.model.to_b, recipe.judge_a, recipe.judge_b)
+    parts = (recipe.model.to_a, recipe.model.to_b, recipe.discriminator_a, recipe.discriminator_b)
     return "CycleGAN step, ResNet-9, 256², batch 1", recipe, PeersCycleGAN(*map(copy.deepcopy, parts)).step, unpaired()
 
 

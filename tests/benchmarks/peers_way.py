@@ -71,10 +71,10 @@ class PeersDCGAN:
 class PeersCycleGAN:
     """A CycleGAN step as its authors write it: discriminators frozen by requires_grad, a backward pass for each."""
 
-    def __init__(self, to_a: nn.Module, to_b: nn.Module, judge_a: nn.Module, judge_b: nn.Module) -> None:
-        self.to_a, self.to_b, self.judge_a, self.judge_b = to_a.train(), to_b.train(), judge_a.train(), judge_b.train()
+    def __init__(self, to_a: nn.Module, to_b: nn.Module, discriminator_a: nn.Module, discriminator_b: nn.Module) -> None:
+        self.to_a, self.to_b, self.discriminator_a, self.discriminator_b = to_a.train(), to_b.train(), discriminator_a.train(), discriminator_b.train()
         self.generator_optimizer = _adam(to_a, to_b)
-        self.discriminator_optimizer = _adam(judge_a, judge_b)
+        self.discriminator_optimizer = _adam(discriminator_a, discriminator_b)
         self.pools: tuple[list[Tensor], list[Tensor]] = ([], [])
 
     def step(self, a: Tensor, b: Tensor, truth: Tensor) -> None:
@@ -85,7 +85,7 @@ class PeersCycleGAN:
 
         self._freeze(True)
         self.generator_optimizer.zero_grad()
-        loss = self._error(self.judge_b(fake_b), 1.0) + self._error(self.judge_a(fake_a), 1.0)
+        loss = self._error(self.discriminator_b(fake_b), 1.0) + self._error(self.discriminator_a(fake_a), 1.0)
         loss = loss + 10 * (F.l1_loss(back_a, a) + F.l1_loss(back_b, b))
         loss = loss + 5 * (F.l1_loss(self.to_b(b), b) + F.l1_loss(self.to_a(a), a))
         loss.backward()
@@ -93,18 +93,18 @@ class PeersCycleGAN:
 
         self._freeze(False)
         self.discriminator_optimizer.zero_grad()
-        for judge, real, fake, pool in (
-            (self.judge_a, a, fake_a, self.pools[0]),
-            (self.judge_b, b, fake_b, self.pools[1]),
+        for discriminator, real, fake, pool in (
+            (self.discriminator_a, a, fake_a, self.pools[0]),
+            (self.discriminator_b, b, fake_b, self.pools[1]),
         ):
             pool.append(fake.detach())
             seen = pool[int(torch.randint(len(pool), ()))]
             del pool[:-50]
-            (0.5 * (self._error(judge(real), 1.0) + self._error(judge(seen), 0.0))).backward()
+            (0.5 * (self._error(discriminator(real), 1.0) + self._error(discriminator(seen), 0.0))).backward()
         self.discriminator_optimizer.step()
 
     def _freeze(self, frozen: bool) -> None:
-        for parameter in (*self.judge_a.parameters(), *self.judge_b.parameters()):
+        for parameter in (*self.discriminator_a.parameters(), *self.discriminator_b.parameters()):
             parameter.requires_grad = not frozen
 
     def _error(self, score: Tensor, label: float) -> Tensor:

@@ -33,14 +33,14 @@ def test_the_defaults_are_those_of_the_authors():
 def test_losses_are_those_of_the_authors_code():
     """Mean squared errors to 1 and 0 without any ½ for generators, halved for discriminators; λ 10, 10 and 5."""
     recipe, examples = config().recipe(), batch()
-    to_a, to_b, judge_a, judge_b = recipe.model.to_a, recipe.model.to_b, recipe.judge_a, recipe.judge_b
+    to_a, to_b, discriminator_a, discriminator_b = recipe.model.to_a, recipe.model.to_b, recipe.discriminator_a, recipe.discriminator_b
     with torch.no_grad():
         fake_a, fake_b = to_a(examples.b), to_b(examples.a)
-        adversarial = ((judge_a(fake_a) - 1) ** 2).mean() + ((judge_b(fake_b) - 1) ** 2).mean()
+        adversarial = ((discriminator_a(fake_a) - 1) ** 2).mean() + ((discriminator_b(fake_b) - 1) ** 2).mean()
         cycle = 10 * F.l1_loss(to_a(fake_b), examples.a) + 10 * F.l1_loss(to_b(fake_a), examples.b)
         identity = 5 * F.l1_loss(to_a(examples.a), examples.a) + 5 * F.l1_loss(to_b(examples.b), examples.b)
-        loss_a = 0.5 * (((judge_a(examples.a) - 1) ** 2).mean() + (judge_a(fake_a) ** 2).mean())
-        loss_b = 0.5 * (((judge_b(examples.b) - 1) ** 2).mean() + (judge_b(fake_b) ** 2).mean())
+        loss_a = 0.5 * (((discriminator_a(examples.a) - 1) ** 2).mean() + (discriminator_a(fake_a) ** 2).mean())
+        loss_b = 0.5 * (((discriminator_b(examples.b) - 1) ** 2).mean() + (discriminator_b(fake_b) ** 2).mean())
     generators, discriminators = recipe.updates(examples, 0)
     assert (generators.player, discriminators.player) == ("generators", "discriminators")
     for output, expected in (
@@ -95,9 +95,12 @@ def test_metrics_are_errors_of_round_trips_or_distances_to_true_counterparts(tru
         assert "psnr" not in metrics
     previews = recipe.preview(model, examples)
     assert [one.target is None for one in previews] == [not truth] * 2
+    assert previews[0].source is not None
+    assert previews[1].source is not None
     assert torch.equal(previews[0].source, examples.a)
     assert torch.equal(previews[0].output, fake_b)
     assert torch.equal(previews[1].source, examples.b)
     assert torch.equal(previews[1].output, fake_a)
     if not truth:
+        assert previews[0].real is not None
         assert torch.equal(previews[0].real, examples.b)

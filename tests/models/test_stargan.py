@@ -124,9 +124,9 @@ def test_metrics_are_the_critics_accuracy_and_the_error_of_a_round_trip():
         output = recipe.model.generator(examples.image, target)
         recognised = recipe.discriminator(output)[1].argmax(1)
         back = recipe.model.generator(output, examples.label)
-    assert torch.equal(metrics["recognised"], (recognised == target.argmax(1)).float())
+    assert torch.equal(metrics["label_accuracy"], (recognised == target.argmax(1)).float())
     assert torch.allclose(metrics["reconstruction"], (back - examples.image).abs().mean((1, 2, 3)) / 2)
-    assert torch.allclose(metrics["error"], 1 - metrics["recognised"] + metrics["reconstruction"])
+    assert torch.allclose(metrics["error"], 1 - metrics["label_accuracy"] + metrics["reconstruction"])
 
 
 def test_a_domain_becomes_a_label():

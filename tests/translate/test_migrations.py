@@ -133,6 +133,16 @@ def test_every_renamed_key_is_known():
     assert tree == before
 
 
+def test_tensors_and_losses_of_format_1_are_found_by_their_names():
+    recipe = {"judge_a.layers.0.weight": 1, "judge_b.layers.0.bias": 2, "model.to_a.judge_a.weight": 3}
+    state = migrate_state({"figures": {}, "best": {"figure": 0.5, "step": 1}, "recipe": recipe})
+    names = ["discriminator_a.layers.0.weight", "discriminator_b.layers.0.bias", "model.to_a.judge_a.weight"]
+    assert list(state["recipe"]) == names
+    assert state["best"] == {"metric": 0.5, "step": 1}
+    line = migrate_record({"step": 2, "losses": {"generator/l1": 1.0, "discriminator/right": 0.5}})
+    assert line == {"step": 2, "losses": {"generator/l1": 1.0, "discriminator/accuracy": 0.5}}
+
+
 def test_todays_format_is_left_as_it_is():
     tree = migrate_card(card_of_format_1())
     assert migrate_card(tree) == tree

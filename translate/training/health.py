@@ -36,7 +36,7 @@ class Health:
 
     def after_losses(self, losses: dict[str, float]) -> list[str]:
         """Return messages about a line of losses."""
-        accuracies = [value for name, value in losses.items() if name.endswith("/right")]
+        accuracies = [value for name, value in losses.items() if name.endswith("/accuracy")]
         if not accuracies:
             return []
         self._accuracies.append(min(accuracies))

@@ -47,11 +47,11 @@ def test_a_good_translation_of_pictures_that_are_all_alike_is_no_failure() -> No
 
 def test_a_discriminator_has_won_when_it_is_right_all_the_time() -> None:
     health = Health(HINTS)
-    lines = [{"discriminator/right": 1.0}] * WON_LINES
+    lines = [{"discriminator/accuracy": 1.0}] * WON_LINES
     assert [health.after_losses(line) for line in lines] == [[]] * (WON_LINES - 1) + [
         ["discriminator won: hint for discriminator won"]
     ]
-    assert health.after_losses({"discriminator/right": 0.9}) == []
+    assert health.after_losses({"discriminator/accuracy": 0.9}) == []
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
