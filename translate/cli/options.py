@@ -29,10 +29,10 @@ class OutputOptions(NamedTuple):
     image_format: Annotated[
         str, option("keep, png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
     ] = "keep"
-    quality: Annotated[int | None, option("JPEG and WebP; else as the source", panel=OUTPUT, metavar="N")] = None
-    metadata: Annotated[str, option("EXIF, XMP and texts", panel=OUTPUT, metavar="keep|strip")] = "keep"
+    quality: Annotated[int | None, option("1 to 100, for JPEG and WebP", panel=OUTPUT, metavar="N")] = None
+    metadata: Annotated[str, option("Keep or drop EXIF, XMP and text", panel=OUTPUT, metavar="keep|strip")] = "keep"
     color: Annotated[str, option("Keep the profile, or convert", panel=OUTPUT, metavar="keep|srgb")] = "keep"
-    background: Annotated[str | None, option("Fills alpha if a format has none", panel=OUTPUT, metavar="COLOUR")] = None
+    background: Annotated[str | None, option("Fills alpha where it is lost", panel=OUTPUT, metavar="COLOUR")] = None
 
     @property
     def save(self) -> dict[str, Any]:
@@ -49,10 +49,10 @@ class OutputOptions(NamedTuple):
 class PictureOptions(NamedTuple):
     """Which pictures are read."""
 
-    recurse: Annotated[bool, flag("Read subfolders; the default", "--recurse/--no-recurse", PICTURES)] = True
+    recurse: Annotated[bool, flag("Read subfolders too (default)", "--recurse/--no-recurse", PICTURES)] = True
     limit: Annotated[int | None, option("Stop after N pictures", panel=PICTURES, metavar="N", min=1)] = None
     shard: Annotated[str, option("Take every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
-    pixel_limit: Annotated[int | None, option("Most pixels; 500 million if unset", panel=PICTURES, metavar="N")] = None
+    pixel_limit: Annotated[int | None, option("Refuse larger ones; 500 million", panel=PICTURES, metavar="N")] = None
 
 
 class DeviceOptions(NamedTuple):
