@@ -59,6 +59,7 @@ def threads_of_a_new_thread() -> int:
 
 def record() -> dict[str, Any]:
     cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
+    numpys = np.random.get_state(legacy=False)
     loggers = [logging.getLogger(name) for name in (None, "PIL", "tifffile", "torch")]
     return {
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
@@ -66,7 +67,7 @@ def record() -> dict[str, Any]:
         "cudnn": (cudnn.enabled, cudnn.benchmark, cudnn.deterministic),
         "torch": (torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "torch's modes": (torch.is_autocast_enabled("cpu"), torch.are_deterministic_algorithms_enabled()),
-        "random numbers": (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()),
+        "random numbers": (random.getstate(), numpys["state"]["key"].tolist(), torch.get_rng_state().tolist()),
         "allocator": maps_large_blocks(),
         "pillow": (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, ImageFile.LOAD_TRUNCATED_IMAGES),
         "warnings": ([str(item) for item in warnings.filters], warnings.showwarning),

@@ -75,7 +75,8 @@ def test_validation_sees_the_whole_shorter_side_where_training_scales():
 
 
 def test_training_scales_the_shorter_side_before_it_cuts():
-    ramp = np.repeat(np.arange(0, 256, 4, np.uint8)[:, np.newaxis], 100, 1)[:, :, np.newaxis]  # 64 rows, 4 levels each
+    # 64 rows, 4 levels each
+    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[:, np.newaxis], 100, 1)[:, :, np.newaxis]
     cropped = places(crop(cropper(load=32), ramp, ramp, 0)[0])
     assert np.diff(cropped[:, 0, 0]).tolist() == pytest.approx([8] * 15, abs=1)
 
@@ -88,7 +89,7 @@ def test_pictures_of_any_size_and_depth_make_a_full_square(load, training, shape
     value = np.iinfo(dtype).max // 5
     pixels = np.full(shape, value, dtype)
     for cropped in crop(cropper(training, load=load), pixels, pixels, 1):
-        assert (cropped.shape, cropped.dtype) == ((16, 16, shape[2]), np.float32)
+        assert (cropped.shape, cropped.dtype) == ((16, 16, shape[2]), np.dtype(np.float32))
         assert np.allclose(cropped, 0.2, atol=1e-6)
 
 
@@ -114,7 +115,7 @@ def test_one_seed_gives_one_crop_from_any_thread():
 def test_jitter_moves_colours_differently_for_every_seed_and_within_the_range(channels):
     pixels = np.random.default_rng(0).random((16, 16, channels), np.float32)
     moved = [cropper(jitter=0.8).recolour(pixels, seed) for seed in range(10)]
-    assert all((one.shape, one.dtype) == (pixels.shape, np.float32) for one in moved)
+    assert all((one.shape, one.dtype) == (pixels.shape, np.dtype(np.float32)) for one in moved)
     assert all(one.min() >= 0 and one.max() <= 1 for one in moved)
     assert len({one.tobytes() for one in moved}) == 10
 

@@ -21,7 +21,7 @@ def test_the_ring_has_eight_modes_on_the_unit_circle_and_the_grid_twenty_five():
 def test_points_are_spread_evenly_over_the_modes_and_normally_around_them(name):
     mixture, count = MIXTURES[name], 40_000
     points = mixture.draw(count, seed=3)
-    assert (points.shape, points.dtype) == ((count, 2), np.float32)
+    assert (points.shape, points.dtype) == ((count, 2), np.dtype(np.float32))
     away = points[:, None] - mixture.modes
     nearest = np.linalg.norm(away, axis=2).argmin(1)
     offsets = away[np.arange(count), nearest] / mixture.deviation

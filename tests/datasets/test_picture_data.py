@@ -33,14 +33,14 @@ def test_settings_are_checked_and_decide_the_size(config: type[PictureDataConfig
 def test_problems_refuse_a_folder_unless_they_are_to_be_skipped(
     config: type[PictureDataConfig], tmp_path: Path
 ) -> None:
-    config().check_problems(tmp_path, [])
+    config.model_validate({}).check_problems(tmp_path, [])
     with pytest.raises(DataError, match=r"1 of its pictures cannot be used; .*data\.skip_bad=true:\n  a\.png: is torn"):
-        config().check_problems(tmp_path, ["a.png: is torn"])
+        config.model_validate({}).check_problems(tmp_path, ["a.png: is torn"])
     config.model_validate({"skip_bad": True}).check_problems(tmp_path, ["a.png: is torn"])
 
 
 def test_pictures_are_scaled_to_the_size_of_the_crop_unless_they_keep_their_scale() -> None:
-    scaled = {config.__name__: config().scaled_to for config in KINDS}
+    scaled = {config.__name__: config.model_validate({}).scaled_to for config in KINDS}
     assert scaled.pop("SuperResolutionConfig") is None
     assert scaled == {name: 128 if name == "AttributesConfig" else 256 for name in scaled}
     for config in KINDS:

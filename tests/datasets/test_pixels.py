@@ -14,7 +14,7 @@ from datasets.pixels import convert_channels, drop_alpha, resize, resize_shorter
 def test_every_level_survives_the_way_to_a_tensor_and_back(depth, dtype):
     levels = np.arange(2**depth, dtype=dtype).reshape(1, -1, 1)
     tensor = to_tensor(to_floats(levels))
-    assert (tensor.min(), tensor.max(), tensor.dtype) == (-1, 1, torch.float32)
+    assert (tensor.min().item(), tensor.max().item(), tensor.dtype) == (-1, 1, torch.float32)
     back = to_pixels(tensor, depth)
     assert back.dtype == dtype
     assert np.array_equal(back, levels)

@@ -34,7 +34,8 @@ def test_gathering_is_stacking(tmp_path):
     write_points(some(9), tmp_path / "points.csv")
     samples = PointsConfig(validation_fraction=0).open(tmp_path).training
     assert samples.in_memory
-    gathered, stacked = samples.gather([3, 0, 7, 3]), stack([samples.sample(index, 0) for index in (3, 0, 7, 3)])
+    gathered = samples.gather([3, 0, 7, 3], [0] * 4)
+    stacked = stack([samples.sample(index, 0) for index in (3, 0, 7, 3)])
     assert gathered.image.shape == (4, 2, 1, 1)
     assert all(torch.equal(one, other) for one, other in zip(gathered, stacked, strict=True))
 

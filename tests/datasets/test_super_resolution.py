@@ -11,7 +11,7 @@ from datasets.contract import Paired, derive_seed, stack
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import shrink
 from datasets.errors import DataError
-from datasets.super_resolution import SuperResolutionConfig
+from datasets.super_resolution import PatchPairs, SuperResolutionConfig
 
 
 def config(**settings) -> SuperResolutionConfig:
@@ -34,7 +34,7 @@ def test_a_held_out_square_is_the_middle_and_its_small_version_that_of_the_whole
     for number in range(2):
         noise(tmp_path / f"{number}.png", 64, 48, number)
     samples = config(validation_fraction=0.5).open(tmp_path).validation
-    whole = np.asarray(Image.open(tmp_path / samples.name(0)), np.float32) / 255
+    whole = np.asarray(Image.open(tmp_path / samples.name(0)), np.float32) / np.float32(255)
     small, large = samples.sample(0, 7)
     np.testing.assert_allclose(as_picture(large), whole[16:32, 24:40], atol=1e-6)
     expected = np.round(np.clip(shrink(whole, 4)[4:8, 6:10], 0, 1) * 255) / 255
@@ -44,7 +44,7 @@ def test_a_held_out_square_is_the_middle_and_its_small_version_that_of_the_whole
 @pytest.mark.parametrize("place", [(0, 0), (4, 8)])
 def test_at_the_border_the_picture_goes_on_as_in_a_mirror(tmp_path, place):
     pixels = noise(tmp_path / "a.png", 24, 20)
-    whole = pixels.astype(np.float32) / 255
+    whole = pixels.astype(np.float32) / np.float32(255)
     top, left = place
     samples = config(crop={"turn": False}).open(tmp_path).training
     for seed in range(1000):
@@ -127,6 +127,7 @@ def test_where_memory_is_short_a_window_of_each_picture_is_kept_and_nothing_is_d
         noise(tmp_path / f"{number}.png", 160, 120, number)
     whole = 3 * 160 * 120 * 3
     samples = config(cache_gib=whole / 4 / 2**30).open(tmp_path).training
+    assert isinstance(samples, PatchPairs)
     first = samples.sample(0, 0)
     windows = [samples._decoded(place).large for place in range(3)]
     assert sum(window.nbytes for window in windows) <= whole / 4
@@ -164,6 +165,7 @@ def test_made_small_in_batches_squares_are_those_of_the_threads(tmp_path, turn):
         noise(tmp_path / f"{number}.png", 64, 48, number)
     samples = config(crop={"turn": turn}).open(tmp_path).training
     undegraded, indices = samples.undegraded(), [index % len(samples) for index in range(60)]
+    assert undegraded is not None
     assert (len(undegraded), undegraded.name(1)) == (len(samples), samples.name(1))
     threads = samples.gather(indices, range(60))
     batch = stack([undegraded.sample(index, seed) for seed, index in enumerate(indices)])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.contract import OpenedData
+from datasets.contract import OpenedData, Unpaired
 from datasets.errors import DataError
-from datasets.unpaired import UnpairedConfig
+from datasets.unpaired import UnpairedConfig, UnpairedPictures
 
 CROP = {"load": None, "size": 8, "flip": False}
 
@@ -34,16 +34,20 @@ def folders(tmp_path) -> Path:
 
 
 def values(sample) -> tuple[int, int]:
-    return tuple(round((float(field.mean()) + 1) * 127.5) for field in sample[:2])
+    a, b = (round((float(field.mean()) + 1) * 127.5) for field in sample[:2])
+    return a, b
 
 
 def seen(samples, count: int = 200) -> list[tuple[int, int]]:
     return [values(samples.sample(index % len(samples), index)) for index in range(count)]
 
 
-def names(opened: OpenedData) -> list[set[str]]:
+def names(opened: OpenedData[Unpaired]) -> list[set[str]]:
     """A training, A held out, B training, B held out."""
-    sides = [[opened.training.a, opened.validation.a], [opened.training.b, opened.validation.b]]
+    training, validation = opened.training, opened.validation
+    assert isinstance(training, UnpairedPictures)
+    assert isinstance(validation, UnpairedPictures)
+    sides = [[training.a, validation.a], [training.b, validation.b]]
     return [{file.name for file in part} for side in sides for part in side]
 
 
@@ -76,7 +80,7 @@ def test_each_picture_is_cut_and_turned_by_itself(tmp_path):
     for domain in "AB":
         (tmp_path / domain).mkdir()
         for number in range(2):
-            ramp = np.tile(np.arange(0, 240, 8, np.uint8), (30, 1))
+            ramp = np.tile(np.arange(0, 240, 8, dtype=np.uint8), (30, 1))
             Image.fromarray(ramp).save(tmp_path / domain / f"{number}.png")
     samples = config(crop={"load": None, "size": 8, "flip": True}).open(tmp_path).training
     same = [torch.equal(*samples.sample(0, seed)[:2]) for seed in range(30)]

@@ -43,6 +43,7 @@ def losses(recipe: Any, examples: Masked) -> dict[str, dict[str, float]]:
 def test_deepfills_losses_are_the_papers():
     torch.manual_seed(0)
     recipe, (image, mask) = config(DEEPFILL).recipe(), batch()
+    assert recipe.discriminator is not None
     discriminator = copy.deepcopy(recipe.discriminator)  # every forward pass moves its estimate of the norms
     coarse, fine = recipe.model.generator(image, mask)
     filled = mask * fine + (1 - mask) * image
@@ -118,6 +119,7 @@ def test_the_context_encoders_losses_are_the_papers():
     torch.manual_seed(0)
     settings = {"pixel_loss": "mse", "hole_weight": 0.999, "valid_weight": 0, "adversarial_weight": 0.001}
     recipe, (image, mask) = config(CONTEXT, **settings).recipe(), batch()
+    assert recipe.discriminator is not None
     discriminator = copy.deepcopy(recipe.discriminator)
     (output,) = copy.deepcopy(recipe.model).generator(image, mask)
     filled = mask * output + (1 - mask) * image
@@ -169,5 +171,6 @@ def test_previews_are_white_holes_fillings_and_originals():
     (previews,) = recipe.preview(recipe.model, Masked(image, mask))
     assert previews.source is not None
     assert torch.equal(previews.source, white(image, mask))
+    assert previews.target is not None
     assert torch.equal(previews.target, image)
     assert torch.equal(white(previews.output, mask), previews.source)

@@ -8,6 +8,7 @@ from datasets.contract import Paired
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.losses.adversarial import ADVERSARIAL
+from models.networks.generators import UNetConfig
 from models.pix2pix import Pix2Pix, Pix2PixConfig
 
 SMALL = {"generator": {"depth": 3, "width": 4}, "discriminator": {"layers": 1, "width": 4}}
@@ -27,6 +28,7 @@ def batch(channels_in: int = 3, channels_out: int = 3) -> Paired:
 
 def test_the_defaults_are_the_papers():
     paper = Pix2PixConfig()
+    assert isinstance(paper.generator, UNetConfig)
     assert (paper.generator.name, paper.generator.depth, paper.generator.width) == ("unet", 8, 64)
     assert (paper.generator.dropout, paper.discriminator.layers, paper.l1_weight) == (0.5, 3, 100)
     for adam in (paper.generator_adam, paper.discriminator_adam):

@@ -57,7 +57,9 @@ def holed(config: Any) -> Masked:
 # One line for each kind of batch: an example of 2 images, of 16 pixels unless the model needs others.
 EXAMPLES: dict[type, Callable[[Any], Any]] = {
     Unpaired: lambda config: Unpaired(
-        *(draw_image(2, channels_of(config), 16, 16) for _ in range(2)), torch.zeros(2, dtype=torch.bool)
+        draw_image(2, channels_of(config), 16, 16),
+        draw_image(2, channels_of(config), 16, 16),
+        torch.zeros(2, dtype=torch.bool),
     ),
     Attributed: lambda config: Attributed(
         draw_image(2, channels_of(config), 16, 16), torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 0])
@@ -149,7 +151,7 @@ def test_losses_and_metrics_are_finite_numbers(config, numerics):
     assert all(parameter.dtype == torch.float32 for parameter in learner.recipe.parameters())
 
 
-def test_every_update_moves_its_player_and_no_other(config):
+def test_every_update_moves_its_player_and_no_other(config, monkeypatch):
     learner = trainer(config)
     names = {id(parameter): name for name, parameter in learner.recipe.named_parameters()}
     seen: set[str] = set()
@@ -171,7 +173,7 @@ def test_every_update_moves_its_player_and_no_other(config):
             assert_same(gradients(own), untouched)
             seen.add(update.player)
 
-    learner.recipe.updates = watched
+    monkeypatch.setattr(learner.recipe, "updates", watched)
     for batch in examples(config, 3):
         learner.advance([batch])
     idle = {"discriminator"} if getattr(config, "adversarial_weight", 1) == 0 else set()
@@ -195,6 +197,8 @@ def test_a_saved_and_restored_training_continues_as_if_never_stopped(config, num
     batches = examples(config, 4)
     straight, first, second = (trainer(config, numerics, ema_decay=0.9, seed=5) for _ in range(3))
     straight.recipe.load_state_dict(first.recipe.state_dict())
+    assert straight.average is not None
+    assert first.average is not None
     straight.average.load_state_dict(first.average.state_dict())
     for batch in batches:
         straight.advance([batch])

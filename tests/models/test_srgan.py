@@ -54,6 +54,8 @@ def cross_entropy(scores: Tensor, real: bool) -> Tensor:
 def test_the_second_stage_is_equations_2_and_3() -> None:
     recipe, examples = config(pixel_weight=0.5).recipe(), batch()
     real, output = examples.target, recipe.model(examples.source).detach()
+    assert recipe.content is not None
+    assert recipe.discriminator is not None
     discriminator = copy.deepcopy(recipe.discriminator)  # every forward pass moves the original's batch norms
     expected_discriminator = cross_entropy(discriminator(real), True) + cross_entropy(discriminator(output), False)
     found = losses(recipe, examples, 1)
@@ -68,6 +70,7 @@ def test_the_second_stage_is_equations_2_and_3() -> None:
 def test_relativistic_scores_are_relative_to_the_mean_of_the_other_kind() -> None:
     recipe, examples = config(relativistic=True).recipe(), batch(4)
     real, output = examples.target, recipe.model(examples.source).detach()
+    assert recipe.discriminator is not None
     discriminator = copy.deepcopy(recipe.discriminator)
     real_scores, fake_scores = discriminator(real), discriminator(output)
     real_odds, fake_odds = real_scores - fake_scores.mean(), fake_scores - real_scores.mean()
@@ -82,6 +85,7 @@ def test_relativistic_losses_keep_their_digits_in_half_precision() -> None:
     torch.manual_seed(0)
     recipe, examples = config(relativistic=True).recipe(), batch(4)
     scores: list[Tensor] = []
+    assert recipe.discriminator is not None
     recipe.discriminator.register_forward_hook(lambda module, inputs, output: scores.append(output))
     with torch.autocast("cpu", torch.bfloat16):
         found = next(recipe.updates(examples, 1)).losses["adversarial"]
@@ -120,6 +124,7 @@ def test_the_model_keeps_the_weights_that_the_first_stage_ended_with() -> None:
         trainer.advance([batch()])
         if step == 1:
             ended = copy.deepcopy(model.generator.state_dict())
+    assert model.first_stage is not None
     kept, moved = model.first_stage.state_dict(), model.generator.state_dict()
     assert all(torch.equal(kept[name], ended[name]) for name in ended)
     assert not all(torch.equal(moved[name], ended[name]) for name in ended)
@@ -130,6 +135,7 @@ def test_a_blend_lies_between_the_two_stages(fraction: float) -> None:
     model = config(generator={"name": "srresnet", "blocks": 1, "width": 4}).translator().eval()
     for parameter in model.generator.parameters():
         torch.nn.init.normal_(parameter)
+    assert model.first_stage is not None
     first, second = (copy.deepcopy(part.state_dict()) for part in (model.first_stage, model.generator))
     model.blend_stages(fraction)
     for name, blended in model.generator.state_dict().items():

@@ -102,6 +102,7 @@ def roundtrip():
 
     def run(path, options=None, change=lambda picture: picture):
         picture = images.read_picture(path)
+        assert picture.origin is not None
         target = path.with_name("target" + images.choose_suffix(path, options or SaveOptions()))
         notes = images.write_picture(change(picture), target, options or SaveOptions())
         return target, picture.origin.notes + notes

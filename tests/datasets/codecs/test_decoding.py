@@ -43,6 +43,7 @@ def test_16_bit_tiff_where_white_is_zero_and_where_alpha_is_multiplied_in(tmp_pa
     tifffile.imwrite(tmp_path / "a.tif", together, photometric="rgb", extrasamples=["assocalpha"], metadata=None)
     picture = images.read_picture(tmp_path / "a.tif")
     assert np.abs(picture.pixels.astype(int) - straight).max() <= 1
+    assert picture.alpha is not None
     assert np.array_equal(picture.alpha, alpha[:, :, 0])
 
 
@@ -76,6 +77,7 @@ def test_png_of_few_bits_finds_its_transparent_gray(tmp_path, bits, step, png_ch
     (tmp_path / "a.png").write_bytes(data + png_chunk(b"IEND", b""))
     picture = images.read_picture(tmp_path / "a.png")
     assert np.array_equal(picture.pixels[:, :, 0], values * step)
+    assert picture.alpha is not None
     assert np.array_equal(picture.alpha, np.where(values == 1, 0, 255))
 
 
@@ -99,6 +101,7 @@ def test_cmyk_goes_through_its_profile(tmp_path, suffix, icc_profile, roundtrip)
     picture = images.read_picture(tmp_path / f"a{suffix}")
     assert picture.pixels[:, :14].min() > 250
     assert picture.pixels[:, 18:].max() < 5
+    assert picture.origin is not None
     assert picture.origin.notes == ("CMYK was converted to sRGB through its profile",)
     target, _ = roundtrip(tmp_path / f"a{suffix}")
     assert images.read_header(target).channels == 3

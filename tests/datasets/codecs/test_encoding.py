@@ -19,6 +19,8 @@ def test_jpeg_keeps_its_tables_sampling_and_scan(tmp_path, quality, sampling, pr
     path = save(tmp_path / "a.jpg", smooth(40, 56, 3), quality=quality, subsampling=sampling, progressive=progressive)
     target, notes = roundtrip(path)
     with Image.open(path) as before, Image.open(target) as after:
+        assert isinstance(before, JpegImagePlugin.JpegImageFile)
+        assert isinstance(after, JpegImagePlugin.JpegImageFile)
         assert after.quantization == before.quantization
         assert JpegImagePlugin.get_sampling(after) == sampling
         assert ("progressive" in after.info) == progressive
@@ -30,6 +32,7 @@ def test_jpeg_keeps_its_tables_sampling_and_scan(tmp_path, quality, sampling, pr
 def test_jpeg_quality_is_as_asked_or_95(tmp_path, smooth, save, roundtrip):
     def tables(path):
         with Image.open(path) as image:
+            assert isinstance(image, JpegImagePlugin.JpegImageFile)
             return image.quantization
 
     path = save(tmp_path / "a.jpg", smooth(40, 56, 3), quality=40)
@@ -44,6 +47,7 @@ def test_jpeg_quality_is_as_asked_or_95(tmp_path, smooth, save, roundtrip):
 def test_progressive_jpeg_of_noise_is_written_all_the_same(tmp_path, capfd, noise, save):
     path = save(tmp_path / "a.jpg", noise(300, 300, 3) // 128 * 255, quality=95, subsampling=0)
     picture = images.read_picture(path)
+    assert picture.origin is not None
     notes = images.write_picture(
         replace(picture, origin=replace(picture.origin, jpeg_progressive=True)), tmp_path / "b.jpg"
     )
@@ -82,6 +86,8 @@ def test_webp_stays_lossless_or_lossy_of_about_the_same_quality(tmp_path, alpha,
         assert webp_coding(target) == "lossy"
         assert abs(target.stat().st_size / path.stat().st_size - 1) < 0.25
         picture = images.read_picture(path)
+        assert picture.origin is not None
+        assert picture.origin.webp_quality is not None
         assert abs(picture.origin.webp_quality - quality) <= 4
         assert np.abs(images.read_picture(target).pixels.astype(int) - picture.pixels).mean() < 6
 
@@ -111,6 +117,7 @@ def test_tiff_keeps_its_compression(tmp_path, dtype, channels, code, name, noise
     assert np.array_equal(again.pixels, array[:, :, :3])
     assert again.pixels.dtype == dtype
     if channels == 4:
+        assert again.alpha is not None
         assert np.array_equal(again.alpha, array[:, :, 3])
     assert not notes
     if name in {"raw", "tiff_adobe_deflate"}:  # and for another library

@@ -94,6 +94,8 @@ def test_pictures_made_in_memory_are_written_to_every_format(tmp_path, format, c
     expected = np.broadcast_to(np.rint(picture.pixels / shift), found.pixels.shape)
     assert np.array_equal(found.pixels, expected)
     if alpha:
+        assert found.alpha is not None
+        assert picture.alpha is not None
         assert np.array_equal(found.alpha, np.rint(picture.alpha / shift))
 
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -134,7 +135,8 @@ def deep_tiff(samples, alpha, turn, order):
 
 def file_of(cell, turn):
     """The bytes of a file, written by other libraries, that holds the drawing, turned."""
-    pixels, alpha = (None if part is None else stored(part, turn) for part in drawing(cell))
+    upright, opacity = drawing(cell)
+    pixels, alpha = stored(upright, turn), None if opacity is None else stored(opacity, turn)
     key = pixels[stored(np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH), turn) == HEIGHT * WIDTH - 1][0]
     samples = pixels if alpha is None or "-" in cell.mode else np.dstack([pixels, alpha])
     if cell.deep and cell.format == "TIFF":
@@ -144,19 +146,23 @@ def file_of(cell, turn):
     if cell == Cell("BMP", "RGBA"):
         return cv2.imencode(".bmp", samples[:, :, [2, 1, 0, 3]])[1].tobytes()
     image = Image.fromarray(samples.squeeze())
-    options = {"exif": exif_of(turn), "icc_profile": PROFILE} if cell.format != "BMP" else {}
+    options: dict[str, Any] = {"exif": exif_of(turn), "icc_profile": PROFILE} if cell.format != "BMP" else {}
     if cell.mode.startswith("P"):
         image = image.quantize(4)
-        hidden = image.getpixel(tuple(int(n) for n in np.argwhere((pixels == key).all(2))[0][::-1]))
+        y, x = np.argwhere((pixels == key).all(2))[0]
+        hidden = image.getpixel((int(x), int(y)))
+        assert isinstance(hidden, int)
         alphas = bytes(128 if index == hidden else 255 for index in range(hidden + 1))
         options |= {"P-index": {"transparency": hidden}, "P-bytes": {"transparency": alphas}}.get(cell.mode, {})
     elif cell.mode.endswith("-key"):
         options["transparency"] = tuple(int(n) for n in key) if len(key) == 3 else int(key[0])
     elif cell.mode in {"1", "CMYK"}:
         image = image.convert(cell.mode)
-    options |= {"JPEG": {"quality": 97, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}.get(
-        cell.format, {}
-    )
+    by_format: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 97, "subsampling": 0},
+        "WEBP": {"lossless": True, "exact": True},
+    }
+    options |= by_format.get(cell.format, {})
     buffer = io.BytesIO()
     image.save(buffer, cell.format, **options)
     return buffer.getvalue()
@@ -184,6 +190,7 @@ def test_a_file_comes_back_as_it_went_in(tmp_path: Path, cell, turn):
     assert (picture.width, picture.height, picture.channels, picture.depth) == expected[:4]
     assert same(picture.pixels, pixels, cell)
     assert same(picture.alpha, alpha, cell)
+    assert picture.origin is not None
     assert bool(picture.origin.notes) == (cell.mode in {"1", "P", "P-index", "P-bytes", "CMYK"})
 
     written = images.write_picture(picture, target)

@@ -71,6 +71,7 @@ def test_png_text_and_colour_chunks_are_kept(tmp_path, noise, save, roundtrip):
         target, notes = roundtrip(path)
         with Image.open(target) as image:
             image.load()
+            assert isinstance(image, PngImagePlugin.PngImageFile)
             assert image.text == {"Title": "a lake", "workflow": "é" * 2_000_000, "Author": "Анна"}
             assert image.info["gamma"] == 1.0
             assert image.mode == ("L" if dtype == np.uint8 else "I;16")
@@ -83,9 +84,9 @@ def test_png_exif_is_found_behind_the_pixels_and_in_old_text(tmp_path, noise, sa
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a lake"
     block = exif.tobytes()[6:]
-    data = io.BytesIO()
-    Image.fromarray(noise(20, 30, 3)).save(data, "PNG")
-    data = data.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(noise(20, 30, 3)).save(buffer, "PNG")
+    data = buffer.getvalue()
     (tmp_path / "late.png").write_bytes(data[:-12] + png_chunk(b"eXIf", block) + data[-12:])
     info = PngImagePlugin.PngInfo()
     info.add_text("Raw profile type exif", f"\nexif\n{len(block) + 6:8}\n{(b'Exif' + bytes(2) + block).hex()}\n")
@@ -97,6 +98,7 @@ def test_png_exif_is_found_behind_the_pixels_and_in_old_text(tmp_path, noise, sa
         with Image.open(target) as image:
             assert image.size == (20, 30)
             assert dict(image.getexif()) == {0x0112: 1, 0x010E: "a lake"}
+            assert isinstance(image, PngImagePlugin.PngImageFile)
             assert not image.text
 
 
@@ -116,5 +118,6 @@ def test_a_preview_behind_a_jpeg_is_dropped_with_a_note(tmp_path, smooth):
     first, second = Image.fromarray(smooth(20, 30, 3)), Image.fromarray(smooth(10, 15, 3))
     first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second], quality=95)
     picture = images.read_picture(tmp_path / "a.jpg")
+    assert picture.origin is not None
     assert (picture.width, picture.origin.format) == (30, "JPEG")
     assert "dropped" in picture.origin.notes[0]

@@ -1,5 +1,7 @@
 """Pictures in memory and the options to save them: what they refuse."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -11,7 +13,8 @@ def test_a_picture_is_checked_when_it_is_made():
     black = Picture(np.zeros((4, 4, 3), np.uint8))
     assert black in [black]
     assert black not in [Picture(black.pixels)]  # compared by identity, since arrays have no single answer
-    for wrong in (np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)):
+    arrays: list[Any] = [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)]
+    for wrong in arrays:
         with pytest.raises(ValueError, match="pixels must be"):
             Picture(wrong)
     with pytest.raises(ValueError, match="alpha"):

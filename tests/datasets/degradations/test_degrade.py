@@ -29,7 +29,7 @@ def test_size_range_and_channels_are_as_stated_over_all_strengths(picture, name,
     kind = DEGRADATIONS[name]
     for strength in (None, kind.lowest, kind.highest):
         result = degrade(picture[:, :, :channels], name, strength, seed=0)
-        assert (result.shape, result.dtype) == ((20, 24, kind.channels or channels), np.float32)
+        assert (result.shape, result.dtype) == ((20, 24, kind.channels or channels), np.dtype(np.float32))
         assert result.min() >= 0
         assert result.max() <= 1
 

@@ -37,7 +37,7 @@ def test_what_it_shows_is_the_picture_still_and_worse_than_made_small_alone():
 
 
 def test_a_picture_keeps_its_colours_on_average():
-    pixels = photograph() * np.float32([0.4, 0.7, 1.0])
+    pixels = photograph() * np.array([0.4, 0.7, 1.0], np.float32)
     mean = np.mean([degrade_twice(pixels, 2, seed).mean(axis=(0, 1)) for seed in range(60)], axis=0)
     np.testing.assert_allclose(mean, pixels.mean(axis=(0, 1)), atol=0.02)
 

@@ -43,8 +43,8 @@ def test_it_is_torchs_inside(scale: int) -> None:
 
 
 def test_the_kernel_is_keys() -> None:
-    assert cubic_kernel(np.float32([0, 1, 2, 5])).tolist() == [1, 0, 0, 0]
-    assert cubic_kernel(np.float32([0.5, 1.5])).tolist() == [0.5625, -0.0625]
+    assert cubic_kernel(np.array([0, 1, 2, 5], np.float32)).tolist() == [1, 0, 0, 0]
+    assert cubic_kernel(np.array([0.5, 1.5], np.float32)).tolist() == [0.5625, -0.0625]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

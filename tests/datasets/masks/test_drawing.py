@@ -4,26 +4,26 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets.masks.drawing import MASKS, THICK, THIN, draw_brush_mask, draw_free_form, draw_mask
+from datasets.masks.drawing import MASKS, THICK, THIN, MaskName, draw_brush_mask, draw_free_form, draw_mask
 
 SEEDS = range(200)
 
 
-def fractions(name: str, side: int = 256) -> np.ndarray:
+def fractions(name: MaskName, side: int = 256) -> np.ndarray:
     return np.array([draw_mask(name, side, side, seed).mean() for seed in SEEDS])
 
 
 @pytest.mark.parametrize("name", MASKS)
 def test_one_seed_draws_one_mask_of_the_size_asked_for(name):
     mask = draw_mask(name, 48, 70, 5)
-    assert (mask.shape, mask.dtype) == ((48, 70), np.bool_)
+    assert (mask.shape, mask.dtype) == ((48, 70), np.dtype(np.bool_))
     assert np.array_equal(mask, draw_mask(name, 48, 70, 5))
     assert len({draw_mask(name, 48, 70, seed).tobytes() for seed in range(20)}) > 15
 
 
 @pytest.mark.parametrize("name", MASKS)
 @pytest.mark.parametrize("size", [(8, 8), (256, 256), (64, 200)])
-def test_a_hole_is_neither_empty_nor_more_than_half(name, size):
+def test_a_hole_is_neither_empty_nor_more_than_half(name: MaskName, size: tuple[int, int]) -> None:
     for seed in range(60):
         fraction = draw_mask(name, *size, seed).mean()
         assert 0 < fraction <= 0.5

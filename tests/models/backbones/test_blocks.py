@@ -7,6 +7,13 @@ from torch import nn
 from models.backbones.blocks import clamp_spectral_norm
 
 
+def weight_of(network: nn.Sequential) -> torch.Tensor:
+    """The first layer's weight; each access is a power iteration while the network is in training."""
+    weight = network[0].weight
+    assert isinstance(weight, torch.Tensor)
+    return weight
+
+
 def largest(weight: torch.Tensor) -> float:
     return torch.linalg.matrix_norm(weight.detach().flatten(1), 2).item()
 
@@ -19,18 +26,18 @@ def test_a_clamped_weight_has_no_larger_singular_value_than_the_cap(layer):
     before = largest(layer.weight)
     clamp_spectral_norm(network, 0.5)
     for _ in range(300):
-        weight = network[0].weight  # each access is a power iteration
+        weight = weight_of(network)
     assert before > 1
     assert largest(weight) == pytest.approx(0.5, rel=1e-3)
     network.eval()
-    assert torch.equal(network[0].weight, network[0].weight)
+    assert torch.equal(weight_of(network), weight_of(network))
 
 
 def test_a_weight_below_the_cap_is_left_as_it_is():
     network = nn.Sequential(nn.Linear(5, 5))
-    kept = network[0].weight.detach().clone()
+    kept = weight_of(network).detach().clone()
     clamp_spectral_norm(network, 100.0)
-    assert torch.equal(network[0].weight, kept)
+    assert torch.equal(weight_of(network), kept)
 
 
 def test_a_clamped_network_learns_and_is_saved_whole():

@@ -20,6 +20,7 @@ def test_a_gated_convolution_is_two_convolutions_of_which_one_decides_about_the_
     layer = GatedConvolution(3, 5, kernel=5, stride=2)
     image = torch.randn(2, 3, 12, 8)
     weight, bias = layer.convolution.weight, layer.convolution.bias
+    assert bias is not None
     feature = F.conv2d(image, weight[:5], bias[:5], stride=2, padding=2)
     gate = F.conv2d(image, weight[5:], bias[5:], stride=2, padding=2)
     torch.testing.assert_close(layer(image), torch.where(feature > 0, feature, feature.exp() - 1) / (1 + (-gate).exp()))

@@ -54,7 +54,7 @@ def test_a_label_has_a_layer_of_its_own_beside_the_first() -> None:
     network = MLP(4, (5, 6), classes=3, label_width=2)
     numbers, label = torch.randn(2, 4), torch.tensor([2, 0])
     assert network.label is not None
-    first, second = (layer.linear for layer in network.layers)
+    first, second = (layer.linear for layer in network.layers if isinstance(layer, Layer))
     own = F.relu(network.label.linear.weight[:, label].T + network.label.linear.bias)
     joined = torch.cat([F.relu(first(numbers)), own], dim=1)
     assert torch.allclose(network(numbers, label), F.relu(second(joined)), atol=1e-6)
@@ -63,5 +63,5 @@ def test_a_label_has_a_layer_of_its_own_beside_the_first() -> None:
 @pytest.mark.parametrize("gain", [None, 0.02])
 def test_first_weights_are_torchs_or_drawn_with_a_gain(gain: float | None) -> None:
     torch.manual_seed(0)
-    weight = MLPEncoder(MLP(100, (400,)), 1, gain=gain).trunk.layers[0].linear.weight
+    weight = MLPEncoder(MLP(100, (400,)), 1, gain=gain).trunk.layers.get_parameter("0.linear.weight")
     assert weight.std().item() == pytest.approx(gain or 0.1 / 3**0.5, rel=0.02)  # U(-0.1, 0.1) of 100 inputs

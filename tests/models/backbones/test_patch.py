@@ -173,6 +173,7 @@ def test_sn_patchgan_is_five_by_five_convolutions_whose_largest_singular_value_i
         scores = network.eval()(image)
         expected = image
         for layer in network.layers[::2]:
+            assert isinstance(layer, nn.Conv2d)
             assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=1e-3)
             expected = nn.functional.conv2d(expected, layer.weight, layer.bias, stride=2, padding=2)
             expected = torch.where(expected > 0, expected, 0.2 * expected)  # also after the last

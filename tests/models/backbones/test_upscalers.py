@@ -25,7 +25,8 @@ SIZES: list[tuple[Callable[[], nn.Module], int]] = [
     (lambda: CompactChain(2), 600_652),
     (lambda: CompactChain(3), 609_307),
 ]
-SMALL: dict[str, Callable[[], nn.Module]] = {
+Upscaler = SRResNet | RRDBNet | CompactChain
+SMALL: dict[str, Callable[[], Upscaler]] = {
     "srresnet-2": lambda: SRResNet(2, blocks=0, width=2),
     "srresnet-3": lambda: SRResNet(3, blocks=1, width=2),
     "srresnet-4": lambda: SRResNet(4, blocks=2, width=2),
@@ -39,7 +40,7 @@ SMALL: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.fixture(params=SMALL)
-def network(request) -> nn.Module:
+def network(request) -> Upscaler:
     torch.manual_seed(0)
     return SMALL[request.param]()
 
@@ -92,7 +93,7 @@ def test_published_weights_give_published_outputs(build, renamed, expected) -> N
     assert summary == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-def test_margin_is_how_far_a_pixel_reaches(network: nn.Module) -> None:
+def test_margin_is_how_far_a_pixel_reaches(network: Upscaler) -> None:
     network.double().eval()
     for name, parameter in network.named_parameters():  # positive, so that nothing cancels; no bias, so that a trace
         start = 0.0 if name.endswith("bias") else 0.5  # of a reach is not lost beside it
@@ -112,7 +113,7 @@ def test_margin_is_how_far_a_pixel_reaches(network: nn.Module) -> None:
     assert torch.cat(offsets).abs().max() == network.margin
 
 
-def test_any_multiple_from_the_minimum_works(network: nn.Module) -> None:
+def test_any_multiple_from_the_minimum_works(network: Upscaler) -> None:
     network.eval()
     step = network.multiple
     for height, width in [(network.minimum, network.minimum), (step, 7 * step), (5 * step, 3 * step)]:

@@ -30,7 +30,7 @@ def train(config: AutoencoderConfig, batch: Pictures, steps: int) -> Any:
     for step in range(steps):
         for update in recipe.updates(batch, step):
             optimizer.zero_grad()
-            sum(update.losses.values()).backward()
+            sum(update.losses.values(), torch.zeros(())).backward()
             optimizer.step()
     return recipe
 

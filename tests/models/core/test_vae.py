@@ -43,16 +43,17 @@ def linear_model(*, stretch: float = 1.0) -> tuple[VAE, MultivariateNormal]:
     model = VAE(VAEConfig(size=SIZE, latent=LATENT, likelihood=Gaussian(deviation=DEVIATION)))
     orthogonal, _ = torch.linalg.qr(torch.randn(SIZE**2, LATENT))
     weight, bias = orthogonal * torch.tensor([0.5, 0.3]), torch.rand(SIZE**2)
-    model.decoder = Affine(2 * weight, 2 * bias - 1, 1, SIZE, SIZE)  # its numbers are in [-1, 1]
+    model.register_module("decoder", Affine(2 * weight, 2 * bias - 1, 1, SIZE, SIZE))  # its numbers are in [-1, 1]
 
     precision = (weight**2).sum(0) + DEVIATION**2  # M = WᵀW + s²I is diagonal
     to_mean = (weight / precision).T  # of x - b
     log_variance = torch.log(DEVIATION**2 / precision) + 2 * math.log(stretch)
-    model.encoder = Affine(
+    encoder = Affine(
         torch.cat([to_mean, torch.zeros(LATENT, SIZE**2)]),
         torch.cat([-to_mean @ bias, log_variance]),
         2 * LATENT,
     )
+    model.register_module("encoder", encoder)
     covariance = weight @ weight.T + DEVIATION**2 * torch.eye(SIZE**2)
     return model, MultivariateNormal(bias.double(), covariance.double())
 
@@ -153,7 +154,7 @@ def test_a_code_is_learned_that_distinguishes_images():
     for step in range(150):
         for update in recipe.updates(batch, step):
             optimizer.zero_grad()
-            sum(update.losses.values()).backward()
+            sum(update.losses.values(), torch.zeros(())).backward()
             optimizer.step()
     with evaluating(recipe.model):
         assert (recipe.model(halves) - halves).abs().max() < 0.3

@@ -1,5 +1,6 @@
 """Configurations of discriminators: the networks they build, and the sizes they can take."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def test_defaults_are_the_published_networks() -> None:
 def test_sizes_that_a_network_cannot_take_are_named(config: Any, size: int, sentence: str | None) -> None:
     assert config.size_problem(size) == sentence
     if sentence is None:
-        build = {
+        build: dict[type, Callable[[], Any]] = {
             SRDiscriminatorConfig: lambda: config.build(size),
             StarDiscriminatorConfig: lambda: config.build(3, 2, size),
         }
