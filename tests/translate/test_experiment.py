@@ -7,7 +7,10 @@ import pytest
 import yaml
 
 from datasets.errors import UserError
-from translate.experiment import load_experiment, parse_experiment
+from datasets.paired import PairedConfig, PairFolders
+from models.networks.generators import ResNetConfig, UNetConfig
+from models.pix2pix import Pix2PixConfig
+from translate.experiment import Experiment, load_experiment, parse_experiment
 
 GOOD = {"model": {"name": "pix2pix"}, "data": {"kind": "paired"}}
 
@@ -138,12 +141,19 @@ def test_later_overrides_win():
     assert load_experiment("pix2pix", ["training.steps=7", "training.steps=8"]).training.steps == 8
 
 
+def generator_of(experiment: Experiment) -> UNetConfig | ResNetConfig:
+    assert isinstance(experiment.model, Pix2PixConfig)
+    return experiment.model.generator
+
+
 def test_another_kind_of_section_forgets_the_keys_of_the_old_one(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text(yaml.safe_dump(changed("model.generator", {"name": "resnet", "blocks": 2, "width": 5})))
-    generator = load_experiment(str(path), ["model.generator.name=unet", "model.generator.depth=3"]).model.generator
+    generator = generator_of(load_experiment(str(path), ["model.generator.name=unet", "model.generator.depth=3"]))
+    assert isinstance(generator, UNetConfig)
     assert (generator.name, generator.depth, generator.width) == ("unet", 3, 64)
-    same = load_experiment(str(path), ["model.generator.name=resnet"]).model.generator
+    same = generator_of(load_experiment(str(path), ["model.generator.name=resnet"]))
+    assert isinstance(same, ResNetConfig)
     assert (same.name, same.blocks, same.width) == ("resnet", 2, 5)
 
 
@@ -203,6 +213,8 @@ def test_a_crop_that_the_networks_cannot_take_is_refused_before_anything_is_buil
 @pytest.mark.parametrize("name", ["2020", "my: labels", "1e3 trees"])
 def test_a_folder_may_have_any_name(name):
     experiment = load_experiment("pix2pix", [f"data.pairs.target={name}"])
+    assert isinstance(experiment.data, PairedConfig)
+    assert isinstance(experiment.data.pairs, PairFolders)
     assert experiment.data.pairs.target == name
 
 

@@ -45,7 +45,8 @@ def test_a_first_file_that_fails_is_not_there(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(UserError, match=r"missing.new: cannot be written: No such file or directory; an earlier version"):
+    expected = r"missing.new: cannot be written: No such file or directory; an earlier version"
+    with pytest.raises(UserError, match=expected):
         write_text(tmp_path / "missing" / "new", "text")
 
 

@@ -14,6 +14,8 @@ import torch
 
 from datasets.contract import OpenedData, Pictures, Samples
 from datasets.errors import DataError, UserError
+from datasets.idx import IdxConfig
+from models.core.autoencoder import Autoencoder
 from translate.evaluation.probe import _draw_labelled, _fit, logistic_regression, probe
 from translate.experiment import load_experiment
 from translate.inference.model_file import Card, ModelError, save_model
@@ -149,9 +151,11 @@ def test_a_code_that_tells_the_classes_beats_pixels_that_do_not(digits: Path, tm
     """The images are noise; an encoder is trained to tell their labels."""
     path = tmp_path / "model.safetensors"
     experiment = load_experiment("autoencoder", SMALL)
+    assert isinstance(experiment.data, IdxConfig)
     network, opened = experiment.model.translator(), experiment.data.open(digits)
+    assert isinstance(network, Autoencoder)
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-    batch = opened.validation.gather(range(30))
+    batch = opened.validation.gather(range(30), [0] * 30)
     for _ in range(300):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(network.encode(batch.image)[:, :3], batch.label).backward()

@@ -15,7 +15,7 @@ from translate.training.batches import Order, load_batches, seconds_per_step
 
 
 class Seen(NamedTuple):
-    index: Tensor
+    number: Tensor
     seed: Tensor
 
 
@@ -41,7 +41,7 @@ def steps(count: int, start: int = 0, workers: int = 2, **changes: int) -> list[
     """(index, seed) of every sample of every micro-batch of some steps."""
     batches = load_batches(Numbers(), order(**changes), start, workers)
     taken = [
-        [list(zip(batch.index.tolist(), batch.seed.tolist(), strict=True)) for batch in step]
+        [list(zip(batch.number.tolist(), batch.seed.tolist(), strict=True)) for batch in step]
         for step in itertools.islice(batches, count)
     ]
     batches.close()
@@ -95,7 +95,7 @@ def test_a_batch_may_be_larger_than_the_data():
 
 
 class Finished(NamedTuple):
-    index: Tensor
+    number: Tensor
     seed: Tensor
     given: Tensor
 

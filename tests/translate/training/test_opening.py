@@ -88,9 +88,9 @@ def test_another_run_in_the_same_place_is_refused_with_both_values(
         Training(tiny(), photos, run, device="cpu", init_from=str(trained))
     (photos / "a.png").unlink()
     changed = r"data_fingerprint=\w{16}, and now it is \w{16} \(pictures were changed"
-    with pytest.raises(DataError, match=changed) as caught:
+    with pytest.raises(DataError, match=changed) as refused:
         Training(tiny(), photos, run, device="cpu")
-    assert caught.value.exit_code == 5
+    assert refused.value.exit_code == 5
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 

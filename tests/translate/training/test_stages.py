@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models.apply import translate_batch
+from models.srgan import SRGAN
 from translate.experiment import parse_experiment
 from translate.inference.model import load_model
 from translate.inference.model_file import read_card
@@ -63,6 +64,8 @@ def test_a_blend_is_made_at_use_of_the_two_stages_in_the_file(two_stages: Path) 
     )
     image = torch.rand(1, 3, 9, 7) * 2 - 1
     twin = copy.deepcopy(own.translator)
+    assert isinstance(twin, SRGAN)
+    assert twin.first_stage is not None
     twin.generator.load_state_dict(twin.first_stage.state_dict())
     assert torch.equal(first.run(image), translate_batch(twin, image))
     assert not torch.equal(first.run(image), own.run(image))

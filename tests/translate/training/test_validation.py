@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from datasets.contract import derive_seed, stack
+from datasets.contract import Samples, derive_seed, stack
+from models.contract import Recipe
 from translate.experiment import Experiment
 from translate.training.processes import World
 from translate.training.validation import fixed_randomness, make_previews, validate
@@ -17,7 +19,8 @@ def test_metrics_are_means_over_the_first_samples(
     busy: Callable[..., Experiment], photos: Path, limit: int, counted: int
 ) -> None:
     experiment = busy()
-    recipe, samples = experiment.model.recipe().eval(), experiment.data.open(photos).training
+    recipe: Recipe[Any, Any] = experiment.model.recipe().eval()
+    samples: Samples[Any] = experiment.data.open(photos).training
     assert len(samples) == 4
     single = [
         recipe.validate(recipe.model, stack([samples.sample(index, derive_seed(index))])) for index in range(counted)

@@ -52,7 +52,11 @@ def gradients(world: World) -> dict[str, torch.Tensor]:
     """The gradients of all players after a step with learning rates of 0."""
     trainer = learner(world, lr=0.0)
     trainer.advance([part_of_batch(world)])
-    return {name: parameter.grad for name, parameter in trainer.recipe.named_parameters()}
+    found = {}
+    for name, parameter in trainer.recipe.named_parameters():
+        assert parameter.grad is not None
+        found[name] = parameter.grad
+    return found
 
 
 def spoiled(world: World) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def resumed(world: World) -> dict[str, Any]:
 
 def refusal(experiment: Experiment, data: Path, out: Path) -> str:
     """The error message that batch norm gets."""
+    assert isinstance(experiment.model, Pix2PixConfig)
     generator = experiment.model.generator.model_copy(update={"norm": "batch"})
     model = experiment.model.model_copy(update={"generator": generator})
     try:
