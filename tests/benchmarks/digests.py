@@ -187,7 +187,7 @@ def verbs() -> list[tuple[str, ...]]:
         ("data", "mixture", "grid", "out-grid", "--count", "500"),
         ("data", "preview", "pix2pix", "--data", "pairs", "--out", "out-preview/sheet.png"),
         ("data", "preview", "inpaint", "--data", "photos", "--out", "out-preview-holes/sheet.png",
-         "--set", "data.crop.load=40", "--set", "data.crop.size=32"),
+         "--set", "data.crop.load=70", "--set", "data.crop.size=64"),
     ]  # fmt: skip
     for name in ("gray", "edges", "blur", "noise", "jpeg", "posterize"):
         made.append(("data", "degrade", name, "photos", f"out-{name}"))
@@ -231,6 +231,7 @@ def make_mixed(folder: Path) -> None:
     exif = Image.Exif()
     exif[274], exif[315], exif[306] = 6, "Ada", "2024:01:02 03:04:05"
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    icc = icc[:24] + bytes(12) + icc[36:]  # without the time of its making
     save(folder / "rgb.png", colour, dpi=(120, 120), icc_profile=icc)
     save(folder / "rgba.png", np.dstack([colour, alpha]))
     save(folder / "l.png", gray)
