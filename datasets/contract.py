@@ -165,7 +165,9 @@ class DataConfig(Settings, ABC):
     size_key: ClassVar[str | None] = None  # the setting that decides `training_size`; None: nothing changes it
 
     kind: str  # first, so that it is on top in written YAML; each kind narrows it to a Literal
-    validation_fraction: float = Field(0.1, ge=0, lt=1)  # of the samples; which ones, a hash of their names decides
+    validation_fraction: float = Field(
+        default=0.1, ge=0, lt=1
+    )  # of the samples; which ones, a hash of their names decides
 
     @property
     @abstractmethod

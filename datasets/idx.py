@@ -40,9 +40,9 @@ class IdxConfig(DataConfig):
     batch_type: ClassVar[type[Pictures]] = Pictures
     size_key: ClassVar[str | None] = "data.size"
     kind: Literal["idx"] = "idx"
-    size: int = Field(28, ge=1)  # pixels on a side of the pictures; 28 is that of the published files
+    size: int = Field(default=28, ge=1)  # pixels on a side of the pictures; 28 is that of the published files
     fit: Literal["pad", "resize"] = "pad"  # how pictures of another size are brought to that size
-    padding: int = Field(0, ge=0, le=255)  # gray of the padding; 0 is black, the published files' background
+    padding: int = Field(default=0, ge=0, le=255)  # gray of the padding; 0 is black, the published files' background
     domains: tuple[str, ...] = ()  # names of the labels in ascending order; empty: their numbers
 
     @model_validator(mode="after")

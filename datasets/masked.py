@@ -35,12 +35,12 @@ class MaskConfig(Settings):
     their aspect, and in training mirrored and turned by quarters.
     """
 
-    free_form: float = Field(1.0, ge=0)  # brush strokes, as in DeepFill v2
-    box: float = Field(0.0, ge=0)
-    thin: float = Field(0.0, ge=0)  # thin, medium and thick: as in LaMa
-    medium: float = Field(0.0, ge=0)
-    thick: float = Field(0.0, ge=0)
-    files: float = Field(0.0, ge=0)  # the masks in `folder`
+    free_form: float = Field(default=1.0, ge=0)  # brush strokes, as in DeepFill v2
+    box: float = Field(default=0.0, ge=0)
+    thin: float = Field(default=0.0, ge=0)  # thin, medium and thick: as in LaMa
+    medium: float = Field(default=0.0, ge=0)
+    thick: float = Field(default=0.0, ge=0)
+    files: float = Field(default=0.0, ge=0)  # the masks in `folder`
     folder: str = "masks"  # within the data's folder; its pictures are not trained on
 
     @model_validator(mode="after")

@@ -18,7 +18,9 @@ class PictureDataConfig(DataConfig):
     size_key: ClassVar[str | None] = "data.crop.size"
 
     crop: CropSettings
-    cache_gib: float = Field(1.0, ge=0)  # of decoded pictures that stay in memory; 1 leaves room on a small laptop
+    cache_gib: float = Field(
+        default=1.0, ge=0
+    )  # of decoded pictures that stay in memory; 1 leaves room on a small laptop
     # Leave out what cannot be used instead of refusing the folder; each picture is then decoded once to check it.
     skip_bad: bool = False
 

@@ -62,9 +62,9 @@ SmallConfig = Annotated[
 class PatchConfig(CropSettings):
     """How squares, called patches, are cropped from the large pictures, which are never scaled for it."""
 
-    size: int = Field(96, ge=1)  # pixels on a side of the large patches, as in SRGAN (arXiv:1609.04802)
+    size: int = Field(default=96, ge=1)  # pixels on a side of the large patches, as in SRGAN (arXiv:1609.04802)
     turn: bool = True  # mirror half of the patches and turn them by quarters
-    validation_size: int | None = Field(None, ge=1)  # of the centre patches for validation; null: as `size`
+    validation_size: int | None = Field(default=None, ge=1)  # of the centre patches for validation; null: as `size`
 
 
 class SuperResolutionConfig(PictureDataConfig):
@@ -77,7 +77,7 @@ class SuperResolutionConfig(PictureDataConfig):
     crop: PatchConfig = PatchConfig()
     # Of decoded pixels that stay in memory. Where whole pictures do not fit, a window of each is cached instead, at a
     # position that its name decides, so that no picture is decoded for a single patch.
-    cache_gib: float = Field(2.0, gt=0)
+    cache_gib: float = Field(default=2.0, gt=0)
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:

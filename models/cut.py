@@ -36,18 +36,18 @@ class CUTConfig(ModelConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     name: Literal["cut"] = "cut"
-    channels: int = Field(3, ge=1)  # of the images of both domains
+    channels: int = Field(default=3, ge=1)  # of the images of both domains
     domains: tuple[str, ...] = ()  # the data's folders
     generator: ResNetConfig = ResNetConfig()
     discriminator: PatchConfig = PatchConfig()
     adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
-    adversarial_weight: float = Field(2.0, gt=0)  # 1 in the paper, whose least squares have no ½
-    nce_weight: float = Field(1.0, gt=0)
+    adversarial_weight: float = Field(default=2.0, gt=0)  # 1 in the paper, whose least squares have no ½
+    nce_weight: float = Field(default=1.0, gt=0)
     identity: bool = True  # also contrast images of the target domain with their own translations
     flip_equivariance: bool = False  # half the time, translate the mirrored source and mirror its features back
-    patches: int = Field(256, ge=2)  # places of a layer that are contrasted
-    temperature: float = Field(0.07, gt=0)
-    head_width: int = Field(256, ge=1)
+    patches: int = Field(default=256, ge=2)  # places of a layer that are contrasted
+    temperature: float = Field(default=0.07, gt=0)
+    head_width: int = Field(default=256, ge=1)
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

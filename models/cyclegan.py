@@ -36,15 +36,15 @@ class CycleGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     name: Literal["cyclegan"] = "cyclegan"
-    channels: int = Field(3, ge=1)  # of the images of both domains
+    channels: int = Field(default=3, ge=1)  # of the images of both domains
     domains: tuple[str, ...] = ()  # the data's folders
     generator: ResidualGeneratorConfig = ResNetConfig()  # of each direction
     discriminator: PatchConfig = PatchConfig()  # of each domain
     adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
-    adversarial_weight: float = Field(2.0, gt=0)  # 1 in the paper, whose least squares have no ½
-    cycle_weight: float = Field(10.0, ge=0)
-    identity_weight: float = Field(5.0, ge=0)
-    pool_size: int = Field(50, ge=0)  # past fakes of each domain that its discriminator also sees
+    adversarial_weight: float = Field(default=2.0, gt=0)  # 1 in the paper, whose least squares have no ½
+    cycle_weight: float = Field(default=10.0, ge=0)
+    identity_weight: float = Field(default=5.0, ge=0)
+    pool_size: int = Field(default=50, ge=0)  # past fakes of each domain that its discriminator also sees
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

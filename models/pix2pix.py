@@ -36,14 +36,14 @@ class Pix2PixConfig(ModelConfig):
 
     batch_type: ClassVar[type[Paired]] = Paired
     name: Literal["pix2pix"] = "pix2pix"
-    channels_in: int = Field(3, ge=1)
-    channels_out: int = Field(3, ge=1)
+    channels_in: int = Field(default=3, ge=1)
+    channels_out: int = Field(default=3, ge=1)
     generator: GeneratorConfig = UNetConfig()
     discriminator: PatchConfig = PatchConfig()
     adversarial: AdversarialName = "non-saturating"
-    adversarial_weight: float = Field(1.0, ge=0)  # 0: no discriminator, plain regression
-    l1_weight: float = Field(100.0, ge=0)
-    gradient_penalty_weight: float = Field(0.0, ge=0)  # 10 in Gulrajani et al. 2017
+    adversarial_weight: float = Field(default=1.0, ge=0)  # 0: no discriminator, plain regression
+    l1_weight: float = Field(default=100.0, ge=0)
+    gradient_penalty_weight: float = Field(default=0.0, ge=0)  # 10 in Gulrajani et al. 2017
     residual: bool = False  # the generator computes what is added to its input; for restoration
     dropout_at_inference: bool = False  # as in the paper: two runs over an image differ
     generator_adam: Adam = Adam()

@@ -43,16 +43,18 @@ class SRGANConfig(ModelConfig):
     scale: Literal[2, 3, 4] = 4
     generator: UpscalerConfig = SRResNetConfig()
     pixel_loss: Literal["l1", "mse"] = "mse"
-    pixel_steps: int | None = Field(1_000_000, ge=1)  # of the first stage; null: there is no second stage
+    pixel_steps: int | None = Field(default=1_000_000, ge=1)  # of the first stage; null: there is no second stage
     # The following settings are the second stage's.
     content: ContentName = "vgg54"
-    content_weight: float = Field(1.0, ge=0)
-    pixel_weight: float = Field(0.0, ge=0)  # 0.01 in ESRGAN
+    content_weight: float = Field(default=1.0, ge=0)
+    pixel_weight: float = Field(default=0.0, ge=0)  # 0.01 in ESRGAN
     adversarial: AdversarialName = "non-saturating"
-    adversarial_weight: float = Field(1e-3, gt=0)
+    adversarial_weight: float = Field(default=1e-3, gt=0)
     relativistic: bool = False  # score each image against the mean score of the other kind, as in ESRGAN
     discriminator: SRDiscriminatorConfig = SRDiscriminatorConfig()
-    discriminator_size: int | None = Field(None, ge=16)  # pixels on a side of its input; null: the data's squares
+    discriminator_size: int | None = Field(
+        default=None, ge=16
+    )  # pixels on a side of its input; null: the data's squares
     generator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
     discriminator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
 

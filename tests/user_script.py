@@ -59,9 +59,9 @@ def enlarge_and_fill(path: Path, picture: Picture) -> None:
 
 
 def run_folders(model: Model, folder: Path) -> Iterator[Outcome]:
-    yield from translate.translate_folder(model, folder, "translated", RunOptions(on_exists="overwrite"))
+    yield from translate.translate_folder(model, folder, "translated", RunOptions(on_exists="overwrite", work_size=128))
     yield from translate.upscale_folder(folder, "enlarged", scale=2, options=RunOptions(limit=1))
-    masks = MaskOptions(missing_mask="copy")
+    masks = MaskOptions(missing_mask="copy", feather=2)
     yield from translate.inpaint_folder("telea", folder, "filled", "alpha", masks, RunOptions(limit=1))
 
 

@@ -37,26 +37,28 @@ DegradeOn = Literal["auto", "threads", "device"]
 class TrainingConfig(Settings):
     """How long and how to train; the same settings for every model."""
 
-    steps: int = Field(200_000, ge=1)
-    batch_size: int = Field(1, ge=1)  # of one process
-    accumulate: int = Field(1, ge=1)  # batches whose gradients are averaged before a player moves
-    decay_from: float = Field(1.0, ge=0, le=1)  # fraction of the steps after which learning rates fall linearly to 0
-    ema_decay: float | None = Field(None, gt=0, lt=1)  # ship an exponential moving average of the weights
-    clip_norm: float | None = Field(None, gt=0)  # scale a player's gradient down to this norm
-    seed: int = Field(0, ge=0)
+    steps: int = Field(default=200_000, ge=1)
+    batch_size: int = Field(default=1, ge=1)  # of one process
+    accumulate: int = Field(default=1, ge=1)  # batches whose gradients are averaged before a player moves
+    decay_from: float = Field(
+        default=1.0, ge=0, le=1
+    )  # fraction of the steps after which learning rates fall linearly to 0
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)  # ship an exponential moving average of the weights
+    clip_norm: float | None = Field(default=None, gt=0)  # scale a player's gradient down to this norm
+    seed: int = Field(default=0, ge=0)
     precision: Precision = "auto"
     layout: Layout = "auto"
     threads: int | Literal["auto"] = "auto"  # that a CPU computes with
     degrade_on: DegradeOn = "auto"  # and recolour; auto: threads on a CPU, else the faster, measured
     compile: bool = False  # with torch.compile: costs a minute at the start, which long trainings make up for
 
-    max_minutes: float | None = Field(None, gt=0)  # save and stop after this time
-    workers: int = Field(2, ge=1)  # threads that read pictures
-    log_every: int = Field(50, ge=1)
-    sample_every: int = Field(500, ge=1)
-    validate_every: int = Field(1000, ge=1)
-    validation_limit: int = Field(100, ge=1)  # pictures
-    checkpoint_minutes: float = Field(10.0, gt=0)
+    max_minutes: float | None = Field(default=None, gt=0)  # save and stop after this time
+    workers: int = Field(default=2, ge=1)  # threads that read pictures
+    log_every: int = Field(default=50, ge=1)
+    sample_every: int = Field(default=500, ge=1)
+    validate_every: int = Field(default=1000, ge=1)
+    validation_limit: int = Field(default=100, ge=1)  # pictures
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
 
     def rate_factor(self, step: int) -> float:
         """Return the factor of all learning rates at `step`."""

@@ -43,9 +43,11 @@ class KSparse(Settings):
     """The k largest numbers of the code are used; the others are 0."""
 
     kind: Literal["k-sparse"] = "k-sparse"
-    k: int = Field(25, ge=1)
-    anneal_steps: int = Field(0, ge=0)  # over which k falls linearly from the full code; half the training in the paper
-    alpha: float = Field(1.0, ge=1)  # at inference, alpha times k numbers are kept; 1 to 3 in the paper
+    k: int = Field(default=25, ge=1)
+    anneal_steps: int = Field(
+        default=0, ge=0
+    )  # over which k falls linearly from the full code; half the training in the paper
+    alpha: float = Field(default=1.0, ge=1)  # at inference, alpha times k numbers are kept; 1 to 3 in the paper
 
     def count_at(self, step: int, latent: int) -> int:
         """Return how many of `latent` numbers are kept at a training step."""
@@ -61,7 +63,7 @@ class L1Sparse(Settings):
     """Numbers of the code are not negative, and a penalty pulls them to 0."""
 
     kind: Literal["l1"] = "l1"
-    weight: float = Field(0.1, gt=0)  # of the sum of an image's code
+    weight: float = Field(default=0.1, gt=0)  # of the sum of an image's code
 
 
 Sparsity = Annotated[
@@ -75,12 +77,12 @@ class AutoencoderConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["autoencoder"] = "autoencoder"
-    channels: int = Field(1, ge=1)
-    size: int = Field(28, ge=1)  # pixels on a side of all its images
-    latent: int = Field(32, ge=1)  # numbers in a code
+    channels: int = Field(default=1, ge=1)
+    size: int = Field(default=28, ge=1)  # pixels on a side of all its images
+    latent: int = Field(default=32, ge=1)  # numbers in a code
     body: BodyConfig = MLPBody()  # of encoder and decoder
     corruption: Corruption = NoCorruption()  # of the input, in training
-    code_dropout: float = Field(0.0, ge=0, lt=1)  # probability of a zero in the code, in training
+    code_dropout: float = Field(default=0.0, ge=0, lt=1)  # probability of a zero in the code, in training
     sparsity: Sparsity = Dense()
     loss: Literal["cross-entropy", "squared"] = "cross-entropy"
     adam: Adam = Adam(lr=1e-3, beta1=0.9)  # Adam's own defaults

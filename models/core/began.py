@@ -30,15 +30,17 @@ class BEGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["began"] = "began"
-    channels: int = Field(3, ge=1)
-    size: int = Field(64, ge=1)  # pixels on a side of all its images
-    latent: int = Field(64, ge=1)  # numbers in a latent, and in the autoencoder's code
+    channels: int = Field(default=3, ge=1)
+    size: int = Field(default=64, ge=1)  # pixels on a side of all its images
+    latent: int = Field(default=64, ge=1)  # numbers in a latent, and in the autoencoder's code
     prior: Literal["normal", "uniform"] = "uniform"
     output: Literal["tanh", "linear"] = "tanh"  # linear: for points, whose range is unbounded
     generator: BodyConfig = DCGANBody()
     discriminator: BodyConfig = DCGANBody()  # of the autoencoder's two halves
-    diversity: float = Field(0.5, gt=0, le=1)  # γ: ratio of the loss of fakes to that of real images, in balance
-    balance_rate: float = Field(0.001, gt=0)  # λ: step size of k
+    diversity: float = Field(
+        default=0.5, gt=0, le=1
+    )  # γ: ratio of the loss of fakes to that of real images, in balance
+    balance_rate: float = Field(default=0.001, gt=0)  # λ: step size of k
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 

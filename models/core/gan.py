@@ -51,9 +51,9 @@ class GANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["gan"] = "gan"
-    channels: int = Field(3, ge=1)
-    size: int = Field(64, ge=1)  # pixels on a side of all its images
-    latent: int = Field(100, ge=1)  # numbers in a latent
+    channels: int = Field(default=3, ge=1)
+    size: int = Field(default=64, ge=1)  # pixels on a side of all its images
+    latent: int = Field(default=100, ge=1)  # numbers in a latent
     prior: Literal["normal", "uniform"] = "normal"
     output: Literal["tanh", "linear"] = "tanh"  # linear: for points, whose range is unbounded
     conditional: bool = False  # both networks take the class of an image
@@ -62,14 +62,16 @@ class GANConfig(ModelConfig):
     discriminator: BodyConfig = DCGANBody()
     adversarial: AdversarialName = "non-saturating"
     relativistic: bool = False  # scores are taken relative to the mean score of the other kind
-    clip_weights: float | None = Field(None, gt=0)  # the discriminator's, to ± this value; 0.01 in Arjovsky et al. 2017
-    gradient_penalty_weight: float = Field(0.0, ge=0)  # 10 in Gulrajani et al. 2017
-    dragan_weight: float = Field(0.0, ge=0)  # 10 in Kodali et al. 2017
-    r1_weight: float = Field(0.0, ge=0)  # γ, 10 in Mescheder et al. 2018
-    feature_matching_weight: float = Field(0.0, ge=0)  # Salimans et al. 2016
+    clip_weights: float | None = Field(
+        default=None, gt=0
+    )  # the discriminator's, to ± this value; 0.01 in Arjovsky et al. 2017
+    gradient_penalty_weight: float = Field(default=0.0, ge=0)  # 10 in Gulrajani et al. 2017
+    dragan_weight: float = Field(default=0.0, ge=0)  # 10 in Kodali et al. 2017
+    r1_weight: float = Field(default=0.0, ge=0)  # γ, 10 in Mescheder et al. 2018
+    feature_matching_weight: float = Field(default=0.0, ge=0)  # Salimans et al. 2016
     spectral: Literal["none", "norm", "clamp"] = "none"  # of the discriminator's weights
-    spectral_cap: float = Field(1.0, gt=0)  # upper limit of singular values, for clamp
-    discriminator_steps: int = Field(1, ge=1)  # for each of the generator's
+    spectral_cap: float = Field(default=1.0, gt=0)  # upper limit of singular values, for clamp
+    discriminator_steps: int = Field(default=1, ge=1)  # for each of the generator's
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

@@ -69,13 +69,15 @@ class VAEConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["vae"] = "vae"
-    channels: int = Field(1, ge=1)
-    size: int = Field(28, ge=1)  # pixels on a side of all its images
-    latent: int = Field(20, ge=1)  # numbers in a code
+    channels: int = Field(default=1, ge=1)
+    size: int = Field(default=28, ge=1)  # pixels on a side of all its images
+    latent: int = Field(default=20, ge=1)  # numbers in a code
     body: BodyConfig = MLPBody()  # of encoder and decoder
     likelihood: LikelihoodConfig = Bernoulli()
-    beta: float = Field(1.0, ge=0)  # weight of the KL term; above 1, codes carry less, in more independent numbers
-    importance_samples: int = Field(50, ge=1)  # draws per held-out image
+    beta: float = Field(
+        default=1.0, ge=0
+    )  # weight of the KL term; above 1, codes carry less, in more independent numbers
+    importance_samples: int = Field(default=50, ge=1)  # draws per held-out image
     adam: Adam = Adam(lr=1e-3, beta1=0.9)
 
     @property

@@ -23,12 +23,12 @@ class MLPBody(Settings):
 
     name: Literal["mlp"] = "mlp"
     hidden: tuple[int, ...] = (400,)  # units of each layer, in order; empty: a linear network
-    label_width: int = Field(64, ge=1)  # units of the label's own layer, if there are classes
+    label_width: int = Field(default=64, ge=1)  # units of the label's own layer, if there are classes
     activation: Activation = "relu"
     pieces: tuple[int, ...] = ()  # linear units of maxout, per layer
     norm: VectorNorm = "none"
-    dropout: float = Field(0.0, ge=0, lt=1)
-    gain: float | None = Field(None, gt=0)  # first weights from N(0, gain²); null: torch's U(±1/√fan-in)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    gain: float | None = Field(default=None, gt=0)  # first weights from N(0, gain²); null: torch's U(±1/√fan-in)
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:
@@ -74,8 +74,8 @@ class DCGANBody(Settings):
     """Strided convolutions, as in DCGAN."""
 
     name: Literal["dcgan"] = "dcgan"
-    width: int = Field(64, ge=1)  # channels at half the size of the images
-    depth: int | None = Field(None, ge=1)  # number of halvings; null: until 4 to 7 pixels are left
+    width: int = Field(default=64, ge=1)  # channels at half the size of the images
+    depth: int | None = Field(default=None, ge=1)  # number of halvings; null: until 4 to 7 pixels are left
     norm: Norm = "batch"
 
     @property
@@ -102,7 +102,7 @@ class ResNetBody(Settings):
     """Residual blocks, with conditional batch norm in the generator; with classes, the projection discriminator."""
 
     name: Literal["resnet"] = "resnet"
-    width: int = Field(64, ge=1)  # channels at full size
+    width: int = Field(default=64, ge=1)  # channels at full size
 
     @property
     def batch_norm(self) -> bool:

@@ -15,8 +15,8 @@ from models.backbones.upscalers import SRDiscriminator
 class PatchConfig(Settings):
     """The patch discriminator: with 3 layers a score sees 70x70 pixels, with 0 layers a single pixel."""
 
-    layers: int = Field(3, ge=0)
-    width: int = Field(64, ge=1)
+    layers: int = Field(default=3, ge=0)
+    width: int = Field(default=64, ge=1)
     norm: Norm = "instance"
     spectral: bool = False
 
@@ -35,8 +35,8 @@ class PatchConfig(Settings):
 class SRDiscriminatorConfig(Settings):
     """The discriminator of SRGAN, which takes whole squares of one size."""
 
-    width: int = Field(64, ge=1)
-    dense: int = Field(1024, ge=1)  # units between its last two layers
+    width: int = Field(default=64, ge=1)
+    dense: int = Field(default=1024, ge=1)  # units between its last two layers
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -51,8 +51,8 @@ class SNPatchConfig(Settings):
     """The discriminator of DeepFill v2, which also takes the mask."""
 
     name: Literal["sn-patch"] = "sn-patch"
-    layers: int = Field(6, ge=1)
-    width: int = Field(64, ge=1)
+    layers: int = Field(default=6, ge=1)
+    width: int = Field(default=64, ge=1)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -68,7 +68,7 @@ class ContextDiscriminatorConfig(Settings):
 
     name: Literal["context"] = "context"
     size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
-    width: int = Field(64, ge=1)
+    width: int = Field(default=64, ge=1)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -88,8 +88,8 @@ InpaintingDiscriminatorConfig = Annotated[
 class StarDiscriminatorConfig(Settings):
     """The critic of StarGAN, which also classifies and takes squares of one size."""
 
-    layers: int = Field(6, ge=1)  # number of halvings: they reduce 128 pixels to 2
-    width: int = Field(64, ge=1)
+    layers: int = Field(default=6, ge=1)  # number of halvings: they reduce 128 pixels to 2
+    width: int = Field(default=64, ge=1)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""

@@ -15,10 +15,10 @@ class UNetConfig(Settings):
     """The U-Net of Pix2Pix; the authors' code calls depth 7 `unet_128` and depth 8 `unet_256`."""
 
     name: Literal["unet"] = "unet"
-    depth: int = Field(8, ge=2)  # number of halvings; sides are padded to multiples of 2 ** depth
-    width: int = Field(64, ge=1)
+    depth: int = Field(default=8, ge=2)  # number of halvings; sides are padded to multiples of 2 ** depth
+    width: int = Field(default=64, ge=1)
     norm: Norm = "instance"
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     upsampling: Upsampling = "transposed"
 
     def size_problem(self, size: int) -> str | None:
@@ -47,10 +47,12 @@ class ResNetConfig(Settings):
     """The residual generator of Johnson et al. 2016 and of CycleGAN."""
 
     name: Literal["resnet"] = "resnet"
-    blocks: int | None = Field(None, ge=0)  # null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper
-    width: int = Field(64, ge=1)
+    blocks: int | None = Field(
+        default=None, ge=0
+    )  # null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper
+    width: int = Field(default=64, ge=1)
     norm: Norm = "instance"
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     upsampling: Upsampling = "transposed"
 
     def size_problem(self, size: int) -> str | None:
@@ -86,8 +88,8 @@ ResidualGeneratorConfig = Annotated[
 class StarGeneratorConfig(Settings):
     """The generator of StarGAN."""
 
-    blocks: int = Field(6, ge=0)
-    width: int = Field(64, ge=1)
+    blocks: int = Field(default=6, ge=0)
+    width: int = Field(default=64, ge=1)
     upsampling: Upsampling = "transposed"
 
     def build(self, channels: int, label: int) -> StarGenerator:

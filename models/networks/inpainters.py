@@ -15,10 +15,10 @@ class GatedConfig(Settings):
     """A small U-Net of gated convolutions, for machines without a GPU, which adds to a smooth filling."""
 
     name: Literal["gated"] = "gated"
-    width: int = Field(32, ge=1)
-    halvings: int = Field(2, ge=1)
-    widest: int = Field(72, ge=1)  # upper limit of a layer's channels
-    smooth_levels: int = Field(6, ge=1)  # halvings of the pyramid by which the hole is first filled smoothly
+    width: int = Field(default=32, ge=1)
+    halvings: int = Field(default=2, ge=1)
+    widest: int = Field(default=72, ge=1)  # upper limit of a layer's channels
+    smooth_levels: int = Field(default=6, ge=1)  # halvings of the pyramid by which the hole is first filled smoothly
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -34,7 +34,7 @@ class DeepFillConfig(Settings):
     """The two stages of DeepFill v2."""
 
     name: Literal["deepfill"] = "deepfill"
-    width: int = Field(24, ge=2)
+    width: int = Field(default=24, ge=2)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -49,8 +49,8 @@ class PartialConfig(Settings):
     """The U-Net of partial convolutions; the paper's has depth 8, for 512 pixels."""
 
     name: Literal["partial"] = "partial"
-    depth: int = Field(7, ge=1)  # number of halvings; sides are padded to multiples of 2 ** depth
-    width: int = Field(64, ge=1)
+    depth: int = Field(default=7, ge=1)  # number of halvings; sides are padded to multiples of 2 ** depth
+    width: int = Field(default=64, ge=1)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -67,8 +67,8 @@ class ContextConfig(Settings):
 
     name: Literal["context"] = "context"
     size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
-    width: int = Field(64, ge=1)
-    bottleneck: int = Field(4000, ge=1)
+    width: int = Field(default=64, ge=1)
+    bottleneck: int = Field(default=4000, ge=1)
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""

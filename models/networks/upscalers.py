@@ -12,8 +12,8 @@ class SRResNetConfig(Settings):
     """The generator of SRResNet and SRGAN."""
 
     name: Literal["srresnet"] = "srresnet"
-    blocks: int = Field(16, ge=0)
-    width: int = Field(64, ge=1)
+    blocks: int = Field(default=16, ge=0)
+    width: int = Field(default=64, ge=1)
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -28,9 +28,9 @@ class RRDBConfig(Settings):
     """The generator of ESRGAN; published ones have 23 blocks, or 6 for drawings."""
 
     name: Literal["rrdb"] = "rrdb"
-    blocks: int = Field(23, ge=0)
-    width: int = Field(64, ge=1)
-    growth: int = Field(32, ge=1)
+    blocks: int = Field(default=23, ge=0)
+    width: int = Field(default=64, ge=1)
+    growth: int = Field(default=32, ge=1)
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -45,8 +45,8 @@ class CompactConfig(Settings):
     """A plain chain of convolutions, for machines without a GPU."""
 
     name: Literal["compact"] = "compact"
-    depth: int = Field(16, ge=0)
-    width: int = Field(64, ge=1)
+    depth: int = Field(default=16, ge=0)
+    width: int = Field(default=64, ge=1)
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""

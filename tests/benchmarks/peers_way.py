@@ -71,8 +71,15 @@ class PeersDCGAN:
 class PeersCycleGAN:
     """A CycleGAN step as its authors write it: discriminators frozen by requires_grad, a backward pass for each."""
 
-    def __init__(self, to_a: nn.Module, to_b: nn.Module, discriminator_a: nn.Module, discriminator_b: nn.Module) -> None:
-        self.to_a, self.to_b, self.discriminator_a, self.discriminator_b = to_a.train(), to_b.train(), discriminator_a.train(), discriminator_b.train()
+    def __init__(
+        self, to_a: nn.Module, to_b: nn.Module, discriminator_a: nn.Module, discriminator_b: nn.Module
+    ) -> None:
+        self.to_a, self.to_b, self.discriminator_a, self.discriminator_b = (
+            to_a.train(),
+            to_b.train(),
+            discriminator_a.train(),
+            discriminator_b.train(),
+        )
         self.generator_optimizer = _adam(to_a, to_b)
         self.discriminator_optimizer = _adam(discriminator_a, discriminator_b)
         self.pools: tuple[list[Tensor], list[Tensor]] = ([], [])

@@ -33,7 +33,12 @@ def test_the_defaults_are_those_of_the_authors():
 def test_losses_are_those_of_the_authors_code():
     """Mean squared errors to 1 and 0 without any ½ for generators, halved for discriminators; λ 10, 10 and 5."""
     recipe, examples = config().recipe(), batch()
-    to_a, to_b, discriminator_a, discriminator_b = recipe.model.to_a, recipe.model.to_b, recipe.discriminator_a, recipe.discriminator_b
+    to_a, to_b, discriminator_a, discriminator_b = (
+        recipe.model.to_a,
+        recipe.model.to_b,
+        recipe.discriminator_a,
+        recipe.discriminator_b,
+    )
     with torch.no_grad():
         fake_a, fake_b = to_a(examples.b), to_b(examples.a)
         adversarial = ((discriminator_a(fake_a) - 1) ** 2).mean() + ((discriminator_b(fake_b) - 1) ** 2).mean()

@@ -26,9 +26,7 @@ def run(
     to: Annotated[
         list[str] | None, option("Domain to translate to; repeatable", panel=TASK, metavar="NAME[,NAME]|all")
     ] = None,
-    work_size: Annotated[
-        str, option("Scale the shorter side to N first", panel=TASK, metavar="native|N")
-    ] = "native",
+    work_size: Annotated[str, option("Scale the shorter side to N first", panel=TASK, metavar="native|N")] = "native",
     blend: Annotated[
         float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,

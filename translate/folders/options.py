@@ -31,16 +31,16 @@ class RunOptions(Settings):
     """
 
     to: tuple[str, ...] = ()
-    work_size: int | None = Field(None, ge=1)
-    batch: int | None = Field(None, ge=1)
+    work_size: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
     tile: Tile = "auto"
     norms: Norms = "exact"
     on_exists: Literal["error", "skip", "overwrite"] = "error"
     recurse: bool = True
-    limit: int | None = Field(None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
     shard: tuple[int, int] = (1, 1)
-    threads: int = Field(2, ge=1)
-    pixel_limit: int = Field(PIXEL_LIMIT, ge=1)
+    threads: int = Field(default=2, ge=1)
+    pixel_limit: int = Field(default=PIXEL_LIMIT, ge=1)
     save: SaveOptions = SaveOptions()
 
     @field_validator("to", mode="before")

@@ -54,7 +54,7 @@ class Card(Settings):
     step: int
     domains: tuple[str, ...] = ()
     trained_size: int
-    metrics: dict[str, float] = Field({})
+    metrics: dict[str, float] = Field(default={})
     data_fingerprint: str = ""
     data_samples: int = 0
     licence: str = ""

@@ -33,8 +33,8 @@ class MaskOptions(Settings):
     """
 
     mask_invert: bool = False
-    mask_grow: int = Field(0, ge=0)
-    feather: int = Field(0, ge=0)
+    mask_grow: int = Field(default=0, ge=0)
+    feather: int = Field(default=0, ge=0)
     missing_mask: Literal["error", "copy", "skip"] = "error"
 
 

@@ -32,7 +32,7 @@ class SampleOptions(Settings):
 
     classes: tuple[str, ...] = ()
     truncation: float | None = None
-    batch: int = Field(BATCH, ge=1)
+    batch: int = Field(default=BATCH, ge=1)
     on_exists: Literal["error", "skip", "overwrite"] = "error"
     save: SaveOptions = SaveOptions(format="png")
 
