@@ -61,13 +61,18 @@ def test_recipes_ship() -> None:
 def test_its_head_tells_purpose_paper_and_hours(recipe: str) -> None:
     lines = recipe_path(recipe).read_text(encoding="utf-8").splitlines()
     head = [line for line in lines if line.startswith("#")]
-    assert lines[: len(head)] == head
-    assert head[1] == "#"
-    assert len(recipe_summary(recipe)) > 20
-    assert head[0] == f"# {recipe_summary(recipe)}"
+    assert head, "the file lacks a head comment"
+    assert lines[: len(head)] == head, "the head is not in one piece: all comments that begin a line belong on top"
+    assert head[0] == f"# {recipe_summary(recipe)}", "the head's first line lacks the form '# Summary'"
+    assert len(recipe_summary(recipe)) > 20, "the head lacks a summary of more than 20 characters in its first line"
+    assert not head[0].endswith("."), "the head's first line ends in a full stop, which a summary has not"
+    assert head[1:2] == ["#"], "the head lacks a second line that is '#' alone"
     text = " ".join(line.lstrip("# ") for line in head)
-    assert re.search(r"\b(19|20)\d\d, arXiv:\d{4}\.\d{4,5}\b", text)
-    assert re.search(r"(^|\. )Hours: .*\b(hour|GPU|cores?)\b", text)
+    paper = re.search(r"\b(19|20)\d\d, arXiv:\d{4}\.\d{4,5}\b", text)
+    assert paper, "the head lacks a paper with year and arXiv number, such as '2017, arXiv:1611.07004'"
+    hours = re.search(r"\. Hours: (.*)", text)
+    assert hours, "the head lacks a sentence that begins with 'Hours:', after a full stop"
+    assert re.search(r"\b(hours?|GPUs?|cores?)\b", hours[1]), "the head lacks hours, a GPU or cores after 'Hours:'"
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
