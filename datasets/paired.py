@@ -19,7 +19,7 @@ from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, to_tensor
 from datasets.storage.image_files import Channels, describe_unsupported, filter_valid, split_held_out
-from datasets.storage.listing import find_pictures
+from datasets.storage.listing import describe_folders, find_pictures
 from datasets.storage.threads import BoundedCache
 
 
@@ -63,11 +63,9 @@ class PairFolders(Settings):
 
     def _find_by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
         if not (root / folder).is_dir():
-            folders = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-            found = f"the folders {', '.join(folders)}" if folders else "no folders"
             raise DataError(
-                f"{root}: expected the folders {self.source} and {self.target}, found {found}; name yours with "
-                "data.pairs.source and data.pairs.target"
+                f"{root}: expected the folders {self.source} and {self.target}, found {describe_folders(root)}; "
+                "name yours with data.pairs.source and data.pairs.target"
             )
         files: dict[str, Path] = {}
         listing = find_pictures(root / folder)

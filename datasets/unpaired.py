@@ -20,6 +20,7 @@ from datasets.storage.image_files import (
     fingerprint_files,
     split_held_out,
 )
+from datasets.storage.listing import describe_folders
 
 
 class UnpairedConfig(PictureDataConfig):
@@ -81,11 +82,9 @@ class UnpairedConfig(PictureDataConfig):
         for folder in (root / name, root / f"train{name}"):
             if folder.is_dir():
                 return folder
-        found = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
         raise DataError(
-            f"{root}: expected the folders {self.a} and {self.b}, or train{self.a} and train{self.b}, found "
-            + (f"the folders {', '.join(found)}" if found else "no folders")
-            + "; name yours with data.a and data.b"
+            f"{root}: expected the folders {self.a} and {self.b}, or train{self.a} and train{self.b}, "
+            f"found {describe_folders(root)}; name yours with data.a and data.b"
         )
 
     def _split(

@@ -80,6 +80,10 @@ def record() -> dict[str, Any]:
     }
 
 
+# What reading and writing pictures changes for all threads, and gives back when the last of them has finished.
+SHARED = ("pillow", "logging", "opencv")
+
+
 class Watch:
     """Compares the process with what it was, and remembers the first change of each kind."""
 
@@ -88,9 +92,10 @@ class Watch:
         self.changes: dict[str, str] = {}
 
     def look(self, when: str, *, working: bool = False) -> None:
-        """Note what has changed; while threads of the package still read or write files, Pillow's limits may have."""
+        """Note what has changed; while threads of the package still read or write files, their
+        libraries' limits and messages may have."""
         for name, value in record().items():
-            if value != self.before[name] and name not in self.changes and not (working and name == "pillow"):
+            if value != self.before[name] and name not in self.changes and not (working and name in SHARED):
                 self.changes[name] = f"{when}: {self.before[name]!r} became {value!r}"[:2000]
 
 

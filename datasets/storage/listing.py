@@ -39,8 +39,7 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Listing:
     Raises:
         DataError: `root` is missing or not a folder.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
+    _check_folder(root)
     pictures: list[Path] = []
     unsupported: list[tuple[Path, str]] = []
     others = links = 0
@@ -68,6 +67,22 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Listing:
         others,
         links,
     )
+
+
+def describe_folders(root: Path) -> str:
+    """Return the names of the folders directly under `root`, in words, for a message about those that are missing.
+
+    Raises:
+        DataError: `root` is missing or not a folder.
+    """
+    _check_folder(root)
+    names = sorted(path.name for path in root.iterdir() if path.is_dir())
+    return f"the folders {', '.join(names)}" if names else "no folders"
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:

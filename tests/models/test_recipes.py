@@ -1,6 +1,7 @@
 """A grid of questions to every recipe; a new one is found through the union of all models."""
 
 import ast
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from datasets.contract import Attributed, Masked, Paired, Pictures, Unpaired
-from models.contract import Recipe
+from models.contract import Recipe, Translator
 from translate.experiment import Experiment, TrainingConfig, load_experiment
 from translate.hardware import Numerics
 from translate.recipes import recipe_names
@@ -265,3 +266,28 @@ def test_nothing_is_yielded_inside_a_with(path):
 
 def manages_a_context(function: ast.FunctionDef) -> bool:
     return any("contextmanager" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def test_what_a_translator_states_of_its_sizes_is_true(config: Any) -> None:
+    """Its smallest image, the multiple of its sides, and how far an input pixel reaches: tiles depend on them."""
+    model = config.translator().eval()
+    if not isinstance(model, Translator) or model.only_size is not None:
+        return
+    side = model.multiple * math.ceil(model.minimum / model.multiple)
+    domain = model.resolve_domain(model.domains[-1] if model.domains else None)
+    with torch.no_grad():
+        assert model(draw_image(1, model.channels_in, side, side), domain).shape[-1] == model.scale * side
+        if model.margin is None or model.global_norm:
+            return
+        for parameter in model.parameters():  # wide enough for an input to be felt at the end of its reach
+            torch.nn.init.uniform_(parameter, 0.05, 0.2)
+        place = model.multiple * math.ceil((model.margin + 1) / model.multiple)
+        side = place + model.multiple * math.ceil((model.margin + 2) / model.multiple)
+        image = draw_image(1, model.channels_in, side, side)
+        changed = image.clone()
+        changed[..., place, place] = -changed[..., place, place]
+        difference = (model(image, domain) - model(changed, domain)).abs().amax(dim=(0, 1))
+    rows = torch.nonzero(difference.amax(dim=1) > 0).flatten() // model.scale
+    assert len(rows), "the output does not depend on its input"
+    assert place - model.margin <= int(rows.min())
+    assert int(rows.max()) <= place + model.margin

@@ -96,13 +96,19 @@ def fill_holes(
     return replace(picture, pixels=canvas, alpha=alpha)
 
 
-def describe_hole(hole: Mask) -> str:
-    """Return how much of a picture is hole, in words, with a question if that looks like a mistake."""
+def describe_hole(hole: Mask, *, inverted: bool = False) -> str:
+    """Return how much of a picture is hole, in words, with a question if that looks like a mistake.
+
+    `inverted` says that the mask was inverted, so that the advice is not to do what was done.
+    """
     fraction = float(hole.mean())
     if fraction < SUSPICIOUSLY_SMALL:
         return f"{int(hole.sum())} pixels are hole, which is next to nothing: is it the right mask?"
     if fraction > SUSPICIOUSLY_LARGE:
-        return f"{fraction:.2%} is hole, which is much; if black is the hole, set `mask_invert`"
+        advice = (
+            "if white is the hole, leave out `mask_invert`" if inverted else "if black is the hole, set `mask_invert`"
+        )
+        return f"{fraction:.2%} is hole, which is much; {advice}"
     return f"{fraction:.2%} is hole"
 
 

@@ -121,7 +121,9 @@ class Inpainting:
             )
         except UserError as error:
             return fail(job, f"{job.name}: {error}", out_of_memory=isinstance(error, OutOfMemoryError))
-        return replace(content, filled=filled, notes=(describe_hole(hole), *content.notes))
+        return replace(
+            content, filled=filled, notes=(describe_hole(hole, inverted=self.masks.mask_invert), *content.notes)
+        )
 
 
 def inpaint_folder(

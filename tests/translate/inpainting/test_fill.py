@@ -232,7 +232,9 @@ def test_a_hole_is_described_and_so_is_what_looks_like_a_mistake() -> None:
         describe_hole(boxes(200, 200, (0, 0, 1, 3)))
         == "3 pixels are hole, which is next to nothing: is it the right mask?"
     )
-    assert "61.00% is hole, which is much; if black is the hole" in describe_hole(boxes(100, 100, (0, 0, 61, 100)))
+    much = boxes(100, 100, (0, 0, 61, 100))
+    assert "61.00% is hole, which is much; if black is the hole" in describe_hole(much)
+    assert "if white is the hole, leave out `mask_invert`" in describe_hole(much, inverted=True)
 
 
 def test_a_small_hole_in_a_large_photograph_costs_no_more_than_its_crop() -> None:
