@@ -92,8 +92,7 @@ class Watch:
         self.changes: dict[str, str] = {}
 
     def look(self, when: str, *, working: bool = False) -> None:
-        """Note what has changed; while threads of the package still read or write files, their
-        libraries' limits and messages may have."""
+        """Note what has changed, except for what is `SHARED` while threads of the package still read or write files."""
         for name, value in record().items():
             if value != self.before[name] and name not in self.changes and not (working and name in SHARED):
                 self.changes[name] = f"{when}: {self.before[name]!r} became {value!r}"[:2000]

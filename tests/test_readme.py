@@ -27,7 +27,6 @@ PAGES = [
     ROOT / ".github" / "CONTRIBUTING.md",
     *sorted(path for folder in ("translate", "models", "datasets", "tests") for path in (ROOT / folder).rglob("*.md")),
 ]
-pytestmark = pytest.mark.xdist_group("readme")  # one process runs the tour, for all tests here
 WORDS = 1000  # more would keep a newcomer reading for longer than five minutes
 PICTURES = {"photos": 4, "pairs/A": 4, "pairs/B": 4, "animals/horse": 4, "animals/zebra": 3, "faces": 12}
 

@@ -52,7 +52,7 @@ MISTAKES = [
     ("train restore --data gone --out new", 5, "gone: expected a folder, found nothing"),
     ("train restore --data notes.txt --out new", 5, r"notes\.txt: expected a folder, found a file"),
     ("train restore --data empty --out new", 5, "empty: found no pair of pictures to learn from"),
-    ("train pix2pix --data gone --out new", 5, "gone: expected the folders A and B"),
+    ("train pix2pix --data gone --out new", 5, "gone: expected a folder, found nothing"),
     ("train pix2pix --data photos --out new", 5, "photos: expected the folders A and B, found no folders"),
     ("train pix2pix --data lonely --out new", 5, "lonely: 2 of its pictures cannot be used.*skip_bad"),
     ("train pix2pix --data unequal --out new", 5, "unequal: 1 of its pictures cannot be used.*skip_bad"),
