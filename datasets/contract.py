@@ -134,14 +134,14 @@ class Samples(ABC, Generic[S_co]):
         """Return the samples at `indices`, each drawn from its seed, as one batch."""
         return stack([self.sample(index, seed) for index, seed in zip(indices, seeds, strict=True)])
 
-    def undegraded(self) -> "Samples[Any] | None":
+    def without_degradation(self) -> "Samples[Any] | None":
         """Return the same samples with their degradation left to `finish`, or None if it has to stay on the threads."""
         return None
 
     def finish(self, batch: Any, seeds: Sequence[int], device: torch.device) -> Any:
         """Return a batch of these samples, one seed each, on `device` and complete: what was left out is done there.
 
-        A batch of `undegraded()` becomes a batch of the samples that it was called on, within the bounds that
+        A batch of `without_degradation()` becomes a batch of the samples that it was called on, within the bounds that
         `datasets.degradations.batches` states; any other is only moved.
         """
         return to_device(batch, device)

@@ -204,7 +204,7 @@ class PicturePairs(Samples[Paired]):
         source_channels, target_channels = self.config.channels
         return Paired(_to_tensor(source, source_channels), _to_tensor(target, target_channels))
 
-    def undegraded(self) -> "UndegradedPairs | None":
+    def without_degradation(self) -> "UndegradedPairs | None":
         """Return the same pairs with colour changes and degradation left to `finish`, where batches can have them."""
         derivation = self.config.pairs
         if isinstance(derivation, DerivedPairs) and derivation.degradation in BATCHED:

@@ -198,7 +198,7 @@ class PatchPairs(Samples[Paired]):
         source, target = self._turn([source, target], rng)
         return Paired(to_tensor(source), to_tensor(target))
 
-    def undegraded(self) -> "UndegradedPatches | None":
+    def without_degradation(self) -> "UndegradedPatches | None":
         """Return the same patches with their bicubic reduction left to `finish`; None where it is another."""
         return UndegradedPatches(self) if isinstance(self.config.small, BicubicReduction) else None
 

@@ -193,7 +193,7 @@ def test_a_picture_that_is_cut_off_behind_its_head_is_found_where_bad_ones_are_l
 
 def both_ways(samples) -> tuple[Paired, Paired]:
     """A batch of all samples as the threads degrade them, and as the device does."""
-    undegraded, seeds = samples.undegraded(), range(10, 10 + len(samples))
+    undegraded, seeds = samples.without_degradation(), range(10, 10 + len(samples))
     assert (len(undegraded), undegraded.name(1)) == (len(samples), samples.name(1))
     batch = stack([undegraded.sample(index, seed) for index, seed in enumerate(seeds)])
     return samples.gather(range(len(samples)), seeds), undegraded.finish(batch, seeds, torch.device("cpu"))
@@ -229,5 +229,5 @@ def test_pairs_without_colour_changes_have_exactly_the_targets_of_the_threads(ph
 
 def test_what_batches_cannot_do_stays_on_the_threads(photos, pairs):
     derived = {"kind": "derived", "degradation": "edges"}
-    assert config(pairs=derived).open(photos).training.undegraded() is None
-    assert config().open(pairs).training.undegraded() is None
+    assert config(pairs=derived).open(photos).training.without_degradation() is None
+    assert config().open(pairs).training.without_degradation() is None

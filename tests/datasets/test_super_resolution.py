@@ -164,7 +164,7 @@ def test_made_small_in_batches_squares_are_those_of_the_threads(tmp_path, turn):
     for number in range(2):
         noise(tmp_path / f"{number}.png", 64, 48, number)
     samples = config(crop={"turn": turn}).open(tmp_path).training
-    undegraded, indices = samples.undegraded(), [index % len(samples) for index in range(60)]
+    undegraded, indices = samples.without_degradation(), [index % len(samples) for index in range(60)]
     assert undegraded is not None
     assert (len(undegraded), undegraded.name(1)) == (len(samples), samples.name(1))
     threads = samples.gather(indices, range(60))
@@ -182,4 +182,4 @@ def test_other_ways_to_small_pictures_stay_on_the_threads(tmp_path, small):
     noise(tmp_path / "HR" / "a.png", 32, 32)
     noise(tmp_path / "LR" / "a.png", 8, 8)
     opened = config(small={"kind": small}, skip_bad=True).open(tmp_path)
-    assert opened.training.undegraded() is None
+    assert opened.training.without_degradation() is None

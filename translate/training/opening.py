@@ -56,7 +56,9 @@ class Setup:
     @property
     def training_samples(self) -> Samples[Any]:
         """What batches are made of: samples whose degradation is left to the device, where that was decided."""
-        undegraded = self.data.training.undegraded() if self.experiment.training.degrade_on == "device" else None
+        undegraded = (
+            self.data.training.without_degradation() if self.experiment.training.degrade_on == "device" else None
+        )
         return self.data.training if undegraded is None else undegraded
 
     @contextmanager
@@ -161,7 +163,7 @@ def _resolve_degradation(experiment: Experiment, samples: Samples[Any], world: W
     Raises:
         UserError: The device is asked for, and the threads have to do it.
     """
-    config, undegraded = experiment.training, samples.undegraded()
+    config, undegraded = experiment.training, samples.without_degradation()
     place = config.degrade_on
     if undegraded is None and place == "device":
         raise UserError("training.degrade_on is device, but only threads can prepare these data; set it to threads")

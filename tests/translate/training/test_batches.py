@@ -130,7 +130,7 @@ def test_how_long_a_step_waits_for_its_batches_is_measured_and_the_threads_end()
 @pytest.mark.parametrize("undegraded", [False, True])
 def test_pictures_are_read_equally_by_any_number_of_threads(tiny, photos, undegraded):
     samples = tiny("data.crop.jitter=0.3").data.open(photos).training
-    samples = samples.undegraded() if undegraded else samples
+    samples = samples.without_degradation() if undegraded else samples
     settings = {"samples": len(samples), "accumulate": 2}
     few, many = (load_batches(samples, order(**settings), 2, workers) for workers in (1, 4))
     for one, other in itertools.islice(zip(few, many, strict=True), 5):

@@ -28,7 +28,7 @@ def on_a_gpu(monkeypatch):
 
     def pretend(threads: float, device: float) -> None:
         def measure(samples: Any, *_: Any) -> float:
-            return threads if samples.undegraded() is not None else device
+            return threads if samples.without_degradation() is not None else device
 
         def decide_on_a_gpu(experiment: Experiment, samples: Any, world: World) -> Experiment:
             return decide(experiment, samples, World(device=torch.device("cuda")))
