@@ -15,6 +15,7 @@ from torch import Tensor
 from datasets.codecs.images import Picture, write_picture
 from datasets.errors import UserError
 from datasets.pixels import to_pixels
+from datasets.storage.atomic import remove_file
 from models.contract import Recipe
 from translate.experiment import RESUMABLE_CHANGES, Experiment, parse_experiment
 from translate.files import replace_file, write_text
@@ -149,9 +150,9 @@ class RunFolder:
             write_text(self.metrics, "".join(f"{line}\n" for line in kept))
         for sample in self.samples.glob("step_*.png"):
             if int(sample.stem.removeprefix("step_")) > step:
-                sample.unlink()
+                remove_file(sample)
         for leftover in self.path.rglob(".*.partial"):
-            leftover.unlink()
+            remove_file(leftover)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl.

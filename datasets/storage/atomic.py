@@ -2,9 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+PATIENCE = 2.0  # seconds that a file may be in use by another program; virus scanners and indexers take less
+PAUSE = 0.05  # seconds between two attempts
 
 
 @contextmanager
@@ -28,6 +32,31 @@ def replace_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-        partial.replace(path)
+        _retry(lambda: partial.replace(path))
     finally:
-        partial.unlink(missing_ok=True)
+        remove_file(partial)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file if it exists.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    _retry(lambda: path.unlink(missing_ok=True))
+
+
+def _retry(change: Callable[[], object]) -> None:
+    """Change a file's name, and try again for two seconds while access is denied.
+
+    On Windows a file that another program reads, such as a virus scanner, can be neither replaced nor removed.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            change()
+            return
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.storage import atomic
 from datasets.storage.atomic import replace_file
 
 
@@ -70,3 +71,35 @@ def test_durable_content_is_on_the_disk_before_the_name_is(tmp_path: Path, monke
     with replace_file(path) as partial:
         partial.write_text("new")
     assert calls == [False]
+
+
+@pytest.mark.parametrize("name", ["replace", "unlink"])
+def test_a_file_that_another_program_holds_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path, denied, change = tmp_path / "a", [1, 2], getattr(Path, name)
+    path.write_text("old")
+
+    def fail_twice(self: Path, *arguments: object, **settings: object) -> object:
+        if denied:
+            denied.pop()
+            raise PermissionError(13, "The process cannot access the file")
+        return change(self, *arguments, **settings)
+
+    monkeypatch.setattr(Path, name, fail_twice)
+    with replace_file(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+    assert not denied
+
+
+def test_access_that_stays_denied_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(self: Path, *arguments: object) -> None:
+        raise PermissionError(13, "The process cannot access the file")
+
+    monkeypatch.setattr(atomic, "PATIENCE", 0.1)
+    monkeypatch.setattr(Path, "replace", deny)
+    with pytest.raises(PermissionError), replace_file(tmp_path / "a") as partial:
+        partial.write_text("new")
+    assert not list(tmp_path.iterdir())
