@@ -151,14 +151,17 @@ class Translation:
         if self.model.translator.draws:
             seed_draws(derive_seed(*first.job.name.as_posix().encode()), self.model.device)  # the name alone decides
         started = time.perf_counter()
+        outputs = None
         try:
-            batch = torch.stack(images) if len(images) > 1 else images[0][None]  # no copy of a large picture
-            outputs = self._run(batch, first, first.content.precision)
+            # No copy of a large picture, and no name that would keep a failed batch in memory.
+            outputs = self._run(torch.stack(images) if len(images) > 1 else images[0][None], first)
         except (RuntimeError, MemoryError) as error:
             if not memory_ran_out(error):
                 raise
-            if len(group) > 1:
-                return [result for item in group for result in self.compute([item])]
+        # Not within the except block: until its end, the traceback keeps all of the failed attempt in memory.
+        if outputs is None and len(group) > 1:
+            return [result for item in group for result in self.compute([item])]
+        if outputs is None:
             return [self._fail_for_memory(first)]
         self.batches.learn(first.content.kind, len(group), time.perf_counter() - started)
         return [self._check(item, output) for item, output in zip(group, outputs, strict=True)]
@@ -176,8 +179,9 @@ class Translation:
         record = {**describe_change(item.job, content.picture, translated), "precision": content.precision}
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
-    def _run(self, batch: Tensor, item: InputItem, precision: str) -> Tensor:
-        return self.model.run(batch, item.job.domain, precision, self.options.tile, self.options.norms)
+    def _run(self, batch: Tensor, item: InputItem) -> Tensor:
+        options = self.options
+        return self.model.run(batch, item.job.domain, item.content.precision, options.tile, options.norms)
 
     def _check(self, item: InputItem, output: Tensor) -> ModelOutput | Outcome:
         """Return the output, computed again in fp32 if it holds infinities or NaNs."""
@@ -187,7 +191,7 @@ class Translation:
         if content.precision != "fp32":
             notes = (*content.notes, f"not finite in {content.precision}: computed in fp32")
             again = replace(item, content=replace(content, precision="fp32", notes=notes))
-            return self._check(again, self._run(content.image[None], item, "fp32")[0])
+            return self._check(again, self._run(content.image[None], again)[0])
         return fail(item.job, f"{item.job.name}: the model's output is not finite; was its training sound?")
 
     def _fail_for_memory(self, item: InputItem) -> Outcome:

@@ -1,6 +1,8 @@
 """A picture comes back as it went in, whatever its size, depth and channels, and a batch changes nothing."""
 
+import weakref
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +268,24 @@ def test_values_that_are_no_numbers_are_failures_and_no_files(
     assert statuses(outcomes) == {"a.png": "failed", "b.png": "failed"}
     assert "the model's output is not finite" in (outcomes["a.png"].reason or "")
     assert files_in(tmp_path / "out") <= {"manifest.jsonl"}
+
+
+def test_a_batch_that_did_not_fit_is_out_of_memory_before_its_pictures_are_tried_alone(
+    unchanged: Models, tmp_path: Path, run: Run, noise: Noise
+) -> None:
+    failed: list[weakref.ref[torch.Tensor]] = []
+    alive_at_retry: list[bool] = []
+
+    class Small(Model):
+        def run(self, images: torch.Tensor, *arguments: Any, **settings: Any) -> torch.Tensor:
+            if len(images) > 1:
+                failed.append(weakref.ref(images))
+                raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate")
+            alive_at_retry.append(failed[-1]() is not None)
+            return super().run(images, *arguments, **settings)
+
+    model = unchanged()
+    small = Small(**{field.name: getattr(model, field.name) for field in fields(model)})
+    folder = noise(tmp_path / "in", "a.png", "b.png", "c.png")
+    assert set(statuses(run(small, folder, tmp_path / "out", batch=3)).values()) == {"ok"}
+    assert alive_at_retry == [False, False, False]
