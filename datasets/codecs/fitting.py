@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from PIL import ImageColor
 
 from datasets.codecs import encoding, metadata
 from datasets.codecs.origin import Origin, PictureError
-from datasets.codecs.picture import Picture, Pixels, SaveOptions
+from datasets.codecs.picture import Picture, Pixels, SaveOptions, lay_on
 
 TIFF_BYTES = 4_000_000_000  # the offsets in TIFF, and the size in BMP, are 32-bit numbers
 
@@ -49,11 +48,7 @@ def _fit_alpha(picture: Picture, format: str, options: SaveOptions) -> tuple[Pix
         raise PictureError(
             f"the picture has alpha, which {format} cannot hold: set `background` to a colour, or choose another format"
         )
-    colour = np.array(ImageColor.getrgb(options.background), np.float32) / 255 * highest
-    if (colour == colour[0]).all():
-        colour = colour[: picture.channels]  # a gray picture on gray stays gray
-    opacity = alpha[:, :, None].astype(np.float32) / highest
-    return np.rint(pixels * opacity + colour * (1 - opacity)).astype(pixels.dtype), None
+    return lay_on(pixels, alpha, options.background), None
 
 
 def _fit_depth(pixels: Pixels, alpha: Pixels | None, format: str, notes: list[str]) -> tuple[Pixels, Pixels | None]:

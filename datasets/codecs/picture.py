@@ -1,17 +1,26 @@
 """A picture in memory, the header of one in a file, and how one is saved."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from datasets.codecs.origin import Origin
 from datasets.contract import Settings
 
 Pixels = NDArray[np.uint8 | np.uint16]
+
+
+def _check_colour(value: str) -> str:
+    if len(ImageColor.getrgb(value)) != 3:
+        raise ValueError(f"expected a colour without alpha such as white or #ffffff, found {value}")
+    return value
+
+
+Colour = Annotated[str, AfterValidator(_check_colour)]  # a name as in CSS, or "#rrggbb"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +113,14 @@ class SaveOptions(Settings):
     quality: int | None = Field(default=None, ge=1, le=100)
     metadata: Literal["keep", "strip"] = "keep"
     color: Literal["keep", "srgb"] = "keep"
-    background: str | None = None
+    background: Colour | None = None
 
-    @field_validator("background")
-    @classmethod
-    def _check_color(cls, value: str | None) -> str | None:
-        if value is not None and len(ImageColor.getrgb(value)) != 3:
-            raise ValueError(f"expected a colour without alpha such as white or #ffffff, found {value}")
-        return value
+
+def lay_on(pixels: Pixels, alpha: Pixels, colour: str) -> Pixels:
+    """Return (H, W, C) pixels blended with a colour as their alpha (H, W) says; gray on a gray colour stays gray."""
+    highest = np.iinfo(alpha.dtype).max
+    ground = np.array(ImageColor.getrgb(colour), np.float32) / 255 * highest
+    if (ground == ground[0]).all():
+        ground = ground[: pixels.shape[2]]
+    opacity = alpha[:, :, None].astype(np.float32) / highest
+    return np.rint(pixels * opacity + ground * (1 - opacity)).astype(pixels.dtype)
