@@ -1,5 +1,7 @@
-"""Errors that the user can fix. Nothing is imported here, so that the command line starts quickly."""
+"""Errors that the user can fix, and their words. Only light modules are imported here: the command line starts quickly."""
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -20,3 +22,25 @@ class DataError(UserError):
     """The pictures, or their arrangement in folders, cannot be used."""
 
     exit_code = 5
+
+
+def suggest(name: str, known: Iterable[str], kind: str = "there are") -> str:
+    """Return what was probably meant by a name that is not known, as "did you mean a?", or else all that are known.
+
+    Upper and lower case are alike, and so are "-", "_" and blanks. `kind` begins the list, as in "there are a, b".
+    """
+    names = [*known]
+    spelled = {_spell(one): one for one in reversed(names)}
+    near = difflib.get_close_matches(_spell(name), spelled, n=1)
+    if near:
+        return f"did you mean {spelled[near[0]]}?"
+    return f"{kind} {', '.join(names)}" if names else "there are none"
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a number and a noun, as "1 file" or "2 files"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _spell(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
