@@ -1,4 +1,4 @@
-"""Errors that the user can fix, and their words. Only light modules are imported here: the command line starts quickly."""
+"""Errors that the user can fix, and their words. Imports are light here, so that the command line starts quickly."""
 
 import difflib
 from collections.abc import Iterable
