@@ -4,6 +4,7 @@ All pictures in batches are RGB or gray, float32, in [-1, 1].
 """
 
 import difflib
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -211,6 +212,17 @@ def to_device(batch: B, device: torch.device) -> B:
 
 
 def derive_seed(*numbers: int) -> int:
+def normalize_name(name: str) -> str:
+    """Return the spelling of a name by which it is compared with others: Unicode's NFC."""
+    return unicodedata.normalize("NFC", name)
+
+
+def find_name(name: str, names: Sequence[str]) -> int | None:
+    """Return the index of a name among others, however each is spelled in Unicode; None if it is not there."""
+    spelled = [normalize_name(other) for other in names]
+    return spelled.index(normalize_name(name)) if normalize_name(name) in spelled else None
+
+
     """Return a 63-bit seed for a tuple of non-negative numbers; neighbouring tuples give unrelated seeds."""
     low, high = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
     return (int(high) << 32 | int(low)) >> 1

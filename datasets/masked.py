@@ -24,6 +24,8 @@ from datasets.storage.image_files import (
     split_held_out,
 )
 from datasets.storage.threads import BoundedCache
+from datasets.storage.listing import find_entry
+from datasets.storage.names import encode_name
 
 MASK_CACHE_BYTES = 2**28  # chosen by hand: 4,000 masks of 256 pixels on a side
 
@@ -79,11 +81,9 @@ class MaskedConfig(PictureDataConfig):
         files, problems = find_usable(root, decode=self.skip_bad)
         masks: list[ImageFile] = []
         if self.masks.files:
-            folder = Path(self.masks.folder)
-            masks, more = filter_valid(
-                [file for file in files if folder in Path(file.name).parents], _find_mask_problem
-            )
-            files = [file for file in files if folder not in Path(file.name).parents]
+            folder = find_entry(root, self.masks.folder)
+            masks, more = filter_valid([file for file in files if folder in file.path.parents], _find_mask_problem)
+            files = [file for file in files if folder not in file.path.parents]
             problems += more
         self.check_problems(root, problems)
         if self.masks.files and not masks:
@@ -131,7 +131,7 @@ class MaskedPictures(Samples[Masked]):
     def sample(self, index: int, seed: int) -> Masked:
         """Return a crop of the picture at `index`, drawn from `seed`, with a mask."""
         image = self.crops.read(self._picture[index], seed)
-        mask = self._draw_mask(derive_seed(seed, 1) if self.training else derive_seed(*self.name(index).encode()))
+        mask = self._draw_mask(derive_seed(seed, 1) if self.training else derive_seed(*encode_name(self.name(index))))
         return Masked(image, torch.from_numpy(mask[np.newaxis].astype(np.float32)))
 
     def _draw_mask(self, seed: int) -> Mask:

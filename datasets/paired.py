@@ -17,9 +17,10 @@ from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch,
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
 from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
-from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, to_tensor
-from datasets.storage.image_files import Channels, describe_unsupported, filter_valid, split_held_out
-from datasets.storage.listing import describe_folders, find_pictures
+from datasets.pixels import Floats, Pixels, convert_channels, show_alpha, take_off, to_tensor
+from datasets.storage.image_files import Channels, count_alpha, describe_unsupported, filter_valid, split_held_out
+from datasets.storage.listing import describe_folders, find_entry, find_pictures
+from datasets.storage.names import encode_name, stem_of
 from datasets.storage.threads import BoundedCache
 
 
@@ -62,20 +63,21 @@ class PairFolders(Settings):
         return f"{pair.name}: source and target differ in size, {sizes}"
 
     def _find_by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
-        if not (root / folder).is_dir():
+        place = find_entry(root, folder)
+        if not place.is_dir():
             raise DataError(
                 f"{root}: expected the folders {self.source} and {self.target}, found {describe_folders(root)}; "
                 "name yours with data.pairs.source and data.pairs.target"
             )
         files: dict[str, Path] = {}
-        listing = find_pictures(root / folder)
-        problems = describe_unsupported(root / folder, listing)
+        listing = find_pictures(place)
+        problems = describe_unsupported(place, listing)
         for path in listing.pictures:
-            stem = path.with_suffix("").as_posix()
+            stem = stem_of(path)
             if stem in files:
-                problems.append(f"{root / folder / path}: {files[stem].name} has the same stem")
+                problems.append(f"{place / path}: {files[stem].name} has the same stem")
             else:
-                files[stem] = root / folder / path
+                files[stem] = place / path
         return files, problems
 
 
@@ -280,5 +282,5 @@ def pair_every_picture(root: Path) -> tuple[list[Pair], list[str]]:
 def _fingerprint_pairs(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in pairs:
-        digest.update(f"{pair.name}\0{pair.source.stat().st_size}\0{pair.target.stat().st_size}\n".encode())
+        digest.update(encode_name(f"{pair.name}\0{pair.source.stat().st_size}\0{pair.target.stat().st_size}\n"))
     return digest.hexdigest()[:16]

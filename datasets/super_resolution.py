@@ -27,6 +27,7 @@ from datasets.storage.image_files import (
     split_held_out,
 )
 from datasets.storage.threads import BoundedCache
+from datasets.storage.names import encode_name
 
 Scale = Literal[2, 3, 4]
 
@@ -235,7 +236,7 @@ class PatchPairs(Samples[Paired]):
         fraction = math.sqrt(min(self._bytes_per_picture / large.nbytes, 1.0))  # of each side
         if fraction == 1:
             return _DecodedPair(large, small)
-        scale, rng = self.config.scale, np.random.default_rng(derive_seed(*pair.name.encode()))
+        scale, rng = self.config.scale, np.random.default_rng(derive_seed(*encode_name(pair.name)))
         height, width = (max(self.size, int(side * fraction)) // scale * scale for side in large.shape[:2])
         top = int(rng.integers((large.shape[0] - height) // scale + 1))
         left = int(rng.integers((large.shape[1] - width) // scale + 1))

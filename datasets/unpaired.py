@@ -20,7 +20,7 @@ from datasets.storage.image_files import (
     fingerprint_files,
     split_held_out,
 )
-from datasets.storage.listing import describe_folders
+from datasets.storage.listing import describe_folders, find_entry
 
 
 class UnpairedConfig(PictureDataConfig):
@@ -79,7 +79,7 @@ class UnpairedConfig(PictureDataConfig):
         )
 
     def _find_folder(self, root: Path, name: str) -> Path:
-        for folder in (root / name, root / f"train{name}"):
+        for folder in (find_entry(root, name), find_entry(root, f"train{name}")):
             if folder.is_dir():
                 return folder
         raise DataError(

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.contract import B, LabelSet, Settings
+from datasets.contract import B, LabelSet, Settings, find_name
 from datasets.errors import UserError
 
 # An index into the domains of a translator, or several indices for a translator that can combine them.
@@ -76,7 +76,8 @@ class Translator(nn.Module, ABC):
             if len(self.domains) > 1:
                 raise DomainError(f"this model has the domains {known}: choose one")
             return 0
-        if name not in self.domains:
+        index = find_name(name, self.domains)
+        if index is None:
             raise DomainError(f"{name}: this model has " + (f"the domains {known}" if known else "no domains"))
         return self.domains.index(name)
 

@@ -1,12 +1,13 @@
 """The pictures in a folder."""
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED
+from datasets.contract import find_name
 from datasets.errors import DataError
+from datasets.storage.names import natural_key
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "manifest.jsonl"})
 
@@ -69,6 +70,19 @@ def find_pictures(root: Path, *, recurse: bool = True) -> Listing:
     )
 
 
+def find_entry(root: Path, name: str) -> Path:
+    """Return the file or folder of this name under `root`, however the name is spelled in Unicode.
+
+    If there is none, the path that it would have is returned.
+    """
+    place = root
+    for part in Path(name).parts:
+        if not (place / part).exists() and place.is_dir():
+            part = next((other for other in os.listdir(place) if find_name(part, [other]) is not None), part)
+        place /= part
+    return place
+
+
 def describe_folders(root: Path) -> str:
     """Return the names of the folders directly under `root`, in words, for a message about those that are missing.
 
@@ -83,12 +97,6 @@ def describe_folders(root: Path) -> str:
 def _check_folder(root: Path) -> None:
     if not root.is_dir():
         raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a sort key by which `2.png` comes before `10.png`."""
-    parts = re.split(r"(\d+)", path.as_posix())
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def is_junk(name: str) -> bool:

@@ -8,6 +8,7 @@ from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.contract import derive_seed
 from datasets.degradations.degrade import DegradationName, check_strength, degrade
 from datasets.pixels import drop_alpha, to_floats, to_pixels, to_tensor
+from datasets.storage.names import encode_name
 from translate.folders.jobs import Job, find_jobs, refuse_existing
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
@@ -45,7 +46,7 @@ class Degrading:
         return Written((*notes_of(before), *notes), describe_change(item.job, before, after))
 
     def _degrade(self, job: Job, picture: Picture) -> DegradedPicture:
-        seed = derive_seed(self.seed, *job.name.as_posix().encode())
+        seed = derive_seed(self.seed, *encode_name(job.name.as_posix()))
         floats = degrade(to_floats(drop_alpha(picture)), self.name, self.strength, seed)
         return DegradedPicture(picture, replace(picture, pixels=to_pixels(to_tensor(floats), picture.depth)))
 

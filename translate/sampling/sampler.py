@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datasets.contract import find_name
 from datasets.errors import UserError
 from datasets.pixels import to_pixels
 from models.apply import generate_batch
@@ -98,12 +99,15 @@ class LoadedSampler:
             if names:
                 raise UserError(f"there is no class {names[0]}: this model was trained without classes")
             return (0,)
+        indices = []
         for name in names:
-            if name not in known:
+            index = find_name(name, known)
+            if index is None:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise UserError(f"there is no class {name} in this model; {hint}")
-        chosen = tuple(dict.fromkeys(known.index(name) for name in names)) or tuple(range(len(known)))
+            indices.append(index)
+        chosen = tuple(dict.fromkeys(indices)) or tuple(range(len(known)))
         if single and len(chosen) > 1:
             raise UserError(f"this model makes {', '.join(known)}: choose one class")
         return chosen

@@ -1,11 +1,14 @@
 """Which files of a folder count as pictures, and in what order."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from datasets.errors import DataError
-from datasets.storage.listing import find_pictures
+from datasets.storage.listing import find_entry, find_pictures
+
+COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -57,3 +60,11 @@ def test_what_is_no_folder_is_refused_by_name(tmp_path: Path, name: str, seen: s
     touch(tmp_path, "a.png")
     with pytest.raises(DataError, match=f"{name}: expected a folder, {seen}"):
         find_pictures(tmp_path / name)
+
+
+def test_a_folder_is_found_however_its_name_is_spelled(tmp_path: Path) -> None:
+    touch(tmp_path, f"{DECOMPOSED}/{DECOMPOSED}/a.png")
+    assert find_entry(tmp_path, f"{COMPOSED}/{COMPOSED}") == tmp_path / DECOMPOSED / DECOMPOSED
+    assert find_entry(tmp_path, f"{COMPOSED}/b") == tmp_path / DECOMPOSED / "b"
+    touch(tmp_path, f"{COMPOSED}/a.png")
+    assert find_entry(tmp_path, COMPOSED) == tmp_path / COMPOSED
