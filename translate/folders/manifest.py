@@ -1,6 +1,7 @@
 """The record of a run: one JSON object a line for each output, in the folder of the outputs."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -28,6 +29,7 @@ class Outcome:
         notes: What the user should know about it.
         record: What the manifest tells of it besides, such as sizes and precision.
         out_of_memory: It failed since memory was not enough even for the smallest tile.
+        disk_full: It failed since the disk is full, which ends the run.
     """
 
     name: Path
@@ -37,6 +39,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
     out_of_memory: bool = False
+    disk_full: bool = False
 
 
 def raise_on_failure(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -101,6 +104,8 @@ class Manifest:
         try:
             self._append(record)
         except OSError as error:
+            if outcome.disk_full:
+                return outcome  # which says it
             note = f"{self.path}: cannot be written: {error.strerror or error}"
             return dataclasses.replace(outcome, notes=(*outcome.notes, note))
         return outcome
@@ -111,11 +116,14 @@ class Manifest:
         with self._lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             line = json.dumps({"v": VERSION, **record}, ensure_ascii=False) + "\n"
-            with self.path.open("ab+") as file:
+            # No buffer, so that other processes that write here find whole lines only.
+            with self.path.open("ab+", buffering=0) as file:
                 if file.seek(0, os.SEEK_END):
                     file.seek(-1, os.SEEK_END)
-                    line = line if file.read() == b"\n" else "\n" + line  # a killed process left half a line
-                file.write(line.encode("utf-8", "backslashreplace"))  # names that are not UTF-8 become JSON's escapes
+                    line = line if file.read(1) == b"\n" else "\n" + line  # a killed process left half a line
+                data = line.encode("utf-8", "backslashreplace")  # names that are not UTF-8 become JSON's escapes
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _read_records(path: Path) -> dict[str, dict[str, Any]]:

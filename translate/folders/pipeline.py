@@ -5,6 +5,7 @@ every verb and is decided here: which outputs are up to date, what a failure is,
 files wait in memory. Results come in the order of the jobs, and a job that fails does not end the run.
 """
 
+import errno
 import itertools
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from datasets.storage.threads import ordered_map
 from translate.folders.jobs import Job
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.workers import map_on_workers
+from translate.inference.monitor import Monitor
 
 J = TypeVar("J", bound=Job)
 T = TypeVar("T")  # what is read for a job
@@ -94,10 +96,13 @@ def run_jobs(
     manifest: Manifest,
     schedule: Schedule,
     skip_current: bool = False,
+    limit: int | None = None,
+    monitor: Monitor | None = None,
 ) -> Generator[Outcome, None, None]:
     """Run all jobs and yield their outcomes, in order.
 
-    An OSError or a UserError of `read` or `write` fails their job; errors of `compute` end the run.
+    An OSError or a UserError of `read` or `write` fails their job; errors of `compute` end the run, and so does a full
+    disk, after the first job that fails for it.
 
     Args:
         jobs: The jobs; none of their outputs may be a source.
@@ -109,28 +114,40 @@ def run_jobs(
         manifest: Tells what earlier runs have made, and records this one.
         schedule: How items are grouped and how many are in memory at once.
         skip_current: Skip jobs whose output is up to date, and fail those whose output is something else.
+        limit: Stop after so many jobs, not counting those that were skipped or could not be read.
+        monitor: Is told what is being computed, and ends the run early if it is asked to stop.
     """
+    watch = monitor or Monitor()
 
     def read_item(job: J) -> Item[J, Any]:
         return _read(job, read, manifest, skip_current)
 
     def compute_group(group: list[Item[J, Any]]) -> list[Item[J, Any]]:
+        watch.check()
         return _compute(group, compute)
 
     def write_item(item: Item[J, Any]) -> Outcome:
         return _write(item, write, manifest)
 
-    items = ordered_map(read_item, jobs, schedule.threads, schedule.read_ahead, size=schedule.item_size)
+    items = ordered_map(
+        read_item, watch.until_stopped(jobs), schedule.threads, schedule.read_ahead, size=schedule.item_size
+    )
     groups = map_on_workers(
         compute_group,
-        schedule.group(items),
+        schedule.group(_take(items, limit)),
         count=len(jobs) if schedule.groups is None else schedule.groups,
         exclusive=schedule.exclusive,
         size=schedule.group_size,
     )
     with closing(items), closing(groups):
-        results = itertools.chain.from_iterable(groups)
+        results = itertools.chain.from_iterable(watch.until_stopped(groups))
+        is_full = False
         for outcome in ordered_map(write_item, results, schedule.threads, schedule.write_ahead):
+            if outcome.disk_full:
+                if is_full:
+                    continue  # said once
+                is_full = True
+                watch.stop()
             yield manifest.keep(outcome)
 
 
@@ -195,6 +212,16 @@ def _skip(job: Job, manifest: Manifest, digest: str) -> Outcome:
     )
 
 
+def _take(items: Iterable[Item[J, Any]], limit: int | None) -> Iterator[Item[J, Any]]:
+    """Yield the items up to the `limit`-th that is to be computed."""
+    count = 0
+    for item in items:
+        yield item
+        count += not isinstance(item.content, Outcome)
+        if count == limit:
+            return
+
+
 def _compute(
     group: list[Item[J, Any]], compute: Callable[[Sequence[Item[J, T]]], Sequence[R | Outcome]]
 ) -> list[Item[J, Any]]:
@@ -214,13 +241,25 @@ def _write(item: Item[J, Any], write: Callable[[Item[J, R]], Written], manifest:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         manifest.begin(job, item.digest)
         written = write(item)
-    except OSError as error:
+    except (OSError, UserError) as error:
+        if _disk_is_full(error):
+            reason = f"{job.output}: the disk is full; make room, and go on with `on_exists` skip"
+            return replace(fail(job, reason), disk_full=True)
+        if isinstance(error, UserError):
+            return fail(job, str(error))
         return fail(job, f"{job.output}: cannot be written: {error.strerror or error}")
-    except UserError as error:
-        return fail(job, str(error))
     milliseconds = round(1000 * (time.monotonic() - item.started))
     record = {"source": item.digest, **(written.record or {}), "ms": milliseconds}
     return Outcome(job.name, job.output, "ok", notes=written.notes, record=record)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Return whether an error was raised since the disk, or the user's part of it, is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _describe(picture: Picture) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from translate.folders.plan import Plan, make_plan
 from translate.folders.translation import Translation
 from translate.hardware import run_within
 from translate.inference.model import Model, load_model
+from translate.inference.monitor import Monitor
 from translate.inference.precision import BatchChoice
 
 
@@ -37,8 +38,11 @@ def translate_folder(
     return run_plan(model, plan, chosen)
 
 
-def run_plan(model: Model, plan: Plan, options: RunOptions) -> Generator[Outcome, None, None]:
+def run_plan(
+    model: Model, plan: Plan, options: RunOptions, monitor: Monitor | None = None
+) -> Generator[Outcome, None, None]:
     """Translate the pictures of a plan; yield an outcome for each, in order."""
+    monitor = monitor or Monitor()
     # Only what changes a picture counts: after a run with another batch or limit a file is still up to date. The domain
     # is in each picture's own line.
     facts = {
@@ -48,7 +52,7 @@ def run_plan(model: Model, plan: Plan, options: RunOptions) -> Generator[Outcome
         "precision": model.numerics.precision,
     }
     batches = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
-    work = Translation(model, options, batches)
+    work = Translation(model, options, batches, monitor)
     outcomes = run_jobs(
         plan.jobs,
         work.read,
@@ -57,5 +61,6 @@ def run_plan(model: Model, plan: Plan, options: RunOptions) -> Generator[Outcome
         manifest=Manifest(plan.manifest, model.digest, facts),
         schedule=work.schedule(len(plan.jobs)),
         skip_current=options.on_exists == "skip",
+        monitor=monitor,
     )
     return run_within(work.computing, outcomes)

@@ -29,6 +29,7 @@ from translate.folders.workers import LARGE
 from translate.hardware import keep_random_state, memory_ran_out, seed_draws
 from translate.inference.conversion import to_input, to_output
 from translate.inference.model import Model
+from translate.inference.monitor import Monitor
 from translate.inference.precision import BatchChoice, is_flat
 from translate.inference.tiling import tile_problem, tile_side
 
@@ -78,11 +79,13 @@ class Translation:
         model: The model.
         options: How it is run.
         batches: Chooses how many pictures of a kind are translated at once.
+        monitor: Is told how far a picture is, and interrupts it if it is asked to.
     """
 
     model: Model
     options: RunOptions
     batches: BatchChoice
+    monitor: Monitor
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -180,8 +183,9 @@ class Translation:
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
     def _run(self, batch: Tensor, item: InputItem) -> Tensor:
-        options = self.options
-        return self.model.run(batch, item.job.domain, item.content.precision, options.tile, options.norms)
+        options, content = self.options, item.content
+        with self.monitor.picture(item.job.name.as_posix(), batch[:, 0].numel()) as report:
+            return self.model.run(batch, item.job.domain, content.precision, options.tile, options.norms, report)
 
     def _check(self, item: InputItem, output: Tensor) -> ModelOutput | Outcome:
         """Return the output, computed again in fp32 if it holds infinities or NaNs."""

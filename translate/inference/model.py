@@ -26,6 +26,7 @@ from translate.inference.conversion import (
     work_dimensions,
 )
 from translate.inference.model_file import Card, ModelError, load_network, model_path
+from translate.inference.monitor import Report
 from translate.inference.precision import choose_inference, is_flat
 from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile, check_tile, tile_problem, tile_side, translate_tiled
@@ -104,10 +105,12 @@ class Model:
         tile: Tile = "auto",
         norms: Norms = "exact",
     ) -> Tensor:
+        report: Report = lambda tiles: None,
         """Translate (B, C, H, W) in [-1, 1] to (B, C', scale * H, scale * W) float32 on the CPU.
 
         Large pictures are cut into tiles if the network allows it, and so is a single one for which memory runs out.
         Callers activate `numerics` first: some compute several batches at once, with a part of the threads each.
+        `report` is called before the first tile and after each; it may raise, to end the work.
 
         Raises:
             RuntimeError, MemoryError: Memory does not suffice.
@@ -129,7 +132,7 @@ class Model:
                 can_tile = tile == "auto" and len(images) == 1 and tile_problem(self.translator) is None
                 if not memory_ran_out(error) or not can_tile or side < SMALLEST_TILE:
                     raise
-        outputs = [translate_tiled(run_whole, self.translator, image, side, norms) for image in images]
+        outputs = [translate_tiled(run_whole, self.translator, image, side, norms, report) for image in images]
         return outputs[0][None] if len(outputs) == 1 else torch.stack(outputs)
 
     def _translate(self, batch: Tensor, domain: Domain, depth: int, tile: Tile) -> Tensor:

@@ -60,7 +60,10 @@ def exact_norms(tiles: Tiles) -> Iterator[None]:
     height, width = tiles.image.shape[-2:]
     handles: list[RemovableHandle] = []
     try:
-        for norm in _norms_in_order(tiles):
+        norms = _norms_in_order(tiles)
+        # A pass ends at its norm; as if the norms were evenly spread over the network.
+        tiles.expect_passes([(index + 1) / (len(norms) + 1) for index in range(len(norms) + 1)])
+        for norm in norms:
             statistics = _Statistics()
             tiles.visit(partial(_measure, tiles, norm, statistics), height, width)
             handles.append(norm.register_forward_hook(_in_this_thread(_use(statistics))))

@@ -6,13 +6,14 @@ network's `multiple`, so that strided layers fall on the same pixels as in the w
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from models.contract import Translator
 from translate.hardware import memory_ran_out
+from translate.inference.monitor import Report, TileProgress
 
 SMALLEST_TILE = 32  # input pixels on a side; where not even these fit into memory, larger networks must run elsewhere
 
@@ -41,14 +42,29 @@ class Tiles:
         image: (1, C, H, W), padded to what the network takes.
         side: Pixels on a side of the tiles from here on; it shrinks where memory runs out.
         smallest: The side that it does not shrink below.
+        report: Is called before the first tile and after each; it may raise, to end the work.
     """
 
-    def __init__(self, run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[Tensor], Tensor],
+        translator: Translator,
+        image: Tensor,
+        side: int,
+        report: Report = lambda tiles: None,
+    ) -> None:
         self.run = run
         self.translator = translator
         self.image = image
         self.side = round_up(side, translator.multiple)
         self.smallest = round_up(max(SMALLEST_TILE, translator.minimum), translator.multiple)
+        self.report = report
+        self._passes: Sequence[float] = (1.0,)
+        self._done = self._finished = 0
+
+    def expect_passes(self, work: Sequence[float]) -> None:
+        """Take the passes over all tiles that are to come, each with its work, for the estimates of progress."""
+        self._passes, self._finished = work, 0
 
     def visit(self, work: Callable[[Area], None], height: int, width: int) -> None:
         """Call `work` on areas that cover the first `height` rows and `width` columns.
@@ -58,6 +74,8 @@ class Tiles:
         """
         multiple = self.translator.multiple
         waiting = deque(_grid(height, width, self.side))
+        pixels = 0
+        self._report(0.0, len(waiting))
         while waiting:
             area = waiting.popleft()
             if area.longer_side > self.side:
@@ -70,6 +88,11 @@ class Tiles:
                     raise
                 self.side = max(round_up(area.longer_side // 2, multiple), self.smallest)
                 waiting.appendleft(area)
+            else:
+                pixels += (area.bottom - area.top) * (area.right - area.left)
+                self._done += 1
+                self._report(pixels / (height * width), len(waiting))
+        self._finished = min(self._finished + 1, len(self._passes) - 1)
 
     def add_margin(self, area: Area) -> Area:
         """Return the area with its surroundings, as far as the network sees and the picture reaches."""
@@ -85,6 +108,14 @@ class Tiles:
         """Translate an area as the part of the picture that it is: (C', scale * h, scale * w)."""
         seen = self.add_margin(area)
         return crop_features(self.run_area(seen), area, seen)
+
+    def _report(self, fraction: float, waiting: int) -> None:
+        """Report a pass of which a fraction is done."""
+        current, before = self._passes[self._finished], sum(self._passes[: self._finished])
+        height, width = self.image.shape[-2:]
+        later = len(self._passes) - self._finished - 1
+        total = self._done + waiting + later * -(-height // self.side) * -(-width // self.side)
+        self.report(TileProgress(self._done, total, (before + fraction * current) / sum(self._passes)))
 
 
 def crop_features(features: Tensor, area: Area, seen: Area) -> Tensor:

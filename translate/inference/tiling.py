@@ -12,6 +12,7 @@ from torch import Tensor
 from datasets.errors import UserError
 from models.apply import pad
 from models.contract import Translator
+from translate.inference.monitor import Report
 from translate.inference.tile_norms import exact_norms, reduced_norms
 from translate.inference.tiles import Area, Tiles, round_up
 
@@ -68,7 +69,12 @@ def tile_side(
 
 
 def translate_tiled(
-    run: Callable[[Tensor], Tensor], translator: Translator, image: Tensor, side: int, norms: Norms = "exact"
+    run: Callable[[Tensor], Tensor],
+    translator: Translator,
+    image: Tensor,
+    side: int,
+    norms: Norms = "exact",
+    report: Report = lambda tiles: None,
 ) -> Tensor:
     """Translate (C, H, W) in tiles of `side` pixels: (C', scale * H, scale * W), float32 on the CPU.
 
@@ -81,12 +87,13 @@ def translate_tiled(
         image: In [-1, 1].
         side: Pixels on a side of a tile, without its surroundings.
         norms: What norms over the whole picture use.
+        report: Is called before the first tile and after each; it may raise, to end the work.
 
     Raises:
         RuntimeError, MemoryError: Memory does not suffice for the smallest tile.
     """
     scale, (height, width) = translator.scale, image.shape[-2:]
-    tiles = Tiles(run, translator, pad(image[None], translator.multiple, translator.minimum), side)
+    tiles = Tiles(run, translator, pad(image[None], translator.multiple, translator.minimum), side, report)
     canvas = _allocate(translator.channels_out, scale * height, scale * width)
 
     def write(area: Area) -> None:

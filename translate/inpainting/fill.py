@@ -19,6 +19,7 @@ from datasets.codecs.images import Picture
 from datasets.errors import UserError
 from datasets.masks.drawing import Mask
 from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
+from translate.inference.monitor import Report, TileProgress
 from translate.inference.tiles import Area
 from translate.inpainting.crops import Crop, find_crops
 
@@ -60,7 +61,13 @@ class Inpainter:
 
 
 def fill_holes(
-    inpainter: Inpainter, picture: Picture, hole: Mask, *, feather: int = 0, make_opaque: bool = False
+    inpainter: Inpainter,
+    picture: Picture,
+    hole: Mask,
+    *,
+    feather: int = 0,
+    make_opaque: bool = False,
+    report: Report = lambda tiles: None,
 ) -> Picture:
     """Return the picture with its hole filled; all other pixels are unchanged, and so is the alpha.
 
@@ -70,6 +77,7 @@ def fill_holes(
         hole: (H, W), which pixels to fill.
         feather: Pixels, inward from the border of a hole, over which the fill fades in over what was there.
         make_opaque: Make every pixel of the result opaque.
+        report: Is called after each crop; it may raise, to end the work.
 
     Raises:
         UserError: All of the picture is hole, or the inpainter cannot take such a picture.
@@ -81,7 +89,8 @@ def fill_holes(
         raise UserError(f"expected a square, which is all that this generator makes, found {size}; cut it first")
     canvas, remaining = picture.pixels.copy(), hole.copy()
     alpha = None if picture.alpha is None else picture.alpha.copy()
-    for crop in _whole_picture(hole) if inpainter.whole_picture else find_crops(hole, inpainter.size):
+    crops, pixels = _whole_picture(hole) if inpainter.whole_picture else find_crops(hole, inpainter.size), 0
+    for done, crop in enumerate(crops, start=1):
         place = _slices(crop.area)
         before = drop_alpha(Picture(canvas[place], None if alpha is None else alpha[place]))
         filled = _fill_crop(inpainter, before, remaining[place])
@@ -91,6 +100,8 @@ def fill_holes(
         remaining[place][crop.own] = False
         if alpha is not None and make_opaque:
             alpha[place][crop.own] = np.iinfo(alpha.dtype).max
+        pixels += int(crop.own.sum())
+        report(TileProgress(done, None, pixels / int(hole.sum())))
     if alpha is not None and make_opaque:
         alpha.fill(np.iinfo(alpha.dtype).max)
     return replace(picture, pixels=canvas, alpha=alpha)

@@ -16,6 +16,7 @@ from translate.folders.options import RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, fail, notes_of, run_jobs
 from translate.folders.plan import Plan
 from translate.hardware import run_within
+from translate.inference.monitor import Monitor
 from translate.inpainting.fill import Inpainter, describe_hole, fill_holes
 from translate.inpainting.inpainters import OutOfMemoryError, load_inpainter
 from translate.inpainting.plan import MaskOptions, plan_inpainting
@@ -54,6 +55,7 @@ class Inpainting:
     inpainter: Inpainter
     masks: MaskOptions
     options: RunOptions
+    monitor: Monitor
 
     def read(self, job: Job) -> MaskedPicture | Outcome:
         """Read a picture and find its hole.
@@ -116,9 +118,15 @@ class Inpainting:
             return replace(content, hole=None, notes=(*content.notes, "its mask shows no hole: copied as it is"))
         try:
             make_opaque = job.mask == ALPHA
-            filled = fill_holes(
-                self.inpainter, content.picture, hole, feather=self.masks.feather, make_opaque=make_opaque
-            )
+            with self.monitor.picture(job.name.as_posix(), hole.size) as report:
+                filled = fill_holes(
+                    self.inpainter,
+                    content.picture,
+                    hole,
+                    feather=self.masks.feather,
+                    make_opaque=make_opaque,
+                    report=report,
+                )
         except UserError as error:
             return fail(job, f"{job.name}: {error}", out_of_memory=isinstance(error, OutOfMemoryError))
         return replace(
@@ -157,16 +165,17 @@ def inpaint_folder(
 
 
 def run_inpainting(
-    inpainter: Inpainter, plan: Plan, masks: MaskOptions, options: RunOptions
+    inpainter: Inpainter, plan: Plan, masks: MaskOptions, options: RunOptions, monitor: Monitor | None = None
 ) -> Generator[Outcome, None, None]:
     """Fill the pictures of a plan; yield an outcome for each, in order."""
+    monitor = monitor or Monitor()
     facts = {
         **masks.model_dump(),
         "alpha": any(job.mask == ALPHA for job in plan.jobs),
         "save": options.save.model_dump(),
         "precision": inpainter.precision,
     }
-    work = Inpainting(inpainter, masks, options)
+    work = Inpainting(inpainter, masks, options, monitor)
     schedule = Schedule(
         threads=options.threads,
         read_ahead=2 * options.threads,
@@ -182,6 +191,7 @@ def run_inpainting(
         manifest=Manifest(plan.manifest, inpainter.digest, facts),
         schedule=schedule,
         skip_current=options.on_exists == "skip",
+        monitor=monitor,
     )
     return run_within(inpainter.computing, outcomes)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.pipeline import Item, Schedule, Written, fail, group_neighbours, run_jobs
 from translate.hardware import run_within
+from translate.inference.monitor import Monitor
 from translate.sampling.outputs import OutputSpec, SampleOptions, SamplePlan
 from translate.sampling.sampler import LoadedSampler, load_sampler
 from translate.sampling.samples import plan_samples
@@ -79,7 +80,9 @@ def sample_folder(
     return run_samples(loaded, plan_samples(loaded, Path(destination), count, seed, grid, options or SampleOptions()))
 
 
-def run_samples(loaded: LoadedSampler, plan: SamplePlan) -> Generator[Outcome, None, None]:
+def run_samples(
+    loaded: LoadedSampler, plan: SamplePlan, monitor: Monitor | None = None
+) -> Generator[Outcome, None, None]:
     """Make the files of a plan; yield an outcome for each, in order.
 
     Raises:
@@ -102,6 +105,7 @@ def run_samples(loaded: LoadedSampler, plan: SamplePlan) -> Generator[Outcome, N
         manifest=Manifest(plan.destination / "manifest.jsonl", loaded.digest, facts),
         schedule=schedule,
         skip_current=options.on_exists == "skip",
+        monitor=monitor,
     )
     return run_within(lambda: loaded.numerics.active(loaded.device), outcomes)
 

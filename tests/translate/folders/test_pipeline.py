@@ -1,5 +1,7 @@
 """The pipeline: outcomes in order, failures of one job alone, groups, and a bounded number of items in memory."""
 
+import errno
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +15,7 @@ from datasets.errors import UserError
 from translate.folders.jobs import Job
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.pipeline import Item, Schedule, Written, fail, group_neighbours, run_jobs
+from translate.inference.monitor import Monitor, TileProgress
 
 Runner = Callable[..., list[Outcome]]
 
@@ -228,3 +231,47 @@ def test_a_caller_who_stops_early_stops_the_pipeline(jobs: Any, tmp_path: Path) 
     assert 1 <= written < 20
     time.sleep(0.05)
     assert len(list((tmp_path / "out").glob("*.txt"))) == written
+
+
+def test_a_run_that_is_asked_to_stop_finishes_what_is_written_and_counts_it(
+    jobs: Any, run: Runner, tmp_path: Path
+) -> None:
+    monitor = Monitor()
+
+    def compute(group: Sequence[Item[Job, int]]) -> list[int]:
+        with monitor.picture("a", 1) as report:
+            if group[0].content == 5:
+                monitor.stop()
+                report(TileProgress(1, 2, 0.5))
+            return double(group)
+
+    def slow_write(item: Item[Job, int]) -> Written:
+        time.sleep(0.02)
+        return write(item)
+
+    outcomes = run(jobs(40), compute=compute, write=slow_write, monitor=monitor)
+    assert 3 <= len(outcomes) <= 5  # another worker may have come before the picture that was interrupted
+    written = {path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".txt"}
+    assert written == {outcome.name.name for outcome in outcomes}
+
+
+def test_a_full_disk_ends_the_run_and_is_told_once(jobs: Any, run: Runner, tmp_path: Path) -> None:
+    def fill_disk(item: Item[Job, int]) -> Written:
+        if item.job.name.name >= "3.txt":
+            try:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            except OSError as error:
+                raise UserError(f"{item.job.output}: cannot be written") from error  # as writers of pictures do
+        return write(item)
+
+    outcomes = run(jobs(10), write=fill_disk)
+    assert statuses(outcomes) == ["ok", "ok", "ok", "failed"]
+    assert re.search(r"3\.txt: the disk is full; make room, and go on with `on_exists` skip", str(outcomes[3].reason))
+    assert outcomes[3].disk_full
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_limit_counts_the_jobs_that_are_to_be_done(jobs: Any, run: Runner, limit: int) -> None:
+    for done in range(0, 6, limit):
+        outcomes = run(jobs(7), skip_current=True, limit=limit)
+        assert statuses(outcomes) == ["skipped"] * done + ["ok"] * limit
