@@ -2,7 +2,7 @@
 
 Ledig et al. 2017, arXiv:1609.04802 (SRResNet, SRGAN). With the RRDB generator, content before activation, a
 relativistic discriminator and a pixel loss beside it, it is ESRGAN: Wang et al. 2018, arXiv:1809.00219. With the pixel
-loss alone it trains SRResNet, RRDB and compact upscalers, without VGG and without a discriminator.
+loss alone it trains SRResNet, RRDB, compact and SPAN upscalers, without VGG and without a discriminator.
 
 Differs from the papers:
 - Both stages are one training with one schedule of learning rates; Adam's averages are kept when the stage changes.
@@ -27,6 +27,7 @@ from models.apply import translate_batch
 from models.backbones.upscalers import SRDiscriminator
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Update
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
+from models.losses.fourier import fourier_loss
 from models.losses.perceptual import CONTENTS, ContentLoss, ContentName
 from models.metrics import upscaling_metrics
 from models.networks.discriminators import SRDiscriminatorConfig
@@ -43,6 +44,7 @@ class SRGANConfig(ModelConfig):
     scale: Literal[2, 3, 4] = 4
     generator: UpscalerConfig = SRResNetConfig()
     pixel_loss: Literal["l1", "mse"] = "mse"
+    fourier_weight: float = Field(default=0.0, ge=0)  # of the spectra's difference beside the pixel loss
     pixel_steps: int | None = Field(default=1_000_000, ge=1)  # of the first stage; null: there is no second stage
     # The following settings are the second stage's.
     content: ContentName = "vgg54"
@@ -176,7 +178,7 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         """Yield the pixel loss of the paper's equation 1 in the first stage, and equations 2 and 3 in the second."""
         output = self.model(batch.source)
         if self.discriminator is None or not self.stage(step):
-            yield Update("generator", {"pixel": self.pixel(output, batch.target)})
+            yield Update("generator", self.pixel_losses(output, batch.target))
             self.model.save_first_stage()
             return
 
@@ -192,6 +194,13 @@ class SRGANRecipe(Recipe[Paired, SRGAN]):
         if self.config.pixel_weight:
             losses["pixel"] = self.config.pixel_weight * self.pixel(output, batch.target)
         yield Update("generator", losses)
+
+    def pixel_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the first stage: of the pixels and, if it has a weight, of the spectra."""
+        losses = {"pixel": self.pixel(output, target)}
+        if self.config.fourier_weight:
+            losses["fourier"] = self.config.fourier_weight * fourier_loss(output, target)
+        return losses
 
     def generator_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the generator's adversarial loss; if relativistic, it also lowers the scores of real images."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from datasets.contract import Settings, discriminate_by
+from models.backbones.span import SPAN
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
 
 
@@ -57,9 +58,28 @@ class CompactConfig(Settings):
         return CompactChain(scale, depth=self.depth, width=self.width)
 
 
+class SPANConfig(Settings):
+    """Plain convolutions with attention that has no parameters, for machines without a GPU."""
+
+    name: Literal["span"] = "span"
+    blocks: int = Field(default=9, ge=0)
+    width: int = Field(default=32, ge=1)
+    # Of the branches beside each convolution while training; 0: none, as in a network whose branches are folded.
+    expansion: int = Field(default=0, ge=0)
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None
+
+    def build(self, scale: int) -> SPAN:
+        """Build the network with random weights."""
+        return SPAN(scale, blocks=self.blocks, width=self.width, expansion=self.expansion)
+
+
 UpscalerConfig = Annotated[
     Annotated[SRResNetConfig, Tag("srresnet")]
     | Annotated[RRDBConfig, Tag("rrdb")]
-    | Annotated[CompactConfig, Tag("compact")],
+    | Annotated[CompactConfig, Tag("compact")]
+    | Annotated[SPANConfig, Tag("span")],
     discriminate_by("name", "srresnet"),
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from datasets.contract import Paired
 from datasets.errors import UserError
+from models.losses.fourier import fourier_loss
 from models.srgan import SRGANConfig
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
@@ -45,6 +46,14 @@ def test_the_first_stage_is_the_pixel_loss_alone(name, function) -> None:
     recipe, examples = config(pixel_loss=name).recipe(), batch()
     expected = function(recipe.model(examples.source), examples.target).item()
     assert losses(recipe, examples, 0) == {"generator": {"pixel": pytest.approx(expected)}}
+
+
+def test_the_fourier_loss_stands_beside_the_pixel_loss() -> None:
+    recipe, examples = config(pixel_loss="l1", fourier_weight=0.05).recipe(), batch()
+    found = losses(recipe, examples, 0)["generator"]
+    output = recipe.model(examples.source).detach()
+    assert found["pixel"] == pytest.approx(F.l1_loss(output, examples.target).item())
+    assert found["fourier"] == pytest.approx(0.05 * fourier_loss(output, examples.target).item())
 
 
 def cross_entropy(scores: Tensor, real: bool) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from models.backbones.span import SPAN
 from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, initialize_as_nearest
 
 SIZES: list[tuple[Callable[[], nn.Module], int]] = [
@@ -25,7 +26,7 @@ SIZES: list[tuple[Callable[[], nn.Module], int]] = [
     (lambda: CompactChain(2), 600_652),
     (lambda: CompactChain(3), 609_307),
 ]
-Upscaler = SRResNet | RRDBNet | CompactChain
+Upscaler = SRResNet | RRDBNet | CompactChain | SPAN
 SMALL: dict[str, Callable[[], Upscaler]] = {
     "srresnet-2": lambda: SRResNet(2, blocks=0, width=2),
     "srresnet-3": lambda: SRResNet(3, blocks=1, width=2),
@@ -36,6 +37,9 @@ SMALL: dict[str, Callable[[], Upscaler]] = {
     "compact-2": lambda: CompactChain(2, depth=0, width=2),
     "compact-3": lambda: CompactChain(3, depth=1, width=2),
     "compact-4": lambda: CompactChain(4, depth=3, width=2),
+    "span-2": lambda: SPAN(2, blocks=0, width=2),
+    "span-3": lambda: SPAN(3, blocks=1, width=3, expansion=1),
+    "span-4": lambda: SPAN(4, blocks=2, width=2, expansion=2),
 }
 
 

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from models.networks.upscalers import CompactConfig, RRDBConfig, SRResNetConfig
+from models.networks.upscalers import CompactConfig, RRDBConfig, SPANConfig, SRResNetConfig
 
-SMALL = (SRResNetConfig(blocks=1, width=2), RRDBConfig(blocks=1, width=2, growth=2), CompactConfig(depth=1, width=2))
+SMALL = (
+    SRResNetConfig(blocks=1, width=2),
+    RRDBConfig(blocks=1, width=2, growth=2),
+    CompactConfig(depth=1, width=2),
+    SPANConfig(blocks=1, width=2),
+)
 
 
 def count(network: nn.Module) -> int:
@@ -22,7 +27,9 @@ def test_defaults_are_the_published_networks() -> None:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("config", SMALL, ids=lambda config: config.name)
-def test_every_scale_is_built_or_named(config: SRResNetConfig | RRDBConfig | CompactConfig, scale: int) -> None:
+def test_every_scale_is_built_or_named(
+    config: SRResNetConfig | RRDBConfig | CompactConfig | SPANConfig, scale: int
+) -> None:
     problem = config.scale_problem(scale)
     assert problem == ("rrdb enlarges only by 2 and 4" if config.name == "rrdb" and scale == 3 else None)
     if problem is None:
