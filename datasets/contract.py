@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
+from datasets.devices import move
+
 
 class Settings(BaseModel):
     """Base of every configuration class: immutable, and an unknown key is an error."""
@@ -208,7 +210,7 @@ def stack(samples: Sequence[B]) -> B:
 def to_device(batch: B, device: torch.device) -> B:
     """Return the batch on `device`; where the batch is pinned, the copy overlaps with computation."""
     kind = type(batch)
-    return kind(*(field.to(device, non_blocking=True) for field in batch))
+    return kind(*(move(field, device) for field in batch))
 
 
 def derive_seed(*numbers: int) -> int:

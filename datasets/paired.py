@@ -15,6 +15,7 @@ from datasets.codecs.images import read_header, read_picture
 from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
 from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch, recolour_batch
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
+from datasets.devices import move
 from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, convert_channels, show_alpha, take_off, to_tensor
@@ -253,11 +254,11 @@ class UndegradedPairs(Samples[Undegraded]):
 
     def finish(self, batch: Undegraded, seeds: Sequence[int], device: torch.device) -> Paired:
         """Return the pairs on `device`."""
-        target = recolour_batch(batch.image.to(device, non_blocking=True), batch.colours)
+        target = recolour_batch(move(batch.image, device), batch.colours)
         noise_seeds = [derive_seed(seed, 1) for seed in seeds]
         source = degrade_batch(target, self.derivation.degradation, self.derivation.strength, noise_seeds)
         # A gray picture gets gray noise.
-        is_gray = batch.is_gray.to(device, non_blocking=True).view(-1, 1, 1, 1)
+        is_gray = move(batch.is_gray, device).view(-1, 1, 1, 1)
         source = torch.where(is_gray, source[:, :1], source)
         source_channels, target_channels = self.pairs.config.channels
         return Paired(convert_batch(source, source_channels), convert_batch(target, target_channels))

@@ -16,6 +16,7 @@ from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed
 from datasets.degradations.batches import shrink_batch
 from datasets.degradations.real_world import degrade_twice
 from datasets.degradations.resampling import kernel_reach, shrink_padded
+from datasets.devices import move
 from datasets.errors import DataError
 from datasets.paired import Pair, PairFolders, pair_every_picture
 from datasets.picture_data import PictureDataConfig
@@ -272,7 +273,7 @@ class UndegradedPatches(Samples[PatchesWithMargin]):
     def finish(self, batch: PatchesWithMargin, seeds: Sequence[int], device: torch.device) -> Paired:
         """Return the small and the large patches on `device`."""
         scale = self.patches.config.scale
-        image, reach = batch.image.to(device, non_blocking=True), kernel_reach(scale)
+        image, reach = move(batch.image, device), kernel_reach(scale)
         return Paired(shrink_batch(image, scale), image[:, :, reach:-reach, reach:-reach].contiguous())
 
 

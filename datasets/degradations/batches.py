@@ -31,6 +31,7 @@ from torch import Tensor
 
 from datasets.degradations.degrade import DegradationName, check_strength
 from datasets.degradations.resampling import kernel_taps
+from datasets.devices import move
 
 # Importing kornia takes half a second, and inference, which needs none of this, imports this module with the data
 # configurations: so the functions import it.
@@ -82,7 +83,7 @@ def shrink_batch(images: Tensor, scale: int) -> Tensor:
 
     (B, C, H + 2r, W + 2r) becomes (B, C, H / scale, W / scale), where r = `kernel_reach(scale)`.
     """
-    taps = torch.from_numpy(kernel_taps(scale)).to(images.device, non_blocking=True)
+    taps = move(torch.from_numpy(kernel_taps(scale)), images.device)
     floats = _to_floats(images)
     for axis in (2, 3):
         # A product and a sum instead of a convolution, which GPUs may compute in TF32, with 10 bits.
