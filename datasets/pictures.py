@@ -10,7 +10,7 @@ import torch
 from pydantic import Tag
 
 from datasets.augment import CropConfig
-from datasets.contract import OpenedData, Pictures, Samples, Settings, discriminate_by
+from datasets.contract import OpenedData, Pictures, Samples, Settings, discriminate_by, normalize_name
 from datasets.errors import DataError
 from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
@@ -21,8 +21,9 @@ from datasets.storage.image_files import (
     fingerprint_files,
     split_held_out,
 )
-from datasets.storage.listing import is_junk, natural_key
-from datasets.storage.tables import read_table
+from datasets.storage.listing import find_entry, is_junk
+from datasets.storage.names import natural_key
+from datasets.storage.tables import match_files, read_table
 
 
 class NoLabels(Settings):
@@ -42,7 +43,8 @@ class FolderLabels(Settings):
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """Return the label of each picture by its name, and a sentence about each picture or folder without one."""
-        labels = {file.name: Path(file.name).parts[0] for file in files if len(Path(file.name).parts) > 1}
+        parts = {file.name: Path(file.name).parts for file in files}
+        labels = {name: normalize_name(folder) for name, (folder, *inside) in parts.items() if inside}
         folders = [path for path in sorted(root.iterdir()) if path.is_dir() and not is_junk(path.name)]
         if not labels:
             found = f"nothing usable in {', '.join(path.name for path in folders)}" if folders else "no folder"
@@ -55,13 +57,13 @@ class FolderLabels(Settings):
         for folder in folders:
             if folder.is_symlink():
                 problems.append(f"{folder}: is a link to a folder, and links are not followed")
-            elif folder.name not in labels.values():
+            elif normalize_name(folder.name) not in labels.values():
                 problems.append(f"{folder}: is a class folder without a usable picture")
         return labels, problems
 
 
 class TableLabels(Settings):
-    """A comma-separated table with a header and one row for each picture: its path under the root, and its label."""
+    """A table with a header and one row for each picture: its path under the root, and its label."""
 
     kind: Literal["csv"] = "csv"
     table: str = "labels.csv"  # its path under the root
@@ -70,13 +72,15 @@ class TableLabels(Settings):
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """Return the label of each picture by its name, and sentences about rows without pictures and the reverse."""
-        path = root / self.table
+        path = find_entry(root, self.table)
         names = {file.name for file in files}
         labels: dict[str, str] = {}
         contradicted = set()
         problems = []
         _, rows = read_table(path, self.file_column, self.label_column)
-        for name, label in ((name, row[self.label_column]) for name, row in rows if row[self.label_column]):
+        labelled = [(name, row) for name, row in rows if row[self.label_column]]
+        for name, row in match_files(path, labelled, [file.name for file in files]):
+            label = row[self.label_column]
             if labels.setdefault(name, label) != label:
                 problems.append(f"{path}: labels {name} both {labels[name]} and {label}")
                 contradicted.add(name)

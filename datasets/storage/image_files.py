@@ -12,8 +12,9 @@ from datasets.augment import CropConfig, Cropper
 from datasets.codecs.images import read_header, read_picture
 from datasets.contract import derive_seed
 from datasets.errors import UserError
-from datasets.pixels import Pixels, convert_channels, drop_alpha, to_tensor
-from datasets.storage.listing import Listing, find_pictures, natural_key
+from datasets.pixels import Pixels, convert_channels, show_alpha, take_off, to_tensor
+from datasets.storage.listing import Listing, find_pictures
+from datasets.storage.names import encode_name, natural_key, stem_of
 from datasets.storage.threads import BoundedCache, ordered_map
 
 Channels = Literal[1, 3]
@@ -45,7 +46,7 @@ class ImageFile:
     @property
     def stem(self) -> str:
         """The name without its suffix, by which two folders of the same pictures are matched."""
-        return Path(self.name).with_suffix("").as_posix()
+        return stem_of(Path(self.name))
 
 
 def find_usable(folder: Path, *, decode: bool) -> tuple[list[ImageFile], list[str]]:
@@ -105,7 +106,7 @@ def split_held_out(items: Iterable[N], fraction: float) -> tuple[list[N], list[N
     The `fraction` with the smallest hashes of their names is held out, at least one where there are two, so that an
     item rarely changes sides when others are added or removed.
     """
-    ranked = sorted(items, key=lambda item: hashlib.sha256(item.name.encode()).digest())
+    ranked = sorted(items, key=lambda item: hashlib.sha256(encode_name(item.name)).digest())
     count = count_held_out(len(ranked), fraction)
     by_name = [sorted(part, key=lambda item: natural_key(Path(item.name))) for part in (ranked[count:], ranked[:count])]
     return by_name[0], by_name[1]
@@ -121,9 +122,9 @@ def fingerprint_files(groups: Mapping[str, Sequence[ImageFile]]) -> str:
     """Return a hash of the names and sizes of files, and of the names of their groups."""
     digest = hashlib.sha256()
     for name, files in groups.items():
-        digest.update(f"{name}\0{len(files)}\n".encode())
+        digest.update(encode_name(f"{name}\0{len(files)}\n"))
         for file in files:
-            digest.update(f"{file.name}\0{file.path.stat().st_size}\n".encode())
+            digest.update(encode_name(f"{file.name}\0{file.path.stat().st_size}\n"))
     return digest.hexdigest()[:16]
 
 

@@ -146,6 +146,9 @@ def test_rows_that_contradict_each_other_are_named_and_left_out_when_asked(faces
 
 def test_another_file_in_celebas_place_is_refused(faces):
     (faces / "list_attr_celeba.txt").write_text("file,black\n1.png,1\n")
+    with pytest.raises(DataError, match=r"there is no Black_Hair, .*; the table's columns are black"):
+        config(labels={"kind": "celeba"}).open(faces)
+    (faces / "list_attr_celeba.txt").write_text("file black\n1.png\n")
     with pytest.raises(DataError, match=r"expected CelebA's table: a line with a count, .*set data.labels.kind=csv"):
         config(labels={"kind": "celeba"}).open(faces)
 

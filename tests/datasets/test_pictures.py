@@ -74,20 +74,20 @@ def test_a_table_may_be_called_and_headed_otherwise_and_come_from_a_spreadsheet(
     assert config(labels=labels).open(classes).domains == ("tame", "wild")
 
 
-@pytest.mark.parametrize("header", ["path;x", "", "file", "FILE,LABEL", "cats/1.png,tame"])
+@pytest.mark.parametrize("header", ["path;x", "file", "FILES,LABEL", "cats/1.png,tame"])
 def test_a_table_of_other_columns_is_answered_with_those_that_are_there(classes: Path, header: str) -> None:
     table(classes, *tame_or_wild(), header=header)
-    found = header.replace(",", ", ") or "nothing"
+    found = header.replace(",", ", ").replace(";", ", ")
     with pytest.raises(
         DataError, match=rf"expected the columns file and label, .* found {re.escape(found)}; name yours"
     ):
         config(labels={"kind": "csv"}).open(classes)
 
 
-@pytest.mark.parametrize("content", [b"file,label\n\xff\xfe.png,x\n", b'file,label\n"' + b"x" * 200_000 + b'",y\n'])
+@pytest.mark.parametrize("content", [b"file,label\n\xff\x81.png,x\n", b'file,label\n"' + b"x" * 200_000 + b'",y\n'])
 def test_what_is_no_table_is_said(classes: Path, content: bytes) -> None:
     (classes / "labels.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"labels\.csv: expected a table of labels in UTF-8, and cannot read it: "):
+    with pytest.raises(DataError, match=r"labels\.csv: expected a table of labels, (found something|and cannot read)"):
         config(labels={"kind": "csv"}).open(classes)
 
 

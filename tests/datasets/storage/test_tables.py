@@ -1,11 +1,13 @@
 """Tables of labels, as spreadsheets and people write them."""
 
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from datasets.errors import DataError
-from datasets.storage.tables import read_table
+from datasets.storage.tables import match_files, read_table
 
 
 def write(path: Path, content: str, encoding: str = "utf-8") -> Path:
@@ -37,14 +39,83 @@ def test_a_spreadsheets_byte_order_mark_and_line_ends_do_not_matter(tmp_path: Pa
             "utf-8",
             r"expected the columns file and label, .*, found name, label; name",
         ),
-        ("file;label\na.png;1\n", "utf-8", r"found file;label;"),
+        ("picture;label\na.png;1\n", "utf-8", r"found picture, label;"),
         ("", "utf-8", "found nothing"),
-        ("file,label\na.png,café\n", "latin-1", "expected a table of labels in UTF-8, and cannot read it"),
+        ("file,label\na.png,\x81\n", "latin-1", "found something else than text; save it as CSV in UTF-8"),
+        ("PK\3\4file,label", "utf-8", "found a spreadsheet's own format; save it as CSV"),
+        ("file,label,Label,label\n", "utf-8", "has 2 columns label; remove or rename all but one"),
+        ("\n\nfile,label\na.png,1\nb,c.png,1\n", "utf-8", "line 5 has 3 values, and there are 2 columns"),
     ],
 )
 def test_other_tables_are_refused_in_a_sentence(tmp_path: Path, content: str, encoding: str, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         read_table(write(tmp_path / "t.csv", content, encoding), "file", "label")
+
+
+LABELLED = (["label"], [("a.png", {"label": "é 1,5"}), ("b/c.png", {"label": ""})])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'file,label\na.png,"é 1,5"\nb/c.png,\n',
+        'file, label\r\na.png, "é 1,5"\r\n b//c.png , \r\n',
+        "file;label\na.png;é 1,5\nb/c.png;\n",
+        "file\tlabel\na.png\té 1,5\nb/c.png\t\n",
+        "file|label\ra.png|é 1,5\rb/c.png|\r",
+        "sep=;\nlabel;file\né 1,5;a.png\n;b/c.png\n",
+        ";file;label\n0;a.png;é 1,5\n1;b/c.png;\n",
+        "file;label;\na.png;é 1,5;\n;;\n\n./b/c.png;;\n",
+        "Unnamed: 0;File;LABEL\n0;a.png;é 1,5\n1;b/c.png;\n",
+        "\n\n file ; label \n a.png ; é 1,5 \n b/c.png\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_one_table_is_read_however_it_is_written(tmp_path: Path, content: str, encoding: str) -> None:
+    assert read_table(write(tmp_path / "t.csv", content, encoding), "file", "label") == LABELLED
+
+
+FILES = ("img/0.png", "img/Zoë1.png", "img/b/2.png")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        FILES,
+        [f"./{name}" for name in FILES],
+        [name.replace("/", "\\") for name in FILES],
+        [unicodedata.normalize("NFD", name) for name in FILES],
+        [name.upper() for name in FILES],
+        [Path(name).name for name in FILES],
+        [f"/home/me/data/{name}" for name in FILES],
+        [f"C:\\Users\\me\\{name}".replace("/", "\\") for name in FILES],
+        [name.removeprefix("img/") for name in FILES],
+        [name.replace("img", "photos") for name in FILES],
+    ],
+)
+def test_rows_find_their_pictures_however_they_spell_the_paths(names: list[str]) -> None:
+    rows = [(name, {"label": str(index)}) for index, name in enumerate(names)]
+    assert match_files(Path("t.csv"), rows, FILES) == [(name, row) for name, (_, row) in zip(FILES, rows, strict=True)]
+
+
+def test_rows_name_no_other_picture_than_their_own() -> None:
+    def match(*names: str, files: Sequence[str]) -> list[str]:
+        return [name for name, _ in match_files(Path("t.csv"), [(name, {}) for name in names], files)]
+
+    # One row is found as it is: another that is missing is not looked for elsewhere.
+    assert match("a/0.png", "old/1.png", files=["a/0.png", "1.png"]) == ["a/0.png", "old/1.png"]
+    # Two pictures of one name.
+    assert match("0.png", "1.png", files=["a/0.png", "b/0.png", "b/1.png"]) == ["0.png", "b/1.png"]
+    assert match("A.png", "b.png", files=["a.png", "A.png", "B.png", "b.png"]) == ["A.png", "b.png"]
+    # The start of a path that is replaced is the same for all.
+    assert match("x/train/0.png", "x/test/0.png", "y/0.png", files=["train/0.png", "test/0.png"]) == [
+        "train/0.png",
+        "test/0.png",
+        "y/0.png",
+    ]
+    with pytest.raises(DataError, match=r"the first row names 7\.png, and the first picture is a/0\.png; correct"):
+        match("7.png", files=["a/0.png"])
+    assert match("7.png", files=[]) == ["7.png"]
 
 
 def test_a_missing_table_and_a_folder_in_its_place_are_refused(tmp_path: Path) -> None:
