@@ -27,6 +27,7 @@ from models.inpainting import InpaintingConfig
 from models.pix2pix import Pix2PixConfig
 from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
+from translate.files import DuplicateKeyError, parse_yaml
 from translate.recipes import recipe_path
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -173,8 +174,10 @@ def load_experiment(recipe: str | Path, overrides: Sequence[str] = ()) -> Experi
     """
     path = recipe_path(str(recipe))
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = parse_yaml(path.read_bytes())
+    except DuplicateKeyError as error:
+        raise UserError(f"{path}: {error}") from None
+    except yaml.YAMLError as error:
         raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
@@ -223,7 +226,9 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
             raise UserError(f"{override}: {section} is a value and has no parts")
         place = place[section]
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
+    except DuplicateKeyError as error:
+        raise UserError(f"{override}: {error}") from None
     except yaml.YAMLError:
         value = text
     if isinstance(value, dict) and not text.lstrip().startswith("{"):

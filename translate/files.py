@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import yaml
 from safetensors import SafetensorError
 
 from datasets.errors import UserError
@@ -49,6 +51,37 @@ def file_digest(path: Path) -> str:
         raise UserError(f"{path}: expected a file, found a folder, a device or a pipe")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """Return the plain data that YAML holds, as `yaml.safe_load` does, but take no key twice.
+
+    Raises:
+        DuplicateKeyError: A section has a key twice; the message names the lines.
+        yaml.YAMLError: It is not valid.
+    """
+    return yaml.load(text, _UniqueKeyLoader)
+
+
+class DuplicateKeyError(yaml.YAMLError):
+    """A section has a key twice."""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses what YAML forbids and PyYAML accepts: of two values of one key, it would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in lines:
+                raise DuplicateKeyError(
+                    f"{key.value} is set twice, in lines {lines[key.value]} and {line}; remove one of them"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
 
 
 def domain_folder(names: Sequence[str], index: int) -> Path:

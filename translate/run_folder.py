@@ -18,7 +18,7 @@ from datasets.pixels import to_pixels
 from datasets.storage.atomic import remove_file
 from models.contract import Recipe
 from translate.experiment import RESUMABLE_CHANGES, Experiment, parse_experiment
-from translate.files import replace_file, write_text
+from translate.files import parse_yaml, replace_file, write_text
 from translate.hardware import keep_random_state
 from translate.migrations import FORMAT, NewerFormatError, migrate_config, migrate_state
 
@@ -104,7 +104,7 @@ class RunFolder:
             UserError: A setting in it is not valid.
         """
         try:
-            tree = migrate_config(yaml.safe_load(self.config.read_text(encoding="utf-8")))
+            tree = migrate_config(parse_yaml(self.config.read_bytes()))
             facts = tree.pop("facts")
         except NewerFormatError as error:
             raise ResumeError(f"{self.config}: {error}") from None

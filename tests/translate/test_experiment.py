@@ -231,3 +231,12 @@ def test_a_folder_may_have_any_name(name):
 def test_data_that_do_not_suit_the_model_are_answered_with_what_to_set(recipe, overrides, sentence):
     with pytest.raises(UserError, match=re.escape(sentence)):
         load_experiment(recipe, overrides)
+
+
+def test_a_key_that_is_there_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("model: {name: gan}\ndata:\n  kind: pictures\ntraining:\n  steps: 5\n  steps: 7\n", "utf-8")
+    with pytest.raises(UserError, match=r"mine\.yaml: steps is set twice, in lines 5 and 6; remove one of them"):
+        load_experiment(recipe)
+    with pytest.raises(UserError, match=r"data\.crop={size: 8, size: 9}: size is set twice, in lines 1 and 1"):
+        load_experiment("gan", ["data.crop={size: 8, size: 9}"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import UserError
-from translate.files import file_digest, replace_file, write_text
+from translate.files import DuplicateKeyError, file_digest, parse_yaml, replace_file, write_text
 
 
 @pytest.fixture
@@ -85,3 +85,13 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file_and_one_sentence(old):
 
 def test_a_digest_is_of_the_bytes(old):
     assert file_digest(old) == hashlib.sha256(b"old").hexdigest()[:16]
+
+
+def test_a_key_that_is_there_twice_is_refused_with_its_lines() -> None:
+    for text in ("a: 1\nb: 2\na: 3\n", "a: &x {c: 1}\nb: {<<: *x, c: 2}\n\"a\": 2\n"):
+        with pytest.raises(DuplicateKeyError, match=r"^a is set twice, in lines 1 and 3; remove one of them$"):
+            parse_yaml(text)
+    with pytest.raises(DuplicateKeyError, match="c is set twice, in lines 2 and 2"):
+        parse_yaml("a:\n  - {c: 1, c: 2}\n")
+    assert parse_yaml("a: &x {c: 1}\nb: {<<: *x, c: 2}\n") == {"a": {"c": 1}, "b": {"c": 2}}
+    assert parse_yaml("a: ä\r\n".encode("utf-16")) == {"a": "ä"}  # as PowerShell redirects
