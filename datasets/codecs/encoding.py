@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from datasets.codecs import metadata
+from datasets.codecs.blocks.descriptive import read_description, read_resolution, state_resolution
+from datasets.codecs.blocks.directories import BYTE, UNDEFINED, Tags, Values, build_block, longs, shorts
+from datasets.codecs.blocks.extended_xmp import split_packet
 from datasets.codecs.decoding import convert_to_srgb
 from datasets.codecs.libraries import configured_pillow, silent_opencv
-from datasets.codecs.origin import DAMAGED_TAGS, TIFF_COMPRESSIONS, TIFF_HEAD, Origin, PictureError, copy_tags
+from datasets.codecs.origin import TIFF_COMPRESSIONS, Origin, PictureError
 from datasets.codecs.picture import Picture, Pixels
 
 # In pixels: libjpeg's, libwebp's, and the largest signed 32-bit number.
@@ -43,7 +46,7 @@ NAMES = {
 # zlib's level. Measured: its default of 6 makes photographs a few per cent smaller, in 1.5 to 2.6 times the time.
 PNG_LEVEL = 4
 # Bytes that fit into a JPEG segment beside its length and its heading.
-JPEG_ROOM = {"exif": 65533, "xmp": 65533 - 29, "iptc": 65533 - 27, "comment": 65533}
+JPEG_ROOM = {"exif": 65533, "iptc": 65533 - 27, "comment": 65533}
 
 _TIFF_COMPRESSION_TAGS = {"none": 1, "lzw": 5, "deflate": 8, "packbits": 32773}
 
@@ -64,11 +67,12 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
     elif pixels.dtype == np.uint16:
         data, more = _encode_deep_png(pixels, alpha, origin), []
     elif format == "PNG":
-        data, more = _encode_pillow(pixels, alpha, "PNG", _build_png_options(origin)), []
+        data, more = _add_colour_chunks(_encode_pillow(pixels, alpha, "PNG", _build_png_options(origin)), origin), []
     elif format == "JPEG":
         data, more = _encode_jpeg(pixels, origin, quality)
     elif format == "WEBP":
-        data, more = _encode_pillow(pixels, alpha, "WEBP", _build_webp_options(origin, quality)), []
+        options, more = _build_webp_options(origin, quality)
+        data = _encode_pillow(pixels, alpha, "WEBP", options)
     else:
         data, more = _encode_bmp(pixels, alpha, origin), []
     return data, notes + more
@@ -112,7 +116,7 @@ def _encode_jpeg(pixels: Pixels, origin: Origin, quality: int | None) -> tuple[b
 def _build_jpeg_options(origin: Origin, quality: int | None, channels: int) -> tuple[dict[str, Any], list[str]]:
     notes = []
     segments: dict[str, bytes | None] = {"exif": _add_exif_heading(origin.exif)} | {
-        key: getattr(origin, key) for key in ("xmp", "iptc", "comment")
+        key: getattr(origin, key) for key in ("iptc", "comment")
     }
     for key, value in segments.items():
         if value is not None and len(value) > JPEG_ROOM[key]:
@@ -121,6 +125,13 @@ def _build_jpeg_options(origin: Origin, quality: int | None, channels: int) -> t
     iptc = segments.pop("iptc")
     options: dict[str, Any] = {**segments, "icc_profile": origin.icc, "dpi": origin.dpi}
     options["extra"] = b"" if iptc is None else _build_photoshop_segment(iptc)
+    if origin.xmp is not None:
+        packet = split_packet(origin.xmp)
+        if packet is None:
+            notes.append(f"XMP was dropped: {len(origin.xmp)} damaged bytes are more than a JPEG segment holds")
+        else:
+            options["xmp"] = packet[0]
+            options["extra"] += b"".join(packet[1])
     options["subsampling"] = (origin.jpeg_subsampling or 0) if channels == 3 else None
     if quality is None and origin.jpeg_tables:
         options["qtables"] = [list(table) for table in origin.jpeg_tables]
@@ -135,29 +146,39 @@ def _build_photoshop_segment(iptc: bytes) -> bytes:
     return b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
 
 
-def _build_webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
+def _build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, Any], list[str]]:
+    exif, notes = origin.exif, []
+    if origin.dpi is not None and exif is None:
+        exif = build_block(state_resolution(origin.dpi), {})
+    elif origin.dpi is not None and exif is not None and read_resolution(exif) is None:
+        notes.append("the resolution (dpi) was dropped: WEBP has no place for it but EXIF, and the EXIF has none")
     options: dict[str, Any] = {
         "icc_profile": origin.icc,
-        "exif": _add_exif_heading(origin.exif),
+        "exif": _add_exif_heading(exif),
         "xmp": origin.xmp,
         "exact": True,
     }
     if quality is None and origin.format == "WEBP" and origin.webp_quality is None:
-        return {**options, "lossless": True, "quality": 75}  # here "quality" is effort, and 75 libwebp's default
-    return {**options, "quality": quality or origin.webp_quality or 90}
+        options |= {"lossless": True, "quality": 75}  # here "quality" is effort, and 75 libwebp's default
+    else:
+        options["quality"] = quality or origin.webp_quality or 90
+    return options, notes
 
 
 def _build_png_options(origin: Origin) -> dict[str, Any]:
     info = PngImagePlugin.PngInfo()
-    if origin.icc is None:
-        for name, data in origin.png_colour:
-            info.add(name, data)
     for key, value in origin.text:
         info.add_text(key, value)
     if origin.xmp is not None:
         info.add_itxt("XML:com.adobe.xmp", origin.xmp.decode("utf-8", "replace"))
     kept = {"icc_profile": origin.icc, "exif": _add_exif_heading(origin.exif), "dpi": origin.dpi, "pnginfo": info}
     return {**kept, "compress_level": PNG_LEVEL}
+
+
+def _add_colour_chunks(data: bytes, origin: Origin) -> bytes:
+    """Return a PNG file with the chunks that state its colours; Pillow does not write all of them."""
+    chunks = (chunk for chunk in origin.png_colour if chunk[0] != b"sRGB" or origin.icc is None)  # either of the two
+    return metadata.insert_png_chunks(data, chunks)
 
 
 def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
@@ -174,6 +195,7 @@ def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> by
     limit = 2**30  # bytes of a chunk; the format's own limit is 2**31 - 1
     bodies = [metadata.build_png_chunk(b"IDAT", body[start : start + limit]) for start in range(0, len(body), limit)]
     shell = _encode_pillow(np.zeros((1, 1, 1), np.uint8), None, "PNG", _build_png_options(origin))
+    shell = _add_colour_chunks(shell, origin)
     chunks = [metadata.PNG_SIGNATURE]
     for name, start, length in metadata.find_png_chunks(io.BytesIO(shell)):
         own = {b"IHDR": [header], b"IDAT": bodies}
@@ -202,53 +224,47 @@ def _encode_tiff(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> tuple[
         notes.append("gray with alpha became RGB with alpha: 16-bit TIFF of the former is opened by few")
     samples = _stack_alpha(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
     compression = origin.tiff_compression or "deflate"
-    directory = _build_tiff_directory(samples, alpha is not None, origin, notes)
+    described = read_description(origin.exif or b"")
+    if not described.complete:
+        notes.append("damaged EXIF was dropped")
+    tags = described.main | _build_tiff_tags(samples, alpha is not None, origin)
     if compression in {"lzw", "deflate"}:
-        directory[TiffImagePlugin.PREDICTOR] = 2  # differences to the left neighbour compress far better
+        tags[TiffImagePlugin.PREDICTOR] = shorts(2)  # differences to the left neighbour compress far better
         samples[:, 1:] -= samples[:, :-1]
-    strips = _compress_tiff_strips(samples, compression, directory)
-    buffer = io.BytesIO()
-    directory.save(buffer)
-    buffer.writelines(strips)
-    return buffer.getvalue(), notes
+    strips, rows = _compress_tiff_strips(samples, compression)
+    tags[TiffImagePlugin.COMPRESSION] = shorts(_TIFF_COMPRESSION_TAGS[compression])
+    tags[TiffImagePlugin.ROWSPERSTRIP] = longs(rows)
+    tags[TiffImagePlugin.STRIPBYTECOUNTS] = longs(*map(len, strips))
+    tags[TiffImagePlugin.STRIPOFFSETS] = longs(*(0 for _ in strips))  # only the length counts yet
+    start = len(build_block(tags, described.below))
+    starts = np.cumsum([start, *(len(strip) for strip in strips[:-1])])
+    tags[TiffImagePlugin.STRIPOFFSETS] = longs(*(int(start) for start in starts))
+    return b"".join([build_block(tags, described.below), *strips]), notes
 
 
-def _build_tiff_directory(
-    samples: Pixels, alpha: bool, origin: Origin, notes: list[str]
-) -> TiffImagePlugin.ImageFileDirectory_v2:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
+def _build_tiff_tags(samples: Pixels, alpha: bool, origin: Origin) -> Tags:
     height, width, channels = samples.shape
-    if origin.exif is not None:
-        try:
-            exif = Image.Exif()
-            exif.load(origin.exif)
-            copy_tags(exif, directory)
-            directory.tobytes()  # damaged tags raise only now
-        except DAMAGED_TAGS:
-            notes.append("damaged EXIF was dropped")
-            directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
-    directory[TiffImagePlugin.IMAGEWIDTH] = width
-    directory[TiffImagePlugin.IMAGELENGTH] = height
-    directory[TiffImagePlugin.BITSPERSAMPLE] = (8 * samples.dtype.itemsize,) * channels
-    directory[TiffImagePlugin.PHOTOMETRIC_INTERPRETATION] = 1 if channels < 3 else 2
-    directory[TiffImagePlugin.SAMPLESPERPIXEL] = channels
-    directory[TiffImagePlugin.PLANAR_CONFIGURATION] = 1
+    tags = {
+        TiffImagePlugin.IMAGEWIDTH: longs(width),
+        TiffImagePlugin.IMAGELENGTH: longs(height),
+        TiffImagePlugin.BITSPERSAMPLE: shorts(*(8 * samples.dtype.itemsize,) * channels),
+        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: shorts(1 if channels < 3 else 2),
+        TiffImagePlugin.SAMPLESPERPIXEL: shorts(channels),
+        TiffImagePlugin.PLANAR_CONFIGURATION: shorts(1),
+    }
     if alpha:
-        directory[TiffImagePlugin.EXTRASAMPLES] = 2  # straight
+        tags[TiffImagePlugin.EXTRASAMPLES] = shorts(2)  # straight
     if origin.dpi is not None:
-        directory[TiffImagePlugin.X_RESOLUTION], directory[TiffImagePlugin.Y_RESOLUTION] = origin.dpi
-        directory[TiffImagePlugin.RESOLUTION_UNIT] = 2
+        tags |= state_resolution(origin.dpi)
     if origin.icc is not None:
-        directory[TiffImagePlugin.ICCPROFILE] = origin.icc
+        tags[TiffImagePlugin.ICCPROFILE] = Values(UNDEFINED, origin.icc)
     if origin.xmp is not None:
-        directory[TiffImagePlugin.XMP] = origin.xmp
-    return directory
+        tags[TiffImagePlugin.XMP] = Values(BYTE, origin.xmp)
+    return tags
 
 
-def _compress_tiff_strips(
-    samples: Pixels, compression: str, directory: TiffImagePlugin.ImageFileDirectory_v2
-) -> Sequence[bytes]:
-    """Return the compressed strips of a TIFF, and enter their places into its directory."""
+def _compress_tiff_strips(samples: Pixels, compression: str) -> tuple[Sequence[bytes], int]:
+    """Return the compressed strips of a TIFF, and the number of rows in each but the last."""
     rows = samples.view(np.uint8).reshape(samples.shape[0], -1)
     buffer = io.BytesIO()
     plain = Image.frombytes("L", (rows.shape[1], rows.shape[0]), rows.tobytes())
@@ -257,18 +273,8 @@ def _compress_tiff_strips(
     with Image.open(buffer, formats=["TIFF"]) as image:
         assert isinstance(image, TiffImagePlugin.TiffImageFile)
         tags = image.tag_v2
-        counts = tags[TiffImagePlugin.STRIPBYTECOUNTS]
-        strips = [
-            data[start : start + count] for start, count in zip(tags[TiffImagePlugin.STRIPOFFSETS], counts, strict=True)
-        ]
-        directory[TiffImagePlugin.ROWSPERSTRIP] = tags[TiffImagePlugin.ROWSPERSTRIP]
-    directory[TiffImagePlugin.COMPRESSION] = _TIFF_COMPRESSION_TAGS[compression]
-    directory.tagtype[TiffImagePlugin.STRIPBYTECOUNTS] = TiffTags.LONG
-    directory[TiffImagePlugin.STRIPBYTECOUNTS] = counts
-    directory.tagtype[TiffImagePlugin.STRIPOFFSETS] = TiffTags.LONG
-    starts = np.cumsum([0, *counts[:-1]])
-    directory[TiffImagePlugin.STRIPOFFSETS] = tuple(int(start) for start in starts)  # `save` adds its own length
-    return strips
+        places = zip(tags[TiffImagePlugin.STRIPOFFSETS], tags[TiffImagePlugin.STRIPBYTECOUNTS], strict=True)
+        return [data[start : start + count] for start, count in places], int(tags[TiffImagePlugin.ROWSPERSTRIP])
 
 
 def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:

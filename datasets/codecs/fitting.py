@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from datasets.codecs import encoding, metadata
+from datasets.codecs.blocks.exif_colour import state_srgb
 from datasets.codecs.origin import Origin, PictureError
 from datasets.codecs.picture import Picture, Pixels, SaveOptions, lay_on
+from datasets.codecs.profiles import fit_colour
 
 TIFF_BYTES = 4_000_000_000  # the offsets in TIFF, and the size in BMP, are 32-bit numbers
 
@@ -22,8 +24,8 @@ def fit_to_format(picture: Picture, format: str, options: SaveOptions) -> tuple[
     origin = picture.origin or Origin("PNG")  # of a picture made in memory: nothing to keep
     pixels, alpha = _fit_alpha(picture, format, options)
     pixels, alpha = _fit_depth(pixels, alpha, format, notes)
-    pixels, origin = _fit_colour(pixels, origin, format, options, notes)
-    origin = _fit_metadata(origin, picture.width, picture.height, options)
+    pixels, origin = fit_colour(pixels, origin, format, options, notes)
+    origin = _fit_metadata(origin, picture.width, picture.height, format, options)
     return Picture(pixels, alpha, origin), notes
 
 
@@ -62,30 +64,11 @@ def _to_8_bits(array: Pixels) -> Pixels:
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounds: 65535 is 255 · 257
 
 
-def _fit_colour(
-    pixels: Pixels, origin: Origin, format: str, options: SaveOptions, notes: list[str]
-) -> tuple[Pixels, Origin]:
-    """Return pixels and an origin whose colour profile, if any, describes them."""
-    if origin.icc is None:
-        return pixels, origin
-    space = origin.icc[16:20].decode("latin-1").strip()  # ICC.1:2022, table 17
-    if space != ("GRAY" if pixels.shape[2] == 1 else "RGB"):
-        notes.append(f"the colour profile was dropped: it is for {space}, and the pixels are not")
-        return pixels, replace(origin, icc=None)
-    if options.color == "srgb":
-        if pixels.dtype != np.uint8:
-            raise PictureError("converting to sRGB is for 8 bits, and this has 16: set `color` to keep")
-        return encoding.to_srgb(pixels.astype(np.uint8, copy=False), origin.icc), replace(origin, icc=None)
-    if format == "WEBP" and pixels.shape[2] == 1:
-        notes.append(f"the gray colour profile was dropped: {format} holds colour only")
-        return pixels, replace(origin, icc=None)
-    return pixels, origin
-
-
-def _fit_metadata(origin: Origin, width: int, height: int, options: SaveOptions) -> Origin:
-    """Return an origin whose metadata state the new size, or that has no metadata if they are to be stripped."""
+def _fit_metadata(origin: Origin, width: int, height: int, format: str, options: SaveOptions) -> Origin:
+    """Return an origin whose metadata state the new size and colours, or that has none if they are to be stripped."""
     if options.metadata == "strip":
-        return replace(origin, exif=None, xmp=None, iptc=None, comment=None, text=())
+        dpi = None if format == "WEBP" else origin.dpi  # WebP has no place for it but EXIF
+        return replace(origin, exif=None, xmp=None, iptc=None, comment=None, text=(), dpi=dpi)
     sizes = {
         metadata.WIDTH: width,
         metadata.PIXEL_WIDTH: width,
@@ -94,4 +77,7 @@ def _fit_metadata(origin: Origin, width: int, height: int, options: SaveOptions)
     }
     exif = None if origin.exif is None else metadata.patch_numbers(origin.exif, sizes)
     xmp = None if origin.xmp is None else metadata.set_xmp_size(origin.xmp, width, height)
+    if options.color == "srgb":
+        exif = None if exif is None else state_srgb(exif)
+        xmp = None if xmp is None else metadata.set_xmp_srgb(xmp)
     return replace(origin, exif=exif, xmp=xmp)

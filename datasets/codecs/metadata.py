@@ -10,11 +10,18 @@ and so breaks the offsets within them.
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
+
+from datasets.codecs.blocks.xmp import remove_names
 
 ORIENTATION, WIDTH, LENGTH, EXIF_DIRECTORY, PIXEL_WIDTH, PIXEL_HEIGHT = 0x0112, 0x0100, 0x0101, 0x8769, 0xA002, 0xA003
 THUMBNAIL = -1  # no tag: the link from the main directory to the next one, where EXIF keeps its thumbnail
+_XMP_COLOURS = {  # patterns of the names that state other colours, by namespace
+    "http://ns.adobe.com/photoshop/1.0/": "ICCProfile",
+    "http://ns.adobe.com/tiff/1.0/": "TransferFunction|WhitePoint|PrimaryChromaticities",
+    "http://cipa.jp/exif/1.0/": "Gamma",
+}
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -103,6 +110,12 @@ def reset_xmp_orientation(xmp: bytes) -> bytes:
     return re.sub(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]", rb"\g<1>1", xmp)
 
 
+def set_xmp_srgb(xmp: bytes) -> bytes:
+    """Return an XMP packet that names no colours but sRGB."""
+    xmp = re.sub(rb"(exif:ColorSpace\s*(?:=\s*[\"']|>)\s*)\d+", rb"\g<1>1", xmp)
+    return remove_names(xmp, _XMP_COLOURS)
+
+
 def set_xmp_size(xmp: bytes, width: int, height: int) -> bytes:
     """Return an XMP packet whose size tags, if it has them, state this size in pixels."""
     for names, value in (
@@ -131,7 +144,15 @@ def find_png_chunks(stream: BinaryIO) -> Iterator[Chunk]:
             return
         length, name = struct.unpack(">I4s", header)
         yield Chunk(name, position + 8, length)
+        if name == b"IEND":
+            return  # what follows is no chunk
         position += length + 12
+
+
+def insert_png_chunks(data: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return a PNG file with more chunks behind its header."""
+    end = len(PNG_SIGNATURE) + 12 + 13  # IHDR has 13 bytes
+    return b"".join([data[:end], *(build_png_chunk(name, content) for name, content in chunks), data[end:]])
 
 
 def build_png_chunk(name: bytes, data: bytes) -> bytes:

@@ -2,30 +2,41 @@
 
 import io
 import math
-import struct
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from datasets.codecs import metadata
+from datasets.codecs.blocks.descriptive import read_description, read_resolution
+from datasets.codecs.blocks.directories import build_block
+from datasets.codecs.blocks.exif_colour import read_tagged_colours
+from datasets.codecs.blocks.extended_xmp import join_extended
+from datasets.codecs.blocks.icc import build_profile
+from datasets.codecs.blocks.pictures import blank_pictures
+from datasets.codecs.blocks.thumbnails import blank_previews
+from datasets.codecs.blocks.trailing import describe_segments, describe_trailing, find_trailing
+from datasets.codecs.blocks.xmp import CREDENTIALS, remove_claims
 from datasets.codecs.vp8 import estimate_webp_quality
 from datasets.errors import UserError
 
 # Our names, and Pillow's for the same.
 TIFF_COMPRESSIONS = {"none": "raw", "lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "packbits": "packbits"}
-# A little-endian TIFF header, whose directory follows at once.
-TIFF_HEAD = b"II*\0\x08\0\0\0"
-# Tags that describe a picture: names, makers, dates, words, ratings, IPTC, and the Exif and GPS directories.
-_TIFF_DESCRIPTIVE = frozenset(
-    {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, 34665, 34853, *range(40091, 40096)}
-)
-_TIFF_LOST = {33550: "geographic tags", 34264: "geographic tags", 34735: "geographic tags", 37724: "Photoshop layers"}
-_PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP"})
-_INTEROPERABILITY = 0xA005  # points to another directory, which says nothing of the picture
-_LEGACY_EXIF = "Raw profile type exif"  # where ImageMagick stored EXIF in PNG text before PNG had eXIf
-# What Pillow raises for damaged tags.
-DAMAGED_TAGS = (ValueError, TypeError, KeyError, AttributeError, OSError, struct.error)
+_TIFF_LOST = {
+    330: "smaller pictures within the TIFF",
+    33550: "geographic tags",
+    34264: "geographic tags",
+    34377: "Photoshop resources",
+    34735: "geographic tags",
+    37724: "Photoshop layers",
+    52545: CREDENTIALS,
+}
+PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
+# Kept, or said by the pixels; iDOT only tells Apple's decoder where to cut the file.
+_PNG_KNOWN_CHUNKS = PNG_COLOUR_CHUNKS | set(b"IHDR PLTE IDAT IEND tRNS iCCP pHYs tEXt zTXt iTXt eXIf iDOT".split())
+_RAW_PROFILE = "Raw profile type "
+_XMP_HEADING = b"http://ns.adobe.com/xap/1.0/\0"
+_GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 class PictureError(UserError):
@@ -40,12 +51,12 @@ class Origin:
 
     format: str  # "JPEG", "PNG", "WEBP", "TIFF" or "BMP"
     icc: bytes | None = None
-    exif: bytes | None = None  # a TIFF block without "Exif\0\0"; its orientation is 1, and its thumbnail is unlinked
+    exif: bytes | None = None  # a TIFF block without "Exif\0\0"; its orientation is 1, and its thumbnail overwritten
     xmp: bytes | None = None
     iptc: bytes | None = None  # JPEG
     comment: bytes | None = None  # JPEG
     text: tuple[tuple[str, str], ...] = ()  # PNG
-    png_colour: tuple[tuple[bytes, bytes], ...] = ()  # chunks that define the colours where there is no profile
+    png_colour: tuple[tuple[bytes, bytes], ...] = ()  # chunks that define the colours, beside or without a profile
     dpi: tuple[float, float] | None = None
     jpeg_tables: tuple[tuple[int, ...], ...] = ()  # quantisation: of luma, then chroma
     jpeg_subsampling: int | None = None  # 0: 4:4:4, 1: 4:2:2, 2: 4:2:0
@@ -62,12 +73,7 @@ def format_name(image: Image.Image) -> str:
 
 def read_exif(image: Image.Image, stream: BinaryIO) -> bytes | None:
     """Return the file's EXIF block without its heading, or None."""
-    block = image.info.get("exif")
-    if block is None and _LEGACY_EXIF in image.info:
-        try:
-            block = bytes.fromhex("".join(str(image.info[_LEGACY_EXIF]).split("\n")[3:]))
-        except ValueError:
-            block = None
+    block = image.info.get("exif") or _read_raw_profile(image, "exif", b"") or _read_raw_profile(image, "APP1", b"Exif")
     if block is None and image.format == "PNG":
         position = stream.tell()  # Pillow continues to read from there
         for name, start, length in metadata.find_png_chunks(stream):
@@ -80,30 +86,55 @@ def read_exif(image: Image.Image, stream: BinaryIO) -> bytes | None:
     return block or None
 
 
+def _read_xmp(image: Image.Image) -> bytes | None:
+    """Return the file's XMP packet, or None; of a JPEG, without its extension."""
+    xmp = image.info.get("xmp")
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    xmp = xmp or _read_raw_profile(image, "xmp", b"") or _read_raw_profile(image, "APP1", _XMP_HEADING)
+    return xmp.removeprefix(_XMP_HEADING) if xmp else None
+
+
+def _read_raw_profile(image: Image.Image, kind: str, heading: bytes) -> bytes | None:
+    """Return what ImageMagick stored as hexadecimal PNG text before PNG had chunks for it, or None."""
+    try:
+        data = bytes.fromhex("".join(str(image.info[_RAW_PROFILE + kind]).split("\n")[3:]))
+    except (KeyError, ValueError):
+        return None
+    return data if data.startswith(heading) else None
+
+
 def read_origin(image: Image.Image, data: bytes, *, turned: bool) -> Origin:
     """Return what a file holds beside its pixels; `image` has to be decoded, since PNG text may follow the pixels.
 
-    `turned`: the pixels will be turned, so that the orientation in XMP has to become 1.
+    Copies of the picture are left out, since they show what a new picture may no longer show, and so are claims on what
+    is left out. `turned`: the pixels will be turned, so that the orientation in XMP has to become 1.
     """
-    info = image.info
-    exif, xmp = read_exif(image, io.BytesIO(data)), info.get("xmp")
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    if xmp and turned:
-        xmp = metadata.reset_xmp_orientation(xmp)
-    origin = Origin(
-        format_name(image), icc=info.get("icc_profile") or None, xmp=xmp or None, dpi=_parse_dpi(info.get("dpi"))
-    )
+    info, format = image.info, format_name(image)
+    exif, xmp, dropped = read_exif(image, io.BytesIO(data)), _read_xmp(image), list[str]()
+    if xmp and isinstance(image, JpegImagePlugin.JpegImageFile):
+        xmp, complete = join_extended(xmp, (segment for name, segment in image.applist if name == "APP1"))
+        dropped += [] if complete else ["damaged extended XMP"]
+    if xmp:
+        xmp, claims = remove_claims(metadata.reset_xmp_orientation(xmp) if turned else xmp)
+        dropped += claims
+    dropped += describe_trailing(find_trailing(format, data))
+    origin = Origin(format, icc=info.get("icc_profile") or None, xmp=xmp or None, dpi=_parse_dpi(info.get("dpi")))
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _read_tiff_origin(origin, image)
-    if exif is not None:
-        neutral = {metadata.ORIENTATION: 1, metadata.THUMBNAIL: 0}  # the thumbnail shows the old picture
-        origin = replace(origin, exif=metadata.patch_numbers(exif, neutral))
+        origin = _read_tiff_origin(origin, image, data, dropped)
+    elif exif is not None:
+        dpi = origin.dpi or (read_resolution(exif) if format not in {"JPEG", "PNG"} else None)
+        exif = metadata.patch_numbers(blank_previews(exif), {metadata.ORIENTATION: 1, metadata.THUMBNAIL: 0})
+        origin = replace(origin, exif=exif, dpi=dpi)
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        return _read_jpeg_origin(origin, image)
-    if isinstance(image, PngImagePlugin.PngImageFile):
-        return _read_png_origin(origin, image, data)
-    return replace(origin, webp_quality=estimate_webp_quality(data)) if origin.format == "WEBP" else origin
+        origin = _read_jpeg_origin(origin, image, dropped)
+    elif isinstance(image, PngImagePlugin.PngImageFile):
+        origin = _read_png_origin(origin, image, data, dropped)
+    elif format == "WEBP":
+        origin = replace(origin, webp_quality=estimate_webp_quality(data))
+    origin = _read_tagged_profile(origin, data if format == "TIFF" else exif, 1 if image.mode in _GRAY_MODES else 3)
+    note = ("dropped: " + ", ".join(dict.fromkeys(dropped)),) if dropped else ()
+    return replace(origin, notes=(*origin.notes, *note))
 
 
 def _parse_dpi(value: Any) -> tuple[float, float] | None:
@@ -114,55 +145,63 @@ def _parse_dpi(value: Any) -> tuple[float, float] | None:
     return (x, y) if all(math.isfinite(part) and 0 < part < 65535 for part in (x, y)) else None
 
 
-def _read_jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile) -> Origin:
+def _read_tagged_profile(origin: Origin, block: bytes | None, channels: int) -> Origin:
+    """Return an origin with a profile made from EXIF's or TIFF's tags, if nothing else states the colours."""
+    if origin.icc is not None or origin.png_colour or block is None:
+        return origin
+    colours = read_tagged_colours(block)
+    if colours is None:
+        return origin
+    note = f"its tags state {colours.name} as its colours: a colour profile was made from them"
+    return replace(origin, icc=build_profile(colours, channels), notes=(*origin.notes, note))
+
+
+def _read_jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile, dropped: list[str]) -> Origin:
     photoshop = image.info.get("photoshop")
     iptc = photoshop.get(0x0404) if isinstance(photoshop, dict) else None
-    more_pictures = "mp" in image.info
+    comment = image.info.get("comment")
+    dropped += describe_segments(segment for _, segment in image.applist)
     sampling = JpegImagePlugin.get_sampling(image)
     components = [layer[3] for layer in image.layer[:2]]  # the number of each one's table
     tables = [tuple(image.quantization[key]) for key in components if key in image.quantization]
     return replace(
         origin,
-        iptc=iptc,
-        comment=image.info.get("comment") or None,
+        iptc=blank_pictures(iptc) if iptc else None,
+        comment=blank_pictures(comment) if comment else None,
         jpeg_tables=tuple(tables),
         jpeg_subsampling=sampling if sampling in {0, 1, 2} else None,
         jpeg_progressive=bool(image.info.get("progressive")),
-        notes=("the pictures behind the first one (a preview or a gain map) were dropped",) if more_pictures else (),
     )
 
 
-def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes) -> Origin:
-    skipped = {"XML:com.adobe.xmp", _LEGACY_EXIF}  # these are kept as XMP and EXIF
-    text = tuple((key, str(value)) for key, value in image.text.items() if key not in skipped)
-    chunks = [chunk for chunk in metadata.find_png_chunks(io.BytesIO(data)) if chunk.name in _PNG_COLOUR_CHUNKS]
-    colour = tuple((name, data[start : start + length]) for name, start, length in chunks)
-    return replace(origin, text=text, png_colour=colour)
+def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes, dropped: list[str]) -> Origin:
+    used = {"XML:com.adobe.xmp", *(_RAW_PROFILE + kind for kind in ("exif", "xmp", "APP1"))}  # kept as XMP and EXIF
+    text = tuple((key, str(value)) for key, value in image.text.items() if key not in used)
+    kept = tuple(item for item in text if not _holds_picture(image, item))
+    dropped += ["a picture in PNG text"] if kept != text else []
+    chunks = [*metadata.find_png_chunks(io.BytesIO(data))]
+    colour = {name: data[start : start + length] for name, start, length in chunks if name in PNG_COLOUR_CHUNKS}
+    lost = sorted({chunk.name.decode("latin-1") for chunk in chunks if chunk.name not in _PNG_KNOWN_CHUNKS} - {"caBX"})
+    dropped += [f"PNG's {', '.join(lost)}"] if lost else []
+    dropped += [CREDENTIALS] if any(chunk.name == b"caBX" for chunk in chunks) else []
+    return replace(origin, text=kept, png_colour=tuple(colour.items()))
 
 
-def _read_tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile) -> Origin:
-    tags = image.tag_v2
-    notes = [f"{name} were dropped" for name in dict.fromkeys(_TIFF_LOST[tag] for tag in _TIFF_LOST if tag in tags)]
+def _holds_picture(image: PngImagePlugin.PngImageFile, item: tuple[str, str]) -> bool:
+    key, value = item
+    data = _read_raw_profile(image, key.removeprefix(_RAW_PROFILE), b"") or value.encode("ascii", "replace")
+    return blank_pictures(data) != data
+
+
+def _read_tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile, data: bytes, dropped: list[str]) -> Origin:
+    tags, notes = image.tag_v2, []
+    dropped += (_TIFF_LOST[tag] for tag in _TIFF_LOST if tag in tags)
     known = {theirs: ours for ours, theirs in TIFF_COMPRESSIONS.items()} | {"tiff_deflate": "deflate"}
     found = str(image.info.get("compression"))
     compression = known.get(found)
     if compression is None:
         notes.append(f"compression {found} within TIFF became deflate")
-    directory = TiffImagePlugin.ImageFileDirectory_v2(TIFF_HEAD)
-    try:
-        copy_tags(image.getexif(), directory)
-        exif = TIFF_HEAD + directory.tobytes(8) if len(directory) else None
-    except DAMAGED_TAGS:
-        exif = None
-        notes.append("damaged EXIF was dropped")
+    main, below, complete = read_description(data)
+    dropped += [] if complete else ["damaged EXIF"]
+    exif = blank_previews(build_block(main, below)) if main or below else None
     return replace(origin, exif=exif, tiff_compression=compression or "deflate", notes=tuple(notes))
-
-
-def copy_tags(source: Image.Exif, target: TiffImagePlugin.ImageFileDirectory_v2) -> None:
-    """Copy the tags that describe a picture from one TIFF directory into another."""
-    for tag in sorted(_TIFF_DESCRIPTIVE & set(source)):
-        if tag in TiffTags.TAGS_V2_GROUPS:
-            directory = source.get_ifd(tag)
-            target[tag] = {key: directory[key] for key in directory if key != _INTEROPERABILITY}
-        else:
-            target[tag] = source[tag]

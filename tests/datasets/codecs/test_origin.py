@@ -77,7 +77,7 @@ def test_png_text_and_colour_chunks_are_kept(tmp_path, noise, save, roundtrip):
             assert image.mode == ("L" if dtype == np.uint8 else "I;16")
         assert not notes
     _, notes = roundtrip(path, SaveOptions(format="tiff"))
-    assert notes == ("PNG text was dropped: TIFF holds none",)
+    assert notes == ("a colour profile was made from PNG's colour chunks", "PNG text was dropped: TIFF holds none")
 
 
 def test_png_exif_is_found_behind_the_pixels_and_in_old_text(tmp_path, noise, save, png_chunk, roundtrip):
