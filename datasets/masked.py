@@ -9,11 +9,11 @@ import torch
 from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
-from datasets.codecs.images import read_header, read_picture
+from datasets.codecs.images import read_header
 from datasets.contract import Masked, OpenedData, Samples, Settings, derive_seed
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask, MaskName, draw_mask
-from datasets.masks.reading import find_holes, resize_mask
+from datasets.masks.reading import read_holes, resize_mask
 from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     CropReader,
@@ -116,7 +116,7 @@ class MaskedPictures(Samples[Masked]):
         self.training = training
         self.crops = CropReader(files, config.crop, 3, config.cache_gib, training=training)
         self._read_mask = BoundedCache(
-            lambda index: find_holes(read_picture(masks[index].path)), lambda mask: mask.nbytes, MASK_CACHE_BYTES
+            lambda index: read_holes(masks[index].path)[0], lambda mask: mask.nbytes, MASK_CACHE_BYTES
         )
         counts = [_count_squares(file, config.crop.size) if training else 1 for file in files]
         self._picture = [index for index, count in enumerate(counts) for _ in range(count)]
@@ -148,10 +148,10 @@ class MaskedPictures(Samples[Masked]):
 
 
 def _find_mask_problem(file: ImageFile) -> str | None:
-    mask = find_holes(read_picture(file.path))
+    mask, notes = read_holes(file.path)
     if mask.all() or not mask.any():
-        colour = "white" if mask.all() else "black"
-        return f"{file.path}: is all {colour}; a mask is white where the hole is, and black elsewhere"
+        found = "all white" if mask.all() else "nowhere bright enough" if notes else "all black"
+        return f"{file.path}: is {found}; a mask is white where the hole is, and black elsewhere"
     return None
 
 

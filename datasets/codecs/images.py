@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.codecs import decoding, encoding
@@ -34,6 +35,7 @@ __all__ = [
     "SaveOptions",
     "choose_suffix",
     "read_header",
+    "read_palette_indices",
     "read_picture",
     "recompress",
     "turn_upright",
@@ -88,6 +90,21 @@ def read_picture(path: Path | str, *, limit: int = PIXEL_LIMIT) -> Picture:
     return Picture(
         turn_upright(pixels, orientation), None if alpha is None else turn_upright(alpha, orientation), origin
     )
+
+
+def read_palette_indices(path: Path) -> NDArray[np.uint8] | None:
+    """Return the numbers of the colours (H, W), upright, of a picture with a palette; None for any other picture.
+
+    Raises:
+        PictureError: The file cannot be read.
+    """
+    with _on_file(path), path.open("rb") as stream, _open_image(stream) as image:
+        if image.mode != "P":
+            return None
+        with decoding.report_damage(format_name(image)):
+            # A TIFF is turned by Pillow itself.
+            orientation = 1 if image.format == "TIFF" else decoding.read_orientation(image, stream)
+            return turn_upright(np.asarray(image, np.uint8), orientation).astype(np.uint8)
 
 
 def write_picture(picture: Picture, path: Path | str, options: SaveOptions | None = None) -> tuple[str, ...]:

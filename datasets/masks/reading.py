@@ -4,39 +4,82 @@ People's masks come in many forms: gray, in colour, with the strokes in alpha on
 1, as JPEG, of another size than the picture, or turned like the picture in its file and not as it is shown.
 """
 
-import functools
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from datasets.codecs.images import PIXEL_LIMIT, Header, Picture, read_header, read_picture, turn_upright
-from datasets.codecs.origin import Origin
+from datasets.codecs.images import (
+    PIXEL_LIMIT,
+    Header,
+    Picture,
+    read_header,
+    read_palette_indices,
+    read_picture,
+    turn_upright,
+)
 from datasets.errors import DataError
 from datasets.masks.drawing import Mask
+from datasets.masks.levels import is_photograph, show_levels
 from datasets.pixels import Pixels, resize
 
 
-def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple[Mask, tuple[str, ...]]:
+class PhotographError(DataError):
+    """What was given as a mask looks like a photograph."""
+
+
+def read_mask(
+    path: Path, picture: Header, *, limit: int = PIXEL_LIMIT, threshold: int | None = None
+) -> tuple[Mask, tuple[str, ...]]:
     """Return the mask (H, W) of a picture with this header, True in the hole, and notes on what was done to it.
 
     The mask is turned as its own EXIF says, and scaled to the picture. If it has no EXIF, and has the shape of the
-    picture only as that lies in its file, it is turned like the picture.
+    picture only as that lies in its file, it is turned like the picture. For `threshold` see `find_holes`.
 
     Raises:
         PictureError: The file cannot be read.
+        DataError: The mask looks like a photograph, or has another aspect than the picture.
+    """
+    mask, found = read_holes(path, limit=limit, threshold=threshold)
+    fitted, notes = fit_mask(path, mask, picture)
+    return fitted, (*found, *notes)
+
+
+def read_holes(path: Path, *, limit: int = PIXEL_LIMIT, threshold: int | None = None) -> tuple[Mask, tuple[str, ...]]:
+    """Return the mask (H, W) that a file shows, as `find_holes` does, and notes on what was taken for the hole.
+
+    Raises:
+        PictureError: The file cannot be read.
+        PhotographError: It looks like a photograph, and there is no threshold.
+    """
+    picture = read_picture(path, limit=limit)
+    if threshold is None and is_photograph(picture):
+        raise PhotographError(
+            f"{path}: this looks like a photograph, and a mask was expected, which is white in the hole and black "
+            "elsewhere"
+        )
+    levels = show_levels(picture)
+    if levels.values.min() == levels.values.max():
+        indices = read_palette_indices(path)  # of a palette whose colours are all the same
+        levels = levels if indices is None else replace(levels, values=indices, highest=255)
+    return levels.find_holes(threshold)
+
+
+def fit_mask(path: Path, mask: Mask, picture: Header) -> tuple[Mask, tuple[str, ...]]:
+    """Return a mask (H, W) turned and scaled to a picture with this header, and notes on that.
+
+    Raises:
         DataError: The mask has another aspect than the picture.
     """
-    image = read_picture(path, limit=limit)
-    mask = find_holes(image)
     notes = []
     width, height = picture.width, picture.height
     if not _has_shape_of(mask, width, height):
         sideways = picture.orientation > 4 and read_header(path).orientation == 1
         if not (sideways and _has_shape_of(mask, height, width)):
             raise DataError(
-                f"{path}: the mask has {image.width}x{image.height} pixels, which is another shape than the picture's "
-                f"{width}x{height}; draw it on the picture itself"
+                f"{path}: the mask has {mask.shape[1]}x{mask.shape[0]} pixels, which is another shape than the "
+                f"picture's {width}x{height}; draw it on the picture itself"
             )
         mask = _turn_upright(mask, picture.orientation)
         notes.append("the mask was turned like the picture")
@@ -45,24 +88,14 @@ def read_mask(path: Path, picture: Header, *, limit: int = PIXEL_LIMIT) -> tuple
     return resize_mask(mask, width, height), tuple(notes)
 
 
-def find_holes(picture: Picture) -> Mask:
-    """Return the mask (H, W) that a picture shows: True where any channel has at least half the highest level.
+def find_holes(picture: Picture, threshold: int | None = None) -> Mask:
+    """Return the mask (H, W) that a picture shows, True in the hole.
 
-    In a picture of one colour whose alpha varies, the opaque pixels are the hole; in any other, transparent pixels
-    never are. If no level is above 1, or with 16 bits 255, that is taken for the highest one, unless the file is lossy,
-    where such levels may be noise.
+    The hole is what is brighter than `threshold`, of 255. Without a threshold it is what is brighter than half, and
+    where a lossless picture has two levels the brighter one, such as 2 of 0 and 2. How bright a pixel is: see
+    `show_levels`.
     """
-    levels = functools.reduce(np.maximum, np.moveaxis(picture.pixels, 2, 0))
-    highest = int(np.iinfo(levels.dtype).max)
-    alpha = picture.alpha
-    if alpha is not None:
-        strokes = levels.min() == levels.max() and alpha.min() < alpha.max()
-        levels = alpha if strokes else np.where(alpha > highest // 2, levels, 0)
-    brightest = int(levels.max())
-    if brightest in ((1,) if picture.depth == 8 else (1, 255)) and not _is_lossy(picture.origin):
-        highest = brightest
-    holes: Mask = levels > highest // 2
-    return holes
+    return show_levels(picture).find_holes(threshold)[0]
 
 
 def find_transparency(picture: Picture) -> Mask | None:
@@ -109,7 +142,3 @@ def _turn_upright(mask: Mask, orientation: int) -> Mask:
 
 def _to_levels(mask: Mask) -> Pixels:
     return mask.astype(np.uint8) * np.uint8(255)
-
-
-def _is_lossy(origin: Origin | None) -> bool:
-    return origin is not None and (origin.format == "JPEG" or origin.webp_quality is not None)

@@ -51,7 +51,8 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 
 # A setting in backticks, as messages from below the command line name them.
 SETTING = (
-    "`(arithmetic|axes|background|batch|blend|color|count|device|format|grid|init_from|input_kind|labels|mask|mask_invert|missing_mask|"
+    "`(arithmetic|axes|background|batch|blend|box|circle|color|count|device|format|grid|init_from|input_kind|labels|mask|"
+    "mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|polygon|text_stamp|tolerance|"
     "model|norms|on_exists|out|precision|scale|shard|tile|to|truncation|work_size)`"
 )
 

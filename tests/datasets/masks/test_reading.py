@@ -1,18 +1,29 @@
 """Masks as people have them: whatever they are saved as, the same hole comes out."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.ndimage
+import skimage.data
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from datasets.codecs.images import Header, Picture, read_picture, write_picture
 from datasets.errors import DataError
-from datasets.masks.reading import dilate, find_holes, find_transparency, read_mask, resize_mask
+from datasets.masks.drawing import draw_mask
+from datasets.masks.reading import (
+    PhotographError,
+    dilate,
+    find_holes,
+    find_transparency,
+    read_holes,
+    read_mask,
+    resize_mask,
+)
 
 HEIGHT, WIDTH = 30, 44
 ORIENTATION = 0x0112
@@ -116,6 +127,125 @@ def test_the_same_hole_comes_out_of(kind: str, tmp_path: Path) -> None:
     mask, notes = read_mask(path, header())
     assert (mask == hole()).all()
     assert notes == ()
+
+
+def save_alpha(path: Path, colour: tuple[int, int, int], opacity: int, hidden: int = 0) -> Path:
+    pixels = np.where(hole()[:, :, None], colour, hidden).astype(np.uint8)
+    write_picture(Picture(pixels, np.where(hole(), opacity, 0).astype(np.uint8)), path)
+    return path
+
+
+def save_indices(path: Path, colours: list[int], index: int = 1, suffix: str = ".png") -> Path:
+    image = Image.fromarray(hole().astype(np.uint8) * np.uint8(index), "P")
+    image.putpalette(colours)
+    image.save(path.with_suffix(suffix))
+    return path.with_suffix(suffix)
+
+
+@pytest.mark.parametrize(
+    ("levels", "save"),
+    [
+        ("0 and 2", lambda path: save_levels(path, 2)),
+        ("0 and 100", lambda path: save_levels(path, 100)),
+        ("10 and 60", lambda path: save_levels(path, 60, 10)),
+        ("200 and 255", lambda path: save_levels(path, 255, 200)),
+        ("0 and 64", lambda path: save_indices(path, [0, 0, 0, 64, 0, 0])),
+        ("0 and 1", lambda path: save_indices(path, [0, 0, 0, 0, 0, 0])),
+        ("0 and 2", lambda path: save_indices(path, [0] * 9, index=2)),
+        ("0 and 2", lambda path: save_indices(path, [0] * 9, index=2, suffix=".tif")),
+        ("0 and 127", lambda path: save_alpha(path, (255, 0, 0), 127)),
+        ("0 and 127", lambda path: save_alpha(path, (0, 0, 0), 127, hidden=255)),
+        ("0 and 1", lambda path: save_deep(path, 300)),
+        ("0 and 97", lambda path: save_deep(path, 25000)),
+    ],
+)
+def test_of_two_levels_the_brighter_is_the_hole_however_dark(
+    levels: str, save: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    mask, notes = read_mask(save(tmp_path / "m.png"), header())
+    assert (mask == hole()).all()
+    assert notes in ((), (f"its mask has the levels {levels}: the brighter is the hole",))
+    assert notes or levels == "0 and 1"
+
+
+def test_a_brush_of_low_opacity_with_smooth_borders_is_the_hole(tmp_path: Path) -> None:
+    smooth = scipy.ndimage.zoom(hole().astype(float), 4, order=1).clip(0, 1)
+    gray((smooth * 100).astype(np.uint8)).save(tmp_path / "m.png")
+    mask, notes = read_mask(tmp_path / "m.png", header(4 * WIDTH, 4 * HEIGHT))
+    assert (mask == ((smooth * 100).astype(np.uint8) > 50)).all()
+    assert notes == ("the brightest level of its mask is 100 of 255: above 50 is the hole",)
+
+
+def test_levels_that_may_be_labels_are_said_and_left_to_the_user(tmp_path: Path) -> None:
+    labels = hole().astype(np.uint8)
+    labels[20:] *= 2
+    labels[20:, :30] = 2
+    gray(labels).save(tmp_path / "labels.png")
+    mask, notes = read_mask(tmp_path / "labels.png", header())
+    assert not mask.any()
+    assert notes == (
+        "the brightest level of its mask is 2 of 255, and above 127 is hole, and its levels are 0, 1 and 2; "
+        "`mask_threshold` 1 takes what is brighter than 1",
+    )
+    mask, notes = read_mask(tmp_path / "labels.png", header(), threshold=0)
+    assert ((mask == (labels > 0)).all(), notes) == (True, ())
+    gray(np.where(labels == 1, 64, labels * 120).astype(np.uint8)).save(tmp_path / "border.png")
+    mask, notes = read_mask(tmp_path / "border.png", header())
+    assert (mask == (labels == 2)).all()
+    assert notes == (
+        "the mask has the levels 0, 64 and 240, and those up to 64 are not taken for the hole; `mask_threshold` 0 "
+        "takes all but black",
+    )
+
+
+def test_a_dark_jpeg_is_said_to_be_dark(tmp_path: Path) -> None:
+    gray(np.where(hole(), 100, 0).astype(np.uint8)).save(tmp_path / "m.jpg", quality=95)
+    mask, notes = read_mask(tmp_path / "m.jpg", header())
+    assert not mask.any()
+    (note,) = notes
+    assert re.fullmatch(
+        r"the brightest level of its mask is 10\d of 255, and above 127 is hole; `mask_threshold` 5\d takes .*", note
+    )
+    assert (read_mask(tmp_path / "m.jpg", header(), threshold=50)[0] == hole()).mean() > 0.99
+
+
+def test_the_opaque_part_of_one_colour_is_said_to_be_the_hole_where_it_is_large(tmp_path: Path) -> None:
+    alpha = np.where(hole(), 0, 255).astype(np.uint8)
+    write_picture(Picture(np.full((HEIGHT, WIDTH, 3), 255, np.uint8), alpha), tmp_path / "m.png")
+    mask, notes = read_mask(tmp_path / "m.png", header())
+    assert (mask == ~hole()).all()
+    assert notes == (
+        "its mask has one colour and transparent parts, and the opaque part is the hole; `mask_invert` takes the "
+        "transparent part",
+    )
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "camera", "coins", "moon", "page", "grass"])
+def test_a_photograph_is_no_mask(name: str, tmp_path: Path) -> None:
+    pixels = getattr(skimage.data, name)()[:300, :300]
+    for suffix in (".png", ".jpg"):
+        gray(pixels).save(tmp_path / f"m{suffix}")
+        with pytest.raises(PhotographError, match=r"m\.\w+: this looks like a photograph, and a mask was expected"):
+            read_holes(tmp_path / f"m{suffix}")
+    assert read_holes(tmp_path / "m.png", threshold=127)[0].any()
+    alpha = np.full(pixels.shape[:2], 255, np.uint8)
+    alpha[30:60, 40:90] = 0
+    write_picture(Picture(np.atleast_3d(pixels), alpha), tmp_path / "erased.png")
+    with pytest.raises(PhotographError):
+        read_holes(tmp_path / "erased.png")
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (255, 0, 0)])
+@pytest.mark.parametrize("quality", [95, 75, 10])
+def test_strokes_saved_as_jpeg_or_blurred_are_no_photograph(
+    colour: tuple[int, int, int], quality: int, tmp_path: Path
+) -> None:
+    canvas = Image.new("RGB", (256, 256))
+    canvas.paste(colour, mask=Image.fromarray(draw_mask("thin", 256, 256, 1).astype(np.uint8) * 255))
+    canvas.save(tmp_path / "m.jpg", quality=quality)
+    canvas.filter(ImageFilter.GaussianBlur(100 / quality)).save(tmp_path / "m.png")
+    assert read_holes(tmp_path / "m.jpg")[0].any()
+    assert read_holes(tmp_path / "m.png")[0].any()
 
 
 def test_what_jpeg_rings_around_a_hole_is_none(tmp_path: Path) -> None:
