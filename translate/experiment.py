@@ -30,7 +30,7 @@ from models.stargan import StarGANConfig
 from translate.files import DuplicateKeyError, parse_yaml
 from translate.recipes import recipe_path
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Layout = Literal["auto", "contiguous", "channels_last"]
 DegradeOn = Literal["auto", "threads", "device"]
 
