@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.backbones.resnet import ResNetGenerator
+from models.backbones.span import SPAN
 from models.backbones.stargan_networks import StarGenerator
 from models.backbones.unet import UNet
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
@@ -72,6 +73,7 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "compact-2": lambda: Wrapped(CompactChain(2, depth=2, width=4)),
     "compact-3": lambda: Wrapped(CompactChain(3, depth=1, width=4)),
     "compact-4": lambda: Wrapped(CompactChain(4, depth=4, width=4)),
+    "span-4": lambda: Wrapped(SPAN(4, blocks=2, width=4)),
     "bicubic-3": lambda: BicubicUpscaler(3),
     "unet": lambda: Wrapped(UNet(3, 3, depth=3, width=4, norm="none")),
     "unet-batch-resize": lambda: Wrapped(UNet(3, 3, depth=2, width=4, norm="batch", upsampling="resize")),
