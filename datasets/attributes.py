@@ -21,6 +21,7 @@ from datasets.storage.image_files import (
     Channels,
     CropReader,
     ImageFile,
+    count_alpha,
     find_usable,
     fingerprint_files,
     split_held_out,
@@ -100,6 +101,7 @@ class AttributesConfig(PictureDataConfig):
             tuple(problems),
             tuple(names),
             tuple(one.label_set for one in sets),
+            with_alpha=count_alpha(file.path for one in sets for file in one.files),
         )
 
 
@@ -147,7 +149,9 @@ class AttributedPictures(Samples[Attributed]):
         self.files = files  # by set
         self.training = training
         every = [file for one in files for file in one]
-        self.crops = CropReader(every, config.crop, config.picture_channels, config.cache_gib, training=training)
+        self.crops = CropReader(
+            every, config.crop, config.picture_channels, config.cache_gib, config.background, training=training
+        )
 
     def __len__(self) -> int:
         counts = [len(files) for files in self.files]

@@ -88,9 +88,14 @@ class Cropper:
         return to_floats(_add_channel(cropped["image"])), to_floats(_add_channel(cropped["target"]))
 
     def recolour(self, pixels: Floats, seed: int) -> Floats:
-        """Return (H, W, 1 or 3) floats in [0, 1], in training with other brightness, contrast, saturation and hue."""
+        """Return (H, W, C) floats in [0, 1], in training with other brightness, contrast, saturation and hue.
+
+        Alpha, the last of four channels, stays as it is.
+        """
         if not self.training or not self.config.jitter:
             return pixels
+        if pixels.shape[2] == 4:
+            return np.dstack([self.recolour(pixels[:, :, :3], seed), pixels[:, :, 3:]])
         pipeline = self._get_pipeline("photometry", self._build_photometry)
         pipeline.set_random_seed(seed)
         recoloured: Floats = np.clip(_add_channel(pipeline(image=pixels)["image"]), 0, 1, dtype=np.float32)

@@ -1,6 +1,6 @@
 """What every kind of data promises to the rest of the project: settings, batches, samples, seeds.
 
-All pictures in batches are RGB or gray, float32, in [-1, 1].
+All pictures in batches are gray, RGB or RGB with alpha, float32, in [-1, 1].
 """
 
 import difflib
@@ -159,6 +159,7 @@ class OpenedData(NamedTuple, Generic[S_co]):
     skipped: tuple[str, ...]  # one sentence for each sample that was left out
     domains: tuple[str, ...] = ()  # names of the labels; a label in a batch is an index into them
     label_sets: tuple[LabelSet, ...] = ()  # the same names by set, where a picture may have several labels
+    with_alpha: int = 0  # pictures that have alpha
 
 
 class DataConfig(Settings, ABC):
@@ -213,7 +214,6 @@ def to_device(batch: B, device: torch.device) -> B:
     return kind(*(move(field, device) for field in batch))
 
 
-def derive_seed(*numbers: int) -> int:
 def normalize_name(name: str) -> str:
     """Return the spelling of a name by which it is compared with others: Unicode's NFC."""
     return unicodedata.normalize("NFC", name)
@@ -225,6 +225,7 @@ def find_name(name: str, names: Sequence[str]) -> int | None:
     return spelled.index(normalize_name(name)) if normalize_name(name) in spelled else None
 
 
+def derive_seed(*numbers: int) -> int:
     """Return a 63-bit seed for a tuple of non-negative numbers; neighbouring tuples give unrelated seeds."""
     low, high = np.random.SeedSequence(numbers).generate_state(2, np.uint32)
     return (int(high) << 32 | int(low)) >> 1

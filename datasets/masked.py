@@ -18,14 +18,15 @@ from datasets.picture_data import PictureDataConfig
 from datasets.storage.image_files import (
     CropReader,
     ImageFile,
+    count_alpha,
     filter_valid,
     find_usable,
     fingerprint_files,
     split_held_out,
 )
-from datasets.storage.threads import BoundedCache
 from datasets.storage.listing import find_entry
 from datasets.storage.names import encode_name
+from datasets.storage.threads import BoundedCache
 
 MASK_CACHE_BYTES = 2**28  # chosen by hand: 4,000 masks of 256 pixels on a side
 
@@ -97,6 +98,7 @@ class MaskedConfig(PictureDataConfig):
             MaskedPictures(self, validation, masks, training=False),
             fingerprint_files(groups),
             tuple(problems),
+            with_alpha=count_alpha(file.path for file in files),
         )
 
 
@@ -114,7 +116,7 @@ class MaskedPictures(Samples[Masked]):
         self.files = files
         self.masks = masks
         self.training = training
-        self.crops = CropReader(files, config.crop, 3, config.cache_gib, training=training)
+        self.crops = CropReader(files, config.crop, 3, config.cache_gib, config.background, training=training)
         self._read_mask = BoundedCache(
             lambda index: read_holes(masks[index].path)[0], lambda mask: mask.nbytes, MASK_CACHE_BYTES
         )

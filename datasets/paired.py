@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
+import numpy as np
 import torch
-from pydantic import Tag
+from pydantic import Tag, model_validator
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
-from datasets.codecs.images import read_header, read_picture
+from datasets.codecs.images import Picture, read_header, read_picture
 from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
 from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch, recolour_batch
 from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
@@ -51,9 +52,9 @@ class PairFolders(Settings):
         common = [stem for stem in sources if stem in targets]
         return [Pair(stem, sources[stem], targets[stem]) for stem in common], problems
 
-    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """Return the pixels of both pictures."""
-        return drop_alpha(read_picture(pair.source)), drop_alpha(read_picture(pair.target))
+    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
+        """Return both pictures."""
+        return read_picture(pair.source), read_picture(pair.target)
 
     def find_problem(self, pair: Pair) -> str | None:
         """Return a sentence about why the pair cannot be used, or None; only the files' headers are read."""
@@ -92,11 +93,11 @@ class SideBySidePairs(Settings):
         """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
         return pair_every_picture(root)
 
-    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """Return the pixels of both halves."""
-        pixels = drop_alpha(read_picture(pair.source))
-        middle = pixels.shape[1] // 2
-        left, right = pixels[:, :middle], pixels[:, middle:]
+    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
+        """Return both halves."""
+        picture = read_picture(pair.source)
+        alphas = (None, None) if picture.alpha is None else np.hsplit(picture.alpha, 2)
+        left, right = map(Picture, np.hsplit(picture.pixels, 2), alphas)
         return (left, right) if self.source == "left" else (right, left)
 
     def find_problem(self, pair: Pair) -> str | None:
@@ -117,10 +118,10 @@ class DerivedPairs(Settings):
         check_strength(self.degradation, self.strength)
         return pair_every_picture(root)
 
-    def read_pair(self, pair: Pair) -> tuple[Pixels, Pixels]:
-        """Return the target's pixels twice; the source is degraded only after cropping."""
-        pixels = drop_alpha(read_picture(pair.target))
-        return pixels, pixels
+    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
+        """Return the target twice; the source is degraded only after cropping."""
+        picture = read_picture(pair.target)
+        return picture, picture
 
     def find_problem(self, pair: Pair) -> str | None:
         """Return None; a file that is not a picture raises PictureError."""
@@ -146,6 +147,14 @@ class PairedConfig(PictureDataConfig):
     target_channels: Channels = 3
     crop: CropConfig = CropConfig()
 
+    @model_validator(mode="after")
+    def _check_alpha(self) -> Self:
+        if 4 in self.channels and isinstance(self.pairs, DerivedPairs):
+            raise ValueError("degraded pictures have no alpha; set source_channels and target_channels to 1 or 3")
+        if self.channels in ((4, 3), (4, 1)):
+            raise ValueError("source_channels is 4, which needs a target with alpha; set target_channels to 4 too")
+        return self
+
     @property
     def channels(self) -> tuple[int, int]:
         """Channels of the source and the target."""
@@ -170,6 +179,7 @@ class PairedConfig(PictureDataConfig):
             PicturePairs(self, validation, training=False),
             _fingerprint_pairs(valid),
             tuple(problems),
+            with_alpha=count_alpha(path for pair in valid for path in (pair.source, pair.target)),
         )
 
     def _find_problem(self, pair: Pair) -> str | None:
@@ -215,13 +225,17 @@ class PicturePairs(Samples[Paired]):
         return None
 
     def crop(self, index: int, seed: int) -> tuple[Floats, Floats]:
-        """Return the same square of the source and the target at `index`, (size, size, 1 or 3) in [0, 1]."""
-        return self.cropper.crop_pair(*self._resized(index), seed=seed)
+        """Return the same square of the source and the target at `index`, (size, size, 1, 3 or 4) in [0, 1]."""
+        source, target = self.cropper.crop_pair(*self._resized(index), seed=seed)
+        return take_off(source, self.config.background), take_off(target, self.config.background)
 
     def _read_resized(self, index: int) -> tuple[Pixels, Pixels]:
         source, target = self.config.pairs.read_pair(self.pairs[index])
-        resized = self.cropper.resize(target)
-        return (resized, resized) if source is target else (self.cropper.resize(source), resized)
+        channels, background = self.config.channels, self.config.background
+        resized = self.cropper.resize(show_alpha(target, background, channels[1]))
+        if source is target:
+            return resized, resized
+        return self.cropper.resize(show_alpha(source, background, channels[0])), resized
 
 
 class Undegraded(NamedTuple):

@@ -7,8 +7,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from datasets.augment import CropSettings
-from datasets.contract import DataConfig
-from datasets.errors import DataError
+from datasets.codecs.picture import Colour
+from datasets.contract import DataConfig, Masked
+from datasets.errors import DataError, count_of
 from datasets.storage.image_files import describe_problems
 
 
@@ -23,6 +24,9 @@ class PictureDataConfig(DataConfig):
     )  # of decoded pictures that stay in memory; 1 leaves room on a small laptop
     # Leave out what cannot be used instead of refusing the folder; each picture is then decoded once to check it.
     skip_bad: bool = False
+    # What transparent pictures are laid on, unless alpha is learned as a fourth channel. null: alpha is ignored, as in
+    # game textures, where it is no transparency; where it is 0, the nearest other colours are taken.
+    background: Colour | None = "white"
 
     @property
     def training_size(self) -> int:
@@ -33,6 +37,15 @@ class PictureDataConfig(DataConfig):
     def scaled_to(self) -> int | None:
         """The shorter side in pixels to which pictures are scaled before they are cropped; None: they are not."""
         return self.crop.scaled_to
+
+    def describe_alpha(self, count: int) -> str:
+        """Return a sentence about `count` pictures with alpha: what becomes of it."""
+        have = f"{count_of(count, 'picture')} {'has' if count == 1 else 'have'} alpha"
+        if 4 in self.channels and self.batch_type is not Masked:
+            return f"{have}, which is learned as a fourth channel"
+        if self.background is None:
+            return f"{have}, which is ignored, since data.background is null"
+        return f"{have}: laid on {self.background} to learn from; data.background sets another colour"
 
     def check_problems(self, root: Path, problems: Sequence[str]) -> None:
         """Refuse a folder with problems, unless they are to be skipped.

@@ -17,6 +17,7 @@ from datasets.storage.image_files import (
     Channels,
     CropReader,
     ImageFile,
+    count_alpha,
     find_usable,
     fingerprint_files,
     split_held_out,
@@ -142,6 +143,7 @@ class PicturesConfig(PictureDataConfig):
             fingerprint_files(classes),
             tuple(problems),
             tuple(domains),
+            with_alpha=count_alpha(file.path for files in classes.values() for file in files),
         )
 
     def _split(self, classes: Sequence[Sequence[ImageFile]]) -> tuple[list[ImageFile], list[ImageFile]]:
@@ -160,7 +162,9 @@ class LabelledPictures(Samples[Pictures]):
     ) -> None:
         self.files = files
         self.labels = labels
-        self.crops = CropReader(files, config.crop, config.picture_channels, config.cache_gib, training=training)
+        self.crops = CropReader(
+            files, config.crop, config.picture_channels, config.cache_gib, config.background, training=training
+        )
 
     def __len__(self) -> int:
         return len(self.files)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture
 from datasets.codecs.picture import Pixels as Pixels
+from datasets.codecs.picture import lay_on, parse_colour
 
 Floats = NDArray[np.float32]
 
@@ -17,15 +18,20 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in Pillow
 
 
 def convert_channels(pixels: Floats, channels: int) -> Floats:
-    """Return (H, W, 1 or 3) floats as (H, W, channels): gray is repeated, and colours become their luma."""
+    """Return (H, W, 1, 3 or 4) floats as (H, W, channels): gray is repeated, and colours become their luma.
+
+    Alpha is added as opaque, and is not taken away.
+    """
     if pixels.shape[2] == channels:
         return pixels
+    if channels == 4:
+        return np.dstack([convert_channels(pixels, 3), np.ones(pixels.shape[:2], np.float32)])
     if channels == 3:
         return np.repeat(pixels, 3, axis=2)
     if channels == 1:
         gray: Floats = (pixels @ LUMA)[:, :, np.newaxis]
         return gray
-    raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
+    raise ValueError(f"pictures have 1, 3 or 4 channels, not {channels}")
 
 
 def to_floats(pixels: Pixels) -> Floats:
@@ -53,6 +59,12 @@ def to_pixels(image: Tensor, depth: int) -> Pixels:
     return pixels
 
 
+def to_picture(image: Tensor, depth: int = 8) -> Picture:
+    """Return a tensor (1, 3 or 4, H, W) in [-1, 1] as a picture; the last of 4 channels is its alpha."""
+    pixels = to_pixels(image, depth)
+    return Picture(pixels[:, :, :3], pixels[:, :, 3] if pixels.shape[2] == 4 else None)
+
+
 def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """Return (H, W, C) pixels at another size: area averages where they shrink, bicubic where they grow."""
     if pixels.shape[:2] == (height, width):
@@ -67,6 +79,38 @@ def resize_shorter_side(pixels: Pixels, shorter: int) -> Pixels:
     height, width = pixels.shape[:2]
     factor = shorter / min(height, width)
     return resize(pixels, max(shorter, round(width * factor)), max(shorter, round(height * factor)))
+
+
+def show_alpha(picture: Picture, background: str | None, channels: int = 3) -> Pixels:
+    """Return the pixels that a network sees of a picture, (H, W, 1 or 3), or with alpha (H, W, 4) for 4 `channels`.
+
+    They lie on the `background`; where that is None, hidden colours are replaced as by `drop_alpha`. Like any other
+    pixels they may be resized and cropped. In four channels, `take_off` then takes them off the background again.
+    """
+    alpha = picture.alpha
+    if alpha is None or background is None or alpha.min() == np.iinfo(alpha.dtype).max:
+        pixels = drop_alpha(picture)
+    else:
+        pixels = lay_on(picture.pixels, alpha, background)
+    if channels != 4:
+        return pixels
+    opaque = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
+    colours = pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+    joined: Pixels = np.dstack([colours, opaque if alpha is None else alpha])
+    return joined
+
+
+def take_off(pixels: Floats, background: str | None) -> Floats:
+    """Return (H, W, 4) floats in [0, 1] of `show_alpha` with their own colours; fully transparent ones stay as seen.
+
+    Other numbers of channels are returned as they are.
+    """
+    if pixels.shape[2] != 4 or background is None:
+        return pixels
+    ground = parse_colour(background)
+    colours, alpha = pixels[:, :, :3], pixels[:, :, 3:]
+    own = (colours - (1 - alpha) * ground) / np.maximum(alpha, np.float32(1e-6))
+    return np.dstack([np.where(alpha > 0, np.clip(own, 0, 1, dtype=np.float32), colours), alpha])
 
 
 def drop_alpha(picture: Picture) -> Pixels:

@@ -20,15 +20,16 @@ from datasets.devices import move
 from datasets.errors import DataError
 from datasets.paired import Pair, PairFolders, pair_every_picture
 from datasets.picture_data import PictureDataConfig
-from datasets.pixels import Floats, Pixels, drop_alpha, to_floats, to_tensor
+from datasets.pixels import Floats, Pixels, show_alpha, to_floats, to_tensor
 from datasets.storage.image_files import (
     ImageFile,
+    count_alpha,
     filter_valid,
     fingerprint_files,
     split_held_out,
 )
-from datasets.storage.threads import BoundedCache
 from datasets.storage.names import encode_name
+from datasets.storage.threads import BoundedCache
 
 Scale = Literal[2, 3, 4]
 
@@ -126,6 +127,7 @@ class SuperResolutionConfig(PictureDataConfig):
                 }
             ),
             tuple(problems),
+            with_alpha=count_alpha(path for pair in valid for path in (pair.source, pair.target)),
         )
 
     def _find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
@@ -232,8 +234,8 @@ class PatchPairs(Samples[Paired]):
     def _decode(self, index: int) -> _DecodedPair:
         """Return a picture, or as large a window of it as its part of the memory allows."""
         pair = self.pairs[index]
-        large = _to_rgb(drop_alpha(read_picture(pair.target)))
-        small = None if pair.source == pair.target else _to_rgb(drop_alpha(read_picture(pair.source)))
+        large = self._read_rgb(pair.target)
+        small = None if pair.source == pair.target else self._read_rgb(pair.source)
         fraction = math.sqrt(min(self._bytes_per_picture / large.nbytes, 1.0))  # of each side
         if fraction == 1:
             return _DecodedPair(large, small)
@@ -245,6 +247,10 @@ class PatchPairs(Samples[Paired]):
             small = small[top : top + height // scale, left : left + width // scale].copy()
         window = large[scale * top : scale * top + height, scale * left : scale * left + width]
         return _DecodedPair(window.copy(), small)  # a copy, so that the rest of the picture is freed
+
+    def _read_rgb(self, path: Path) -> Pixels:
+        pixels = show_alpha(read_picture(path), self.config.background)
+        return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
 
 
 class PatchesWithMargin(NamedTuple):
@@ -285,7 +291,3 @@ def _crop_with_margin(pixels: Pixels, top: int, left: int, size: int, reach: int
     floats = to_floats(pixels[top - above : top + size + below, left - before : left + size + after])
     missing = ((reach - above, reach - below), (reach - before, reach - after), (0, 0))
     return np.pad(floats, missing, mode="symmetric") if any(map(any, missing)) else floats
-
-
-def _to_rgb(pixels: Pixels) -> Pixels:
-    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)

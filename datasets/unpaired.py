@@ -16,6 +16,7 @@ from datasets.storage.image_files import (
     Channels,
     CropReader,
     ImageFile,
+    count_alpha,
     find_usable,
     fingerprint_files,
     split_held_out,
@@ -76,6 +77,7 @@ class UnpairedConfig(PictureDataConfig):
             fingerprint_files({self.a: sides[0], self.b: sides[1]}),
             tuple(problems),
             (self.a, self.b),
+            with_alpha=count_alpha(file.path for side in sides for file in side),
         )
 
     def _find_folder(self, root: Path, name: str) -> Path:
@@ -118,7 +120,9 @@ class UnpairedPictures(Samples[Unpaired]):
         self.config = config
         self.a, self.b = a, b
         self.training = training
-        self.crops = CropReader([*a, *b], config.crop, config.picture_channels, config.cache_gib, training=training)
+        self.crops = CropReader(
+            [*a, *b], config.crop, config.picture_channels, config.cache_gib, config.background, training=training
+        )
 
     def __len__(self) -> int:
         return max(len(self.a), len(self.b)) if self.a and self.b else 0

@@ -17,6 +17,8 @@ from torch.optim import Optimizer
 from datasets.contract import B, LabelSet, Settings, find_name
 from datasets.errors import UserError
 
+SQUARE = 8  # pixels on a side of the squares that show transparency; chosen by eye
+
 # An index into the domains of a translator, or several indices for a translator that can combine them.
 Domain = int | tuple[int, ...]
 
@@ -32,8 +34,9 @@ class Translator(nn.Module, ABC):
     (B, channels_out, scale * H, scale * W) in the same range.
 
     Attributes:
-        channels_in: Channels of the input; 4 means RGB and a mask that is 1 in holes to fill and 0 elsewhere.
-        channels_out: Channels of the output.
+        channels_in: Channels of the input; 4 means RGB and alpha or, with 3 `channels_out`, RGB and a mask that is 1 in
+            holes to fill and 0 elsewhere.
+        channels_out: Channels of the output; 4 means RGB and alpha.
         scale: The factor by which the output is larger than the input, on each side.
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels.
@@ -63,7 +66,7 @@ class Translator(nn.Module, ABC):
     @property
     def fills_holes(self) -> bool:
         """Whether it is an inpainter, which needs a mask as its fourth channel."""
-        return self.channels_in == 4
+        return (self.channels_in, self.channels_out) == (4, 3)
 
     def resolve_domain(self, name: str | None) -> Domain:
         """Return what `forward` takes as `domain` for a domain's name; None stands for the only one.
@@ -79,7 +82,7 @@ class Translator(nn.Module, ABC):
         index = find_name(name, self.domains)
         if index is None:
             raise DomainError(f"{name}: this model has " + (f"the domains {known}" if known else "no domains"))
-        return self.domains.index(name)
+        return index
 
     def blend_stages(self, fraction: float) -> None:
         """Set the weights to (1 - fraction) of an earlier training stage's and `fraction` of the last stage's.
@@ -175,11 +178,24 @@ class Preview:
     real: Tensor | None = None
 
     def strips(self) -> Tensor:
-        """Return source, output and target of each example side by side, in colour: (B, 3, H', n * W')."""
+        """Return source, output and target of each example side by side, in colour: (B, 3, H', n * W').
+
+        Transparency is shown by squares of two grays.
+        """
         images = [image for image in (self.source, self.output, self.target) if image is not None]
         size = self.output.shape[-2:]
         resized = [F.interpolate(image, size) if image.shape[-2:] != size else image for image in images]
-        return torch.cat([image.expand(-1, 3, -1, -1) for image in resized], dim=3)
+        return torch.cat([show_transparency(image).expand(-1, 3, -1, -1) for image in resized], dim=3)
+
+
+def show_transparency(images: Tensor) -> Tensor:
+    """Return images with alpha, (B, 4, H, W) in [-1, 1], as colours on squares of two grays; others as they are."""
+    if images.shape[1] != 4:
+        return images
+    rows, columns = (torch.arange(side, device=images.device) // SQUARE for side in images.shape[-2:])
+    board = 1 - 0.4 * ((rows[:, None] + columns) % 2)  # white and light gray, as in image editors
+    opacity = (images[:, 3:].clamp(-1, 1) + 1) / 2
+    return images[:, :3] * opacity + board.to(images.dtype) * (1 - opacity)
 
 
 Trunk = Literal["encoder", "discriminator"]

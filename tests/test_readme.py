@@ -28,7 +28,7 @@ PAGES = [
     *sorted(path for folder in ("translate", "models", "datasets", "tests") for path in (ROOT / folder).rglob("*.md")),
 ]
 WORDS = 1000  # more would keep a newcomer reading for longer than five minutes
-PICTURES = {"photos": 4, "pairs/A": 4, "pairs/B": 4, "animals/horse": 4, "animals/zebra": 3, "faces": 12}
+PICTURES = {"photos": 4, "pairs/A": 4, "pairs/B": 4, "animals/horse": 4, "animals/zebra": 3, "faces": 12, "stickers": 4}
 
 
 def blocks(path: Path, language: str) -> list[str]:

@@ -116,10 +116,15 @@ class SaveOptions(Settings):
     background: Colour | None = None
 
 
+def parse_colour(colour: str) -> NDArray[np.float32]:
+    """Return the red, green and blue of a `Colour`, from 0 to 1."""
+    return np.array(ImageColor.getrgb(colour), np.float32) / np.float32(255)
+
+
 def lay_on(pixels: Pixels, alpha: Pixels, colour: str) -> Pixels:
     """Return (H, W, C) pixels blended with a colour as their alpha (H, W) says; gray on a gray colour stays gray."""
     highest = np.iinfo(alpha.dtype).max
-    ground = np.array(ImageColor.getrgb(colour), np.float32) / 255 * highest
+    ground = parse_colour(colour) * highest
     if (ground == ground[0]).all():
         ground = ground[: pixels.shape[2]]
     opacity = alpha[:, :, None].astype(np.float32) / highest

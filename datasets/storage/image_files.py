@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeVar
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
+from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.images import read_header, read_picture
 from datasets.contract import derive_seed
 from datasets.errors import UserError
@@ -17,7 +18,7 @@ from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import encode_name, natural_key, stem_of
 from datasets.storage.threads import BoundedCache, ordered_map
 
-Channels = Literal[1, 3]
+Channels = Literal[1, 3, 4]
 T = TypeVar("T")
 
 CHECKING_THREADS = 4  # chosen by hand: checking waits for the disk as much as for the processor
@@ -128,21 +129,39 @@ def fingerprint_files(groups: Mapping[str, Sequence[ImageFile]]) -> str:
     return digest.hexdigest()[:16]
 
 
+def count_alpha(paths: Iterable[Path]) -> int:
+    """Return how many of some usable picture files have alpha."""
+    candidates = {path for path in paths if FORMAT_OF.get(path.suffix.lower()) != "JPEG"}  # which never has
+    return sum(ordered_map(lambda path: read_header(path).alpha, candidates, threads=CHECKING_THREADS, ahead=64))
+
+
 class CropReader:
-    """Reads crops (channels, size, size) in [-1, 1] from files, and caches decoded pictures while they fit."""
+    """Reads crops (channels, size, size) in [-1, 1] from files, and caches decoded pictures while they fit.
+
+    Transparent pictures are laid on `background`; see `PictureDataConfig`.
+    """
 
     def __init__(
-        self, files: Sequence[ImageFile], crop: CropConfig, channels: Channels, cache_gib: float, *, training: bool
+        self,
+        files: Sequence[ImageFile],
+        crop: CropConfig,
+        channels: Channels,
+        cache_gib: float,
+        background: str | None,
+        *,
+        training: bool,
     ) -> None:
         self.files = files
         self.channels = channels
+        self.background = background
         self.cropper = Cropper(crop, training=training)
         self._resized = BoundedCache(self._read_resized, lambda pixels: pixels.nbytes, cache_gib * 2**30)
 
     def read(self, index: int, seed: int) -> Tensor:
         """Return a crop of the file at `index`; the square and the changes of colour are drawn from `seed`."""
-        pixels = self.cropper.crop(self._resized(index), seed)
+        pixels = take_off(self.cropper.crop(self._resized(index), seed), self.background)
         return to_tensor(convert_channels(self.cropper.recolour(pixels, derive_seed(seed, 0)), self.channels))
 
     def _read_resized(self, index: int) -> Pixels:
-        return self.cropper.resize(drop_alpha(read_picture(self.files[index].path)))
+        picture = read_picture(self.files[index].path)
+        return self.cropper.resize(show_alpha(picture, self.background, self.channels))

@@ -129,7 +129,7 @@ def _refuse_unused(mode: str, settings: dict[str, Any]) -> None:
 def _sample_options(truncation: float | None, batch: int, on_exists: str, image_format: str | None) -> "SampleOptions":
     from translate.sampling.outputs import SampleOptions
 
-    save = {"format": image_format or "png"}
+    save = {"format": image_format or "png", "background": "white"}  # for formats that hold no alpha
     options = parse_options(SampleOptions, truncation=truncation, batch=batch, on_exists=on_exists, save=save)
     if options.save.format == "keep":
         _refuse("--format keep: there is no file whose format to keep; choose png, jpeg, webp, tiff or bmp")

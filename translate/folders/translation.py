@@ -116,7 +116,7 @@ class Translation:
         """
         picture = read_picture(job.source, limit=self.options.pixel_limit)
         try:
-            image = to_input(picture, self.model.translator, self.options.work_size)
+            image = to_input(picture, self.model.translator, self.options.work_size, self.model.card.composed_on)
         except UserError as error:
             raise UserError(f"{job.name}: {error}") from None
         precision, notes = self.model.numerics.precision, tuple[str, ...]()
@@ -177,7 +177,13 @@ class Translation:
             UserError: The format cannot hold it.
         """
         content = item.content
-        translated = to_output(content.output, content.picture, self.model.translator, self.options.work_size)
+        translated = to_output(
+            content.output,
+            content.picture,
+            self.model.translator,
+            self.options.work_size,
+            self.model.card.composed_on,
+        )
         notes = write_picture(translated, item.job.output, self.options.save)
         record = {**describe_change(item.job, content.picture, translated), "precision": content.precision}
         return Written((*content.notes, *notes_of(content.picture), *notes), record)

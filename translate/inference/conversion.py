@@ -17,7 +17,7 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture, read_picture
 from datasets.errors import UserError
-from datasets.pixels import convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
+from datasets.pixels import Pixels, convert_channels, resize, show_alpha, take_off, to_floats, to_pixels, to_tensor
 from models.contract import Translator
 
 
@@ -59,8 +59,12 @@ def restore_kind(picture: Picture, like: Any) -> Any:
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 
 
-def to_input(picture: Picture, translator: Translator, work_size: int | None = None) -> Tensor:
+def to_input(
+    picture: Picture, translator: Translator, work_size: int | None = None, background: str | None = None
+) -> Tensor:
     """Return a picture as (channels_in, H, W) in [-1, 1], its shorter side scaled to `work_size` if one is given.
+
+    A transparent one is laid on the `background`, if its network learned from such pictures.
 
     Raises:
         UserError: The network works on another size only, or needs a mask.
@@ -69,8 +73,8 @@ def to_input(picture: Picture, translator: Translator, work_size: int | None = N
     if work_size is not None:
         width, height = work_dimensions(width, height, work_size)
     check_input(translator, width, height)
-    pixels = resize(drop_alpha(picture), width, height)
-    return to_tensor(convert_channels(to_floats(pixels), translator.channels_in))
+    pixels = resize(show_alpha(picture, background, translator.channels_in), width, height)
+    return to_tensor(convert_channels(take_off(to_floats(pixels), background), translator.channels_in))
 
 
 def check_input(translator: Translator, width: int, height: int) -> None:
@@ -93,11 +97,17 @@ def work_dimensions(width: int, height: int, work_size: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def to_output(output: Tensor, picture: Picture, translator: Translator, work_size: int | None = None) -> Picture:
+def to_output(
+    output: Tensor,
+    picture: Picture,
+    translator: Translator,
+    work_size: int | None = None,
+    background: str | None = None,
+) -> Picture:
     """Return an output (C', H', W') in [-1, 1] as a picture like the one that went in: its depth, alpha and metadata.
 
     A model of colours that was given a gray picture returns a gray one; a model that turns gray into colours returns
-    colours.
+    colours; one that makes alpha returns its own. Colours are taken off the `background` that the input was laid on.
     """
     scale = translator.scale
     width, height = picture.width * scale, picture.height * scale
@@ -108,10 +118,23 @@ def to_output(output: Tensor, picture: Picture, translator: Translator, work_siz
     pixels = to_pixels(output, picture.depth)
     if work_size is not None:
         pixels = resize(pixels, width, height)
+    if translator.channels_out == 4:
+        return replace(picture, pixels=pixels[:, :, :3], alpha=pixels[:, :, 3])
     alpha = picture.alpha
     if alpha is not None and scale != 1:
         alpha = resize(alpha[:, :, np.newaxis], width, height)[:, :, 0]
+    if alpha is not None and background is not None:
+        pixels = _take_off(pixels, alpha, background)
     return replace(picture, pixels=pixels, alpha=alpha)
+
+
+def _take_off(pixels: Pixels, alpha: Pixels, background: str) -> Pixels:
+    """Return (H, W, 1 or 3) pixels that lie on a background with their own colours, where they are transparent."""
+    highest = np.iinfo(pixels.dtype).max
+    joined = to_floats(np.dstack([*([pixels] * (3 // pixels.shape[2])), alpha]))
+    own = take_off(joined, background)[:, :, : pixels.shape[2]]
+    colours: Pixels = np.where(alpha[:, :, np.newaxis] < highest, np.rint(own * highest), pixels).astype(pixels.dtype)
+    return colours
 
 
 def check_tensor(image: Tensor, translator: Translator) -> None:

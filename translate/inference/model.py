@@ -93,9 +93,10 @@ class Model:
             if isinstance(image, Tensor):
                 return self._translate_tensor(image, domain, work_size, tile)
             picture = to_picture(image)
-            batch = to_input(picture, self.translator, work_size)[None]
+            background = self.card.composed_on
+            batch = to_input(picture, self.translator, work_size, background)[None]
             output = self._translate(batch, domain, picture.depth, tile)[0]
-            return restore_kind(to_output(output, picture, self.translator, work_size), image)
+            return restore_kind(to_output(output, picture, self.translator, work_size, background), image)
 
     def run(
         self,
@@ -104,13 +105,13 @@ class Model:
         precision: str | None = None,
         tile: Tile = "auto",
         norms: Norms = "exact",
-    ) -> Tensor:
         report: Report = lambda tiles: None,
+    ) -> Tensor:
         """Translate (B, C, H, W) in [-1, 1] to (B, C', scale * H, scale * W) float32 on the CPU.
 
         Large pictures are cut into tiles if the network allows it, and so is a single one for which memory runs out.
-        Callers activate `numerics` first: some compute several batches at once, with a part of the threads each.
         `report` is called before the first tile and after each; it may raise, to end the work.
+        Callers activate `numerics` first: some compute several batches at once, with a part of the threads each.
 
         Raises:
             RuntimeError, MemoryError: Memory does not suffice.

@@ -45,6 +45,7 @@ class Card(Settings):
         metrics: Validation metrics at that step.
         data_fingerprint: Of the names and sizes of the training data.
         data_samples: Number of training samples.
+        composed_on: The colour that its transparent training pictures were laid on; None: they were opaque.
         licence: SPDX identifier of the weights' licence; empty if not stated.
         written_by: Program and version.
     """
@@ -57,6 +58,7 @@ class Card(Settings):
     metrics: dict[str, float] = Field(default={})
     data_fingerprint: str = ""
     data_samples: int = 0
+    composed_on: str | None = None
     licence: str = ""
     written_by: str = ""
 

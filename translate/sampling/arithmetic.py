@@ -18,8 +18,8 @@ from torch import Tensor
 
 from datasets.codecs.images import read_picture
 from datasets.errors import UserError
-from datasets.pixels import convert_channels, drop_alpha, resize, to_floats, to_pixels, to_tensor
-from models.contract import Encoder
+from datasets.pixels import convert_channels, resize, show_alpha, take_off, to_floats, to_pixels, to_tensor
+from models.contract import Encoder, show_transparency
 from translate.files import file_digest
 from translate.folders.jobs import NothingFoundError
 from translate.sampling.latent_search import STARTS, project
@@ -104,7 +104,7 @@ def plan_arithmetic(
         return torch.cat([found, (signs * found).sum(0, keepdim=True)])
 
     def save_strip(generated: Tensor, path: Path) -> tuple[str, ...]:
-        pictures = [to_pixels(image, 8) for image in (*images, *generated)]
+        pictures = [to_pixels(image, 8) for image in show_transparency(torch.cat([images, generated]))]
         rows = [[*pictures[: len(terms)], np.full_like(pictures[0], 255)], pictures[len(terms) :]]
         contact_sheet(rows, [*(term.title for term in terms), "= result"], path)
         return tuple(_describe_error(loaded, term, image) for term, image in zip(terms, generated, strict=False))
@@ -124,8 +124,10 @@ def _read_term(sign: int, path: Path, loaded: LoadedSampler) -> Term:
     picture, size = read_picture(path), loaded.sampler.size
     width, height, side = picture.width, picture.height, min(picture.width, picture.height)
     top, left = (height - side) // 2, (width - side) // 2
-    square = resize(drop_alpha(picture)[top : top + side, left : left + side], size, size)
-    image = to_tensor(convert_channels(to_floats(square), loaded.sampler.channels))
+    background, channels = loaded.card.composed_on, loaded.sampler.channels
+    pixels = show_alpha(picture, background, channels)
+    square = to_floats(resize(pixels[top : top + side, left : left + side], size, size))
+    image = to_tensor(convert_channels(take_off(square, background), channels))
     notes = []
     if (width, height) != (size, size):
         cut = "" if width == height else "cut to its middle square and "

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from datasets.codecs.formats import SUFFIXES_OF
-from datasets.codecs.images import Picture, SaveOptions, write_picture
+from datasets.codecs.images import SaveOptions, write_picture
 from datasets.contract import Settings
 from datasets.errors import UserError
-from datasets.pixels import to_pixels
+from datasets.pixels import to_picture
 from translate.folders.jobs import Job, refuse_existing
 from translate.sampling.sampler import BATCH, LoadedSampler
 
@@ -87,7 +87,7 @@ def picture_output(
     suffix = SUFFIXES_OF[options.save.format.upper()][0]
 
     def save(images: Tensor, path: Path) -> tuple[str, ...]:
-        return write_picture(Picture(to_pixels(images[0], 8)), path, options.save)
+        return write_picture(to_picture(images[0]), path, options.save)
 
     group = label, index // options.batch
     return sheet_output(destination, name.with_name(name.name + suffix), origin, (label,), latents, save, group)

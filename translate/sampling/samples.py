@@ -15,6 +15,7 @@ from datasets.codecs.images import Picture, write_picture
 from datasets.errors import UserError
 from datasets.pixels import to_pixels
 from datasets.storage.atomic import replace_file
+from models.contract import show_transparency
 from models.core.points import plot_points
 from translate.files import domain_folder
 from translate.sampling.latents import check_truncation, interpolate, latent_grid, sample_latent
@@ -145,9 +146,11 @@ def plan_manifold(
 
 
 def _save_sheet(columns: int, titles: Sequence[str] = (), gap: int = 2) -> Save:
-    return lambda images, path: write_picture(
-        Picture(tile_images([to_pixels(image, 8) for image in images], columns, titles, gap)), path
-    )
+    def save(images: Tensor, path: Path) -> tuple[str, ...]:
+        pictures = [to_pixels(image, 8) for image in show_transparency(images)]
+        return write_picture(Picture(tile_images(pictures, columns, titles, gap)), path)
+
+    return save
 
 
 def _plan_points(

@@ -95,5 +95,6 @@ class Checkpoints:
             metrics=self.metrics,
             data_fingerprint=data.fingerprint,
             data_samples=len(data.training),
+            composed_on=self.setup.composed_on,
             written_by=f"translate {__version__}",
         )

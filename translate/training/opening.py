@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from datasets.contract import OpenedData, Samples, derive_seed
-from datasets.errors import DataError, UserError
+from datasets.contract import DataConfig, OpenedData, Samples, derive_seed
+from datasets.errors import DataError, UserError, count_of
+from datasets.picture_data import PictureDataConfig
 from translate import __version__
 from translate.experiment import DegradeOn, Experiment
 from translate.files import file_digest
@@ -61,6 +62,12 @@ class Setup:
         )
         return self.data.training if undegraded is None else undegraded
 
+    @property
+    def composed_on(self) -> str | None:
+        """The colour that transparent pictures are laid on; None: there are none, or their alpha is ignored."""
+        config = self.experiment.data
+        return config.background if self.data.with_alpha and isinstance(config, PictureDataConfig) else None
+
     @contextmanager
     def computing(self) -> Iterator[None]:
         """Compute as `numerics` says; afterwards restore the threads, flags and random state of the process."""
@@ -88,8 +95,7 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
         _check_facts(facts, recorded_facts, out)
     experiment, numerics = _resolve_numerics(experiment, world)
     experiment = _resolve_degradation(experiment, opened.training, world)
-    skipped = opened.skipped
-    notes = (f"{len(skipped)} pictures left out: {'; '.join(skipped[:3])}",) if skipped else ()
+    notes = _describe_data(experiment.data, opened)
     return Setup(experiment, opened, folder, world, numerics, facts, notes, resumed=folder.holds_run)
 
 
@@ -120,6 +126,16 @@ def _check_place(folder: RunFolder, data: Path) -> None:
             f"{folder.path}: holds a trained model but no state.pt to resume from; choose another `out`, and "
             f"`init_from` {folder.last} to start from what was learned"
         )
+
+
+def _describe_data(config: DataConfig, opened: OpenedData[Any]) -> tuple[str, ...]:
+    """Return notes on pictures that are left out, and on those with alpha."""
+    notes = []
+    if opened.skipped:
+        notes.append(f"{count_of(len(opened.skipped), 'picture')} left out: {'; '.join(opened.skipped[:3])}")
+    if opened.with_alpha and isinstance(config, PictureDataConfig):
+        notes.append(config.describe_alpha(opened.with_alpha))
+    return tuple(notes)
 
 
 def _collect_facts(data: OpenedData[Any], world: World, init_from: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from datasets.codecs.images import SUFFIXES, Picture, write_picture
 from datasets.contract import Attributed, Masked, Pictures, Samples, Unpaired
 from datasets.errors import UserError
 from datasets.pixels import Pixels, to_pixels
+from models.contract import show_transparency
 from models.core.points import is_points, plot_points
 from translate.experiment import Experiment
 from translate.sheet import add_caption, contact_sheet, tile_images
@@ -100,4 +101,4 @@ def _label_names(label: Tensor, domains: Sequence[str]) -> list[str]:
 
 
 def _pixels(images: Tensor) -> list[Pixels]:
-    return [to_pixels(image, 8) for image in images]
+    return [to_pixels(image, 8) for image in show_transparency(images)]

@@ -88,7 +88,7 @@ def test_the_fingerprint_is_of_names_sizes_and_groups(tmp_path: Path) -> None:
 def test_crops_depend_on_the_seed_and_not_on_the_cache(tmp_path: Path, photo, cache_gib: float) -> None:
     photo(40, 30, 0).save(tmp_path / "a.png")
     files = [ImageFile("a.png", tmp_path / "a.png")]
-    reader = CropReader(files, CropConfig(load=None, size=16), 3, cache_gib, training=True)
+    reader = CropReader(files, CropConfig(load=None, size=16), 3, cache_gib, "white", training=True)
     first, again, other = reader.read(0, 1), reader.read(0, 1), reader.read(0, 2)
     assert (first.shape, first.dtype) == ((3, 16, 16), torch.float32)
     assert torch.equal(first, again)
@@ -101,6 +101,6 @@ def test_crops_have_the_channels_that_are_asked_for(tmp_path: Path, photo) -> No
     photo(20, 20, 0).save(tmp_path / "a.png")
     photo(20, 20, 0, "L").save(tmp_path / "b.png")
     files = [ImageFile(name, tmp_path / name) for name in ("a.png", "b.png")]
-    for channels in (1, 3):
-        reader = CropReader(files, CropConfig(load=None, size=16), channels, 1, training=False)
+    for channels in (1, 3, 4):
+        reader = CropReader(files, CropConfig(load=None, size=16), channels, 1, "white", training=False)
         assert [reader.read(index, 0).shape for index in (0, 1)] == [(channels, 16, 16)] * 2

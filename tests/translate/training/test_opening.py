@@ -129,6 +129,6 @@ def test_broken_pictures_that_are_left_out_are_reported(tiny, photos, tmp_path) 
         Training(tiny(), photos, tmp_path / "run", device="cpu")
     setup = Training(tiny("data.skip_bad=true"), photos, tmp_path / "run", device="cpu").setup
     (note,) = setup.notes
-    assert note.startswith("1 pictures left out: ")
+    assert note.startswith("1 picture left out: ")
     assert "a.png" in note
     assert not (tmp_path / "run").exists()  # opening writes nothing
