@@ -107,7 +107,7 @@ def take_off(pixels: Floats, background: str | None) -> Floats:
     """
     if pixels.shape[2] != 4 or background is None:
         return pixels
-    ground = parse_colour(background)
+    ground = np.array(parse_colour(background), np.float32) / np.float32(255)
     colours, alpha = pixels[:, :, :3], pixels[:, :, 3:]
     own = (colours - (1 - alpha) * ground) / np.maximum(alpha, np.float32(1e-6))
     return np.dstack([np.where(alpha > 0, np.clip(own, 0, 1, dtype=np.float32), colours), alpha])

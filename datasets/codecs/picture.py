@@ -116,15 +116,20 @@ class SaveOptions(Settings):
     background: Colour | None = None
 
 
-def parse_colour(colour: str) -> NDArray[np.float32]:
-    """Return the red, green and blue of a `Colour`, from 0 to 1."""
-    return np.array(ImageColor.getrgb(colour), np.float32) / np.float32(255)
+def parse_colour(name: str) -> tuple[int, int, int]:
+    """Return red, green and blue, each of 255, of a colour's name in CSS or of "#rrggbb".
+
+    Raises:
+        ValueError: There is no such colour, or it has alpha.
+    """
+    red, green, blue = ImageColor.getrgb(_check_colour(name))
+    return red, green, blue
 
 
 def lay_on(pixels: Pixels, alpha: Pixels, colour: str) -> Pixels:
     """Return (H, W, C) pixels blended with a colour as their alpha (H, W) says; gray on a gray colour stays gray."""
     highest = np.iinfo(alpha.dtype).max
-    ground = parse_colour(colour) * highest
+    ground = np.array(parse_colour(colour), np.float32) / np.float32(255) * highest
     if (ground == ground[0]).all():
         ground = ground[: pixels.shape[2]]
     opacity = alpha[:, :, None].astype(np.float32) / highest
