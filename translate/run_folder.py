@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +18,7 @@ from datasets.storage.atomic import remove_file
 from models.contract import Recipe
 from translate.experiment import RESUMABLE_CHANGES, Experiment, parse_experiment
 from translate.files import parse_yaml, replace_file, write_text
-from translate.hardware import keep_random_state
+from translate.hardware import keep_random_state, memory_ran_out
 from translate.migrations import FORMAT, NewerFormatError, migrate_config, migrate_state
 
 
@@ -127,7 +126,9 @@ class RunFolder:
             state = migrate_state(torch.load(self.state, map_location=device, weights_only=True))
         except NewerFormatError as error:
             raise ResumeError(f"{self.state}: {error}") from None
-        except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, UnpicklingError):
+        except Exception as error:  # torch's reader of pickles raises whatever a damaged one leads to
+            if memory_ran_out(error):
+                raise
             raise ResumeError(
                 f"{self.state}: is damaged and cannot be read; choose another `out`, and `init_from` {self.last} "
                 "to start from what was learned"
