@@ -4,11 +4,13 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 2.0  # seconds that a file may be in use by another program; virus scanners and indexers take less
 PAUSE = 0.05  # seconds between two attempts
+
+_unfinished: set[Path] = set()
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def replace_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
     # the file may be as long as the file system allows.
     partial = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.partial")
     try:
+        _unfinished.add(partial)
         partial.touch()
         mode = partial.stat().st_mode  # as the user's umask wants it; some writers make private files
         yield partial
@@ -35,6 +38,14 @@ def replace_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         _retry(lambda: partial.replace(path))
     finally:
         remove_file(partial)
+        _unfinished.discard(partial)
+
+
+def remove_unfinished() -> None:
+    """Remove the files that are being written, of a process that is about to end without waiting for its threads."""
+    for partial in tuple(_unfinished):
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def remove_file(path: Path) -> None:

@@ -2,8 +2,11 @@
 
 import importlib.util
 import io
+import logging
+import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +14,15 @@ import typer
 
 from translate import __version__
 from translate.cli import data, demo, doctor, evaluate, inpaint, model, recipes, run, sample, train, upscale
-from translate.cli.common import INTERRUPTED, spell_options
+from translate.cli.common import console, print_json, spell_options
+from translate.cli.signals import INTERRUPTED
 from translate.process import configure_process
+
+WRONG_USAGE = 2  # exit code
 
 app = typer.Typer(
     help="Train and run translators between kinds of pictures, from folder to folder.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -61,16 +66,57 @@ def main() -> None:
     if conflict is not None:
         typer.echo(f"error: {conflict}", err=True)
         sys.exit(2)
+    logging.getLogger("translate").handlers = [_Notes(logging.INFO)]
+    logging.getLogger("translate").setLevel(logging.INFO)
     from datasets.errors import UserError
 
     try:
         app(prog_name="translate")
     except UserError as error:
-        typer.echo(f"error: {spell_options(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        _fail(spell_options(str(error)), error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()  # whoever reads our output has stopped; Python would complain when it closes the stream
         sys.exit(1)
+    except SystemExit as ended:
+        if ended.code == WRONG_USAGE:  # which typer has explained
+            _print_failure("the command line cannot be understood, for the reason on stderr", WRONG_USAGE)
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) or error.filename is not None:
+            _print_failure(f"internal error: {error!r}", 1)
+            raise
+        # No file: what was to be printed, since the program itself names those that it uses.
+        _close_stdout()
+        _fail(f"what was to be printed cannot be written: {error.strerror}; print to another place", WRONG_USAGE)
+
+
+class _Notes(logging.Handler):
+    """Prints what the library logs as it prints notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message."""
+        console().print(f"note: {spell_options(record.getMessage())}", markup=False)
+
+
+def _fail(message: str, code: int) -> None:
+    """End the program with a message, which `--json` also has as the one document."""
+    with suppress(OSError):
+        typer.echo(f"error: {message}", err=True)
+    _print_failure(message, code)
+    sys.exit(code)
+
+
+def _print_failure(message: str, code: int) -> None:
+    """Print a failure as the one document, if `--json` asks for one."""
+    if "--json" in sys.argv:
+        with suppress(OSError):
+            print_json({"error": message, "exit_code": code})
+
+
+def _close_stdout() -> None:
+    """Let what is still to be printed vanish: Python would try to print it once more at its end, and complain."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _find_conflict() -> str | None:

@@ -1,16 +1,18 @@
 """What the commands share: option types, progress, messages, exit codes."""
 
 import json
+import os
 import re
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
+
+from translate.cli.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +47,7 @@ Device = Annotated[str, option("Where to compute; also cuda:N", panel=COMPUTING,
 Precision = Annotated[str, option("auto: bf16 where it is as good", panel=COMPUTING, metavar="auto|fp32|bf16")]
 Json = Annotated[bool, flag("Print one JSON document on stdout", "--json")]
 
-INTERRUPTED = 130  # exit code: stopped by the user or the system, everything saved
+NOTHING_FOUND = 4  # exit code: there was nothing to work on
 SOME_FAILED = 3  # exit code: the work is done, and some inputs failed
 OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of them
 
@@ -67,16 +69,32 @@ def spell_options(message: str) -> str:
     return re.sub(SETTING, lambda found: option_name(found[1]), message)
 
 
+class _Messages:
+    """stderr, of which a failure ends nothing: the work goes on after its terminal was closed."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def console() -> "Console":
     """Return where progress and messages go: stderr, in colour if it is a terminal."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(file=cast(IO[str], _Messages()), highlight=False, soft_wrap=True)
 
 
 def print_json(document: Any) -> None:
-    """Print the one document on stdout."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    """Print the one document on stdout, in ASCII, which every encoding of a console or a pipe has."""
+    typer.echo(json.dumps(document, indent=2))
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -85,59 +103,69 @@ def print_notes(notes: Iterable[str]) -> None:
         console().print(f"note: {spell_options(note)}", markup=False)
 
 
-def show_progress(stream: Generator["Outcome", None, None], total: int) -> tuple[list["Outcome"], bool]:
-    """Run a stream of outcomes under a progress bar, and print failures and notes at once.
+@dataclass(frozen=True)
+class Results:
+    """What came of a run.
 
-    Returns the outcomes, and whether the run was interrupted.
+    Attributes:
+        outcomes: Of all files that were tried.
+        untried: Files that were not, since the run ended early.
+        interrupted: A signal ended it early.
+        abandoned: It was ended at once, while threads still compute.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    screen = console()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    outcomes: list[Outcome] = []
-    with stop_on_signals() as stop, Progress(*columns, console=screen, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        for outcome in stream:
-            outcomes.append(outcome)
-            bar.advance(task)
-            if outcome.status == "failed":
-                bar.console.print(f"failed: {spell_options(str(outcome.reason))}", style="red", markup=False)
-            for note in outcome.notes:
-                bar.console.print(f"note: {outcome.name}: {spell_options(note)}", markup=False)
-            if stop():
-                stream.close()
-                break
-    return outcomes, stop() and len(outcomes) < total
+    outcomes: Sequence["Outcome"]
+    untried: int = 0
+    interrupted: bool = False
+    abandoned: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of outcomes of each status."""
+        statuses = ("ok", "skipped", "failed", "left_alone")
+        return {status: sum(outcome.status == status for outcome in self.outcomes) for status in statuses}
 
 
-def count_outcomes(outcomes: Sequence["Outcome"]) -> dict[str, int]:
-    """Return the number of outcomes of each status."""
-    return {status: sum(o.status == status for o in outcomes) for status in ("ok", "skipped", "failed")}
-
-
-def print_outcomes(outcomes: Sequence["Outcome"], destination: Path, notes: Iterable[str]) -> None:
-    """Print the outcomes of a run as the one JSON document."""
+def print_results(results: Results, destination: Path, notes: Iterable[str], **facts: Any) -> None:
+    """Print the results of a run as the one JSON document; `facts` are further members of it."""
     document = {
         "out": absolute(destination),
-        "counts": count_outcomes(outcomes),
+        "counts": results.counts,
+        "not_tried": results.untried,
+        **facts,
         "notes": [spell_options(note) for note in notes],
-        "files": [_describe_outcome(outcome) for outcome in outcomes],
+        "files": [_describe_outcome(outcome) for outcome in results.outcomes],
     }
     print_json(document)
 
 
-def finish(outcomes: Sequence["Outcome"], destination: Path, *, interrupted: bool, skips: bool = True) -> None:
+def finish(results: Results, destination: Path, *, skips: bool = True) -> None:
     """Print the last line of a run and end the command with its exit code; some verbs never skip a file."""
-    counts = count_outcomes(outcomes)
-    if not skips:
-        del counts["skipped"]
-    tally = ", ".join(f"{count} {status}" for status, count in counts.items())
-    console().print(f"{'interrupted' if interrupted else 'done'} {tally} → {absolute(destination)}", markup=False)
-    if interrupted:
+    counts = results.counts
+    shown = {"ok": True, "skipped": skips, "failed": True, "left_alone": counts["left_alone"]}
+    verb = "interrupted" if results.interrupted else "stopped" if results.untried else "done"
+    tally = [f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if shown[status]]
+    tally += [f"{results.untried} not tried"] if results.untried else []
+    console().print(f"{verb} {', '.join(tally)} → {absolute(destination)}", markup=False)
+    if results.abandoned:
+        leave_at_once()
+    if results.interrupted:
         raise typer.Exit(INTERRUPTED)
     if counts["failed"]:
-        out_of_memory = any(outcome.out_of_memory for outcome in outcomes)
+        out_of_memory = any(outcome.out_of_memory for outcome in results.outcomes)
         raise typer.Exit(OUT_OF_MEMORY if out_of_memory else SOME_FAILED)
+    if counts["left_alone"] and not counts["ok"] and not counts["skipped"]:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+def leave_at_once() -> NoReturn:
+    """End the program though threads still compute, and remove the files that they had begun."""
+    from datasets.storage.atomic import remove_unfinished
+
+    remove_unfinished()
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def parse_options(kind: type[S], **values: Any) -> S:
@@ -161,27 +189,6 @@ def parse_options(kind: type[S], **values: Any) -> S:
 def absolute(path: Path) -> str:
     """Return a path that means the same in every folder."""
     return str(path.resolve())
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C or SIGTERM came.
-
-    A second Ctrl-C ends the program as soon as the running computation allows.
-    """
-    received: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT:
-            sys.exit(INTERRUPTED)
-        received.append(number)
-
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _describe_outcome(outcome: "Outcome") -> dict[str, Any]:

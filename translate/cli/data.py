@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from translate.cli.common import absolute, console, finish, show_progress
+from translate.cli.common import absolute, console, finish
 from translate.cli.options import Destination, Seed, Source
+from translate.cli.progress import show_progress
 
 app = typer.Typer(help="Prepare and inspect data.", no_args_is_help=True)
 
@@ -30,12 +31,14 @@ def degrade(
     from datasets.degradations.degrade import DEGRADATIONS
     from datasets.errors import UserError
     from translate.folders.degraded_folder import plan_degrading, run_degrading
+    from translate.inference.monitor import Monitor
 
     if degradation not in DEGRADATIONS:
         raise UserError(f"{degradation}: there is no such degradation; there are {', '.join(DEGRADATIONS)}")
     jobs = plan_degrading(source, destination, degradation, strength)
-    outcomes, interrupted = show_progress(run_degrading(jobs, degradation, strength, seed), len(jobs))
-    finish(outcomes, destination, interrupted=interrupted, skips=False)
+    monitor = Monitor()
+    results = show_progress(run_degrading(jobs, degradation, strength, seed, monitor), len(jobs), monitor)
+    finish(results, destination, skips=False)
 
 
 @app.command("masks")

@@ -13,16 +13,17 @@ from translate.cli.common import (
     parse_options,
     print_json,
     print_notes,
-    print_outcomes,
-    show_progress,
+    print_results,
     spell_options,
 )
 from translate.cli.options import OutputOptions, PictureOptions, ReportOptions, TilingOptions
+from translate.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from translate.folders.manifest import Outcome
     from translate.folders.options import RunOptions
     from translate.folders.plan import Plan
+    from translate.inference.monitor import Monitor
 
 COMPARED = 12  # pictures, the first that were made, in the contact sheet of --compare
 
@@ -66,14 +67,14 @@ def check_plan(plan: "Plan", scale: int, report: ReportOptions) -> None:
         raise typer.Exit
 
 
-def run_plan(stream: Generator["Outcome", None, None], plan: "Plan", report: ReportOptions) -> None:
+def run_plan(stream: Generator["Outcome", None, None], plan: "Plan", report: ReportOptions, monitor: "Monitor") -> None:
     """Run a plan to its end, and end the command with the exit code of its outcomes."""
-    outcomes, interrupted = show_progress(stream, len(plan.jobs))
+    results = show_progress(stream, len(plan.jobs), monitor)
+    if report.compare and not results.abandoned:
+        _write_sheet(results.outcomes, plan)
     if report.json:
-        print_outcomes(outcomes, plan.destination, plan.notes)
-    if report.compare:
-        _write_sheet(outcomes, plan)
-    finish(outcomes, plan.destination, interrupted=interrupted)
+        print_results(results, plan.destination, plan.notes)
+    finish(results, plan.destination)
 
 
 def _sheet_path(plan: "Plan") -> Path:

@@ -56,9 +56,11 @@ def inpaint(
     inpainter = load_inpainter(model, device=computing.device, precision=computing.precision)
     plan = plan_inpainting(source, destination, mask, masks, options)
     check_plan(plan, 1, report)
-    run_plan(_count_copies(run_inpainting(inpainter, plan, masks, options)), plan, report)
+    monitor = Monitor()
+    run_plan(_count_copies(run_inpainting(inpainter, plan, masks, options, monitor)), plan, report, monitor)
 
 
+    from translate.inference.monitor import Monitor
 def _count_copies(stream: Generator["Outcome", None, None]) -> Generator["Outcome", None, None]:
     """Yield the same outcomes, and print at the end how many pictures had nothing to fill."""
     copies = 0

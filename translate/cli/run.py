@@ -49,6 +49,7 @@ def run(
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan as translate
     from translate.inference.model import load_model
+    from translate.inference.monitor import Monitor
 
     size = None if work_size == "native" else work_size
     options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms)
@@ -58,4 +59,5 @@ def run(
     except DomainError as error:
         raise UserError(f"--to {error}" if to else f"--to: {error}") from None
     check_plan(plan, loaded.translator.scale, report)
-    run_plan(translate(loaded, plan, options), plan, report)
+    monitor = Monitor()
+    run_plan(translate(loaded, plan, options, monitor), plan, report, monitor)

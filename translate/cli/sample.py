@@ -15,10 +15,10 @@ from translate.cli.common import (
     option,
     parse_options,
     print_notes,
-    print_outcomes,
-    show_progress,
+    print_results,
 )
 from translate.cli.options import DeviceOptions, OnExists, expand_options
+from translate.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from translate.sampling.outputs import SampleOptions, SamplePlan
@@ -83,6 +83,7 @@ def sample(
 
     Where | separates choices, the first is the default.
     """
+    from translate.inference.monitor import Monitor
     from translate.sampling.sampled_folder import run_samples
     from translate.sampling.sampler import load_sampler
 
@@ -103,10 +104,11 @@ def sample(
     settings |= {"interpolate": interpolate, "arithmetic": arithmetic}
     plan = _make_plan(mode, loaded, destination, settings, options)
     print_notes(plan.notes)
-    outcomes, interrupted = show_progress(run_samples(loaded, plan), len(plan.outputs))
+    monitor = Monitor()
+    results = show_progress(run_samples(loaded, plan, monitor), len(plan.outputs), monitor)
     if json:
-        print_outcomes(outcomes, destination, plan.notes)
-    finish(outcomes, destination, interrupted=interrupted)
+        print_results(results, destination, plan.notes)
+    finish(results, destination)
 
 
 def _choose_mode(modes: dict[str, Any]) -> str:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import INTERRUPTED, Device, Json, absolute, console, print_json, stop_on_signals
+from translate.cli.common import Device, Json, absolute, console, print_json
+from translate.cli.signals import INTERRUPTED, stop_on_signals
 
 if TYPE_CHECKING:
     from translate.experiment import Experiment
     from translate.training.progress import Progress
     from translate.training.session import Training
 
+STOPPING = "stopping after this step, and saving; Ctrl-C again ends at once, without saving"
 SPEED_STEPS = 50  # over which the speed is averaged: long enough to be steady, short enough to follow a change
 
 
@@ -49,7 +51,7 @@ def train(
     if fit:
         _fit(experiment, data, device, as_json=json)
         return
-    with stop_on_signals() as stop:
+    with stop_on_signals(STOPPING) as stop:
         training = Training(experiment, data, out, device=device, init_from=init_from)
         last = _run(training, stop)
     world, checkpoints = training.setup.world, training.checkpoints

@@ -41,10 +41,12 @@ def upscale(
     """
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan as translate
+    from translate.inference.monitor import Monitor
     from translate.inference.upscaling import load_upscaler
 
     options = run_options(output, pictures, tiling)
     loaded = load_upscaler(scale, input_kind, model=model, device=computing.device, precision=computing.precision)
     plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
     check_plan(plan, loaded.translator.scale, report)
-    run_plan(translate(loaded, plan, options), plan, report)
+    monitor = Monitor()
+    run_plan(translate(loaded, plan, options, monitor), plan, report, monitor)

@@ -13,6 +13,7 @@ from translate.folders.jobs import Job, find_jobs, refuse_existing
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, notes_of, run_jobs
+from translate.inference.monitor import Monitor
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,14 @@ def plan_degrading(source: Path, destination: Path, name: DegradationName, stren
 
 
 def run_degrading(
-    jobs: Sequence[Job], name: DegradationName, strength: float | None, seed: int
+    jobs: Sequence[Job], name: DegradationName, strength: float | None, seed: int, monitor: Monitor | None = None
 ) -> Generator[Outcome, None, None]:
     """Degrade the pictures of a plan; yield an outcome for each, in order."""
     work = Degrading(name, strength, seed)
     # No manifest: the outputs are the inputs of another run, where an extra file would be in the way.
     manifest = Manifest(None, name, {})
-    return run_jobs(jobs, work.read, work.compute, work.write, manifest=manifest, schedule=Schedule(size=_size))
+    schedule = Schedule(size=_size)
+    return run_jobs(jobs, work.read, work.compute, work.write, manifest=manifest, schedule=schedule, monitor=monitor)
 
 
 def _size(content: Picture | DegradedPicture) -> int:

@@ -24,8 +24,9 @@ class Outcome:
     Attributes:
         name: The name of the job.
         output: The file that was to be written.
-        status: Whether it was written, was left as it is, or could not be made.
-        reason: Why it was skipped or failed, in one sentence.
+        status: Whether it was written, was up to date and skipped, could not be made, or was left alone, since its
+            source is of a kind that is not read.
+        reason: Why it was skipped, left alone or failed, in one sentence.
         notes: What the user should know about it.
         record: What the manifest tells of it besides, such as sizes and precision.
         out_of_memory: It failed since memory was not enough even for the smallest tile.
@@ -34,7 +35,7 @@ class Outcome:
 
     name: Path
     output: Path
-    status: Literal["ok", "skipped", "failed"]
+    status: Literal["ok", "skipped", "failed", "left_alone"]
     reason: str | None = None
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Manifest:
 
     def keep(self, outcome: Outcome) -> Outcome:
         """Record an outcome and return it, with a note if that is impossible; skipped jobs keep their older record."""
-        if outcome.status == "skipped":
+        if outcome.status in ("skipped", "left_alone"):
             return outcome
         record = {
             "name": outcome.name.as_posix(),

@@ -127,7 +127,9 @@ def run_jobs(
         return _compute(group, compute)
 
     def write_item(item: Item[J, Any]) -> Outcome:
-        return _write(item, write, manifest)
+        outcome = _write(item, write, manifest)
+        watch.finish()
+        return outcome
 
     items = ordered_map(
         read_item, watch.until_stopped(jobs), schedule.threads, schedule.read_ahead, size=schedule.item_size

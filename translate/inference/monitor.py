@@ -41,12 +41,14 @@ class PictureAtWork:
         megapixels: Of its input.
         started: Value of the monotonic clock.
         tiles: Its progress; None: it is computed in one piece.
+        reported: Value of the monotonic clock when its progress was reported.
     """
 
     name: str
     megapixels: float
     started: float
     tiles: TileProgress | None = None
+    reported: float = 0.0
 
     @property
     def fraction(self) -> float:
@@ -54,10 +56,16 @@ class PictureAtWork:
         return 0.0 if self.tiles is None else self.tiles.fraction
 
     @property
+    def seconds(self) -> float:
+        """How long it has been computed."""
+        return time.monotonic() - self.started
+
+    @property
     def seconds_left(self) -> float | None:
-        """An estimate, from the time that it took so far; None: nothing to estimate it from."""
-        elapsed = time.monotonic() - self.started
-        return elapsed / self.fraction - elapsed if self.fraction > 0 else None
+        """An estimate, from the time that the tiles took so far; None: nothing to estimate it from."""
+        if self.fraction == 0:
+            return None
+        return max(0.0, (self.reported - self.started) / self.fraction - self.seconds)
 
 
 class Monitor:
@@ -67,6 +75,7 @@ class Monitor:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._at_work: list[PictureAtWork] = []
+        self._finished = 0
 
     @property
     def stopping(self) -> bool:
@@ -93,6 +102,16 @@ class Monitor:
             return
 
     @property
+    def finished(self) -> int:
+        """How many files were written, skipped or given up."""
+        return self._finished
+
+    def finish(self) -> None:
+        """Count a file; its outcome may come later, since outcomes come in order."""
+        with self._lock:
+            self._finished += 1
+
+    @property
     def at_work(self) -> PictureAtWork | None:
         """The picture that has been computed for the longest time; None: there is none."""
         with self._lock:
@@ -115,7 +134,7 @@ class Monitor:
         picture = PictureAtWork(name, pixels / 1e6, time.monotonic())
 
         def report(tiles: TileProgress) -> None:
-            picture.tiles = tiles
+            picture.tiles, picture.reported = tiles, time.monotonic()
             self.check()
 
         with self._lock:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import os
 import time
@@ -30,6 +31,8 @@ ROUNDS = 4  # of each layout; the first warms up
 BATCHES = (1, 4, 8)  # sizes tried with the first pictures of a kind: a U-Net gains most at 8, a ResNet at 1 or 4
 TRIES = 3  # of each size, since the first warm up, and may do so at the same time
 LAYOUTS = ("contiguous", "channels_last")
+
+LOG = logging.getLogger(__name__)
 
 
 def is_flat(image: Tensor) -> bool:
@@ -86,6 +89,7 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
         return replace(numerics, precision=known["precision"], layout=known["layout"])
     except (OSError, ValueError, KeyError):
         pass  # never measured, or damaged
+    LOG.info("measuring how this machine computes the model fastest; this happens once for a model and machine")
     agreement = bf16_agreement(translator, numerics, device) if native_bfloat16(device) else {}
     agrees = agreement and all(value >= AGREEMENT for name, value in agreement.items() if name != "near-flat")
     chosen = replace(numerics, precision="bf16" if agrees else "fp32")

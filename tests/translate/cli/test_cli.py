@@ -134,7 +134,7 @@ def test_json_is_one_document_and_alone_on_stdout(
     assert not out.exists()
     (photos / "naïve.png").write_text("no picture")
     done = told(3, "run", run, photos, out)
-    assert done["counts"] == {"ok": 6, "skipped": 0, "failed": 1}
+    assert done["counts"] == {"ok": 6, "skipped": 0, "failed": 1, "left_alone": 0}
     assert {file["name"]: file["status"] for file in done["files"]}["naïve.png"] == "failed"
 
 

@@ -12,7 +12,15 @@ import typer
 
 from datasets.errors import UserError
 from translate.cli import app
-from translate.cli.common import SETTING, finish, option_name, parse_options, print_outcomes, spell_options
+from translate.cli.common import (
+    SETTING,
+    Results,
+    finish,
+    option_name,
+    parse_options,
+    print_results,
+    spell_options,
+)
 from translate.folders.manifest import Outcome
 from translate.folders.options import RunOptions
 
@@ -82,7 +90,9 @@ def test_settings_that_messages_name_are_known_to_the_command_line() -> None:
         (("ok", "ok"), False, "done 2 ok, 0 skipped, 0 failed", 0),
         (("ok", "skipped", "failed"), False, "done 1 ok, 1 skipped, 1 failed", 3),
         (("ok", "memory"), False, "done 1 ok, 0 skipped, 1 failed", 7),
-        (("ok", "failed"), True, "interrupted 1 ok, 0 skipped, 1 failed", 130),
+        (("ok", "failed"), True, "interrupted 1 ok, 0 skipped, 1 failed, 7 not tried", 130),
+        (("ok", "left_alone"), False, "done 1 ok, 0 skipped, 0 failed, 1 left alone", 0),
+        (("left_alone", "left_alone"), False, "done 0 ok, 0 skipped, 0 failed, 2 left alone", 4),
     ],
 )
 def test_a_run_ends_with_a_tally_and_an_exit_code(
@@ -94,7 +104,7 @@ def test_a_run_ends_with_a_tally_and_an_exit_code(
     ]
     ended = 0
     try:
-        finish(outcomes, tmp_path, interrupted=interrupted)
+        finish(Results(outcomes, 7 if interrupted else 0, interrupted=interrupted), tmp_path)
     except typer.Exit as exit:
         ended = exit.exit_code
     assert ended == code
@@ -103,9 +113,9 @@ def test_a_run_ends_with_a_tally_and_an_exit_code(
 
 def test_the_document_spells_options(tmp_path: Path, capsys: Any) -> None:
     outcome = Outcome(Path("a"), tmp_path / "a", "failed", "set `tile`", ("see `work_size`",), {"ms": 3})
-    print_outcomes([outcome], tmp_path, ["try `batch` 1"])
+    print_results(Results([outcome]), tmp_path, ["try `batch` 1"])
     document = json.loads(capsys.readouterr().out)
-    assert document["counts"] == {"ok": 0, "skipped": 0, "failed": 1}
+    assert document["counts"] == {"ok": 0, "skipped": 0, "failed": 1, "left_alone": 0}
     assert document["notes"] == ["try --batch 1"]
     (file,) = document["files"]
     assert (file["reason"], file["notes"], file["ms"]) == ("set --tile", ["see --work-size"], 3)

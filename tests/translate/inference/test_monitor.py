@@ -68,5 +68,5 @@ def test_the_time_left_follows_from_the_time_taken(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("time.monotonic", lambda: 30.0)
     picture = PictureAtWork("a.png", 12.0, started=10.0)
     assert picture.seconds_left is None
-    picture.tiles = TileProgress(1, 4, 0.25)
-    assert picture.seconds_left == 60
+    picture.tiles, picture.reported = TileProgress(1, 4, 0.25), 28.0
+    assert picture.seconds_left == 4 * 18 - 20
