@@ -15,6 +15,7 @@ from datasets.codecs.images import read_header, read_picture
 from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
 from datasets.degradations.batches import shrink_batch
 from datasets.degradations.real_world import degrade_twice
+from datasets.degradations.reductions import BicubicReduction, CompressedReduction, RealWorldReduction
 from datasets.degradations.resampling import kernel_reach, shrink_padded
 from datasets.devices import move
 from datasets.errors import DataError
@@ -34,18 +35,6 @@ from datasets.storage.threads import BoundedCache
 Scale = Literal[2, 3, 4]
 
 
-class BicubicReduction(Settings):
-    """Small pictures are the large ones resized, bicubic and antialiased, and rounded to 8 bit."""
-
-    kind: Literal["bicubic"] = "bicubic"
-
-
-class RealWorldReduction(Settings):
-    """Small pictures are the large ones degraded as in `datasets.degradations.real_world`."""
-
-    kind: Literal["real-world"] = "real-world"
-
-
 class SmallFolder(Settings):
     """Two folders of large and small pictures, whose names are equal up to the suffix."""
 
@@ -57,6 +46,7 @@ class SmallFolder(Settings):
 SmallConfig = Annotated[
     Annotated[BicubicReduction, Tag("bicubic")]
     | Annotated[RealWorldReduction, Tag("real-world")]
+    | Annotated[CompressedReduction, Tag("compressed")]
     | Annotated[SmallFolder, Tag("folders")],
     discriminate_by("kind", "bicubic"),
 ]
@@ -199,6 +189,8 @@ class PatchPairs(Samples[Paired]):
         elif small is None:
             source = shrink_padded(_crop_with_margin(large, top, left, self.size, kernel_reach(scale)), scale)
             source = np.round(np.clip(source, 0, 1) * 255) / np.float32(255)  # as an 8-bit file would hold it
+        if isinstance(self.config.small, CompressedReduction):
+            source = self.config.small.apply(source, np.random.default_rng(derive_seed(seed, 0)))
         source, target = self._turn([source, target], rng)
         return Paired(to_tensor(source), to_tensor(target))
 

@@ -1,5 +1,6 @@
 """Patches of large pictures with their small versions: made while training, from folders, from windows."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +160,33 @@ def test_real_world_pictures_are_the_squares_made_small_and_bad(tmp_path):
     assert torch.equal(samples.sample(0, 3).source, small)
 
 
+def test_compressed_pictures_are_as_pillow_compresses_the_bicubic_ones(tmp_path):
+    noise(tmp_path / "a.png", 70, 60)
+    crop = {"size": 32, "turn": False}
+    clean = config(crop=crop).open(tmp_path).training.sample(0, 3)
+    small = {"kind": "compressed", "quality": (60, 60), "noise": 0, "untouched": 0}
+    compressed = config(small=small, crop=crop).open(tmp_path).training.sample(0, 3)
+    assert torch.equal(clean.target, compressed.target)
+    stream = io.BytesIO()
+    Image.fromarray(np.round(as_picture(clean.source) * 255).astype(np.uint8)).save(stream, "JPEG", quality=60)
+    np.testing.assert_allclose(as_picture(compressed.source) * 255, np.asarray(Image.open(stream)), atol=0.01)
+
+
+def test_noise_and_untouched_patches_are_as_often_as_the_settings_say(tmp_path):
+    noise(tmp_path / "a.png", 70, 60)
+    crop = {"size": 32, "turn": False}
+    clean = config(crop=crop).open(tmp_path).training
+    some = config(small={"kind": "compressed", "untouched": 0.5}, crop=crop).open(tmp_path).training
+    equal = sum(torch.equal(clean.sample(0, seed).source, some.sample(0, seed).source) for seed in range(200))
+    assert 70 < equal < 130  # 100 ± 4 standard deviations
+
+
+@pytest.mark.parametrize("quality", [(0, 50), (60, 30), (50, 101)])
+def test_qualities_that_are_none_are_refused(quality):
+    with pytest.raises(ValueError, match="two numbers from 1 to 100, the lower first"):
+        config(small={"kind": "compressed", "quality": quality})
+
+
 @pytest.mark.parametrize("turn", [False, True])
 def test_made_small_in_batches_squares_are_those_of_the_threads(tmp_path, turn):
     for number in range(2):
@@ -177,7 +205,7 @@ def test_made_small_in_batches_squares_are_those_of_the_threads(tmp_path, turn):
     assert (apart > 0.01).float().mean() < 1e-3
 
 
-@pytest.mark.parametrize("small", ["real-world", "folders"])
+@pytest.mark.parametrize("small", ["real-world", "compressed", "folders"])
 def test_other_ways_to_small_pictures_stay_on_the_threads(tmp_path, small):
     noise(tmp_path / "HR" / "a.png", 32, 32)
     noise(tmp_path / "LR" / "a.png", 8, 8)
