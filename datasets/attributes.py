@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-from pydantic import Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
 from datasets.augment import CropConfig
 from datasets.contract import Attributed, LabelSet, OpenedData, Samples, Settings, discriminate_by
@@ -39,7 +39,7 @@ LabelsConfig = Annotated[
 class SecondSet(Settings):
     """A second set of pictures, with labels of its own."""
 
-    folder: str
+    folder: str = Field(description="of the second set, within the data's folder")
     labels: LabelsConfig = ClassFolders()
 
 
@@ -48,10 +48,14 @@ class AttributesConfig(PictureDataConfig):
 
     batch_type: ClassVar[type[Attributed]] = Attributed
     kind: Literal["attributes"] = "attributes"
-    folder: str = "."  # of the first set, within the data's folder
+    folder: str = Field(default=".", description="of the first set, within the data's folder")
     labels: LabelsConfig = ClassFolders()
-    second: SecondSet | None = None  # shown as often as the first, however many pictures either has
-    picture_channels: Channels = 3
+    second: SecondSet | None = Field(
+        default=None, description="a second set with labels of its own, shown as often as the first; null: none"
+    )
+    picture_channels: Channels = Field(
+        default=3, description="that pictures are read with: 1 gray, 3 colour, 4 colour and alpha"
+    )
     crop: CropConfig = CropConfig(load=128, size=128)  # 128 as in the paper
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ finally:
 class CropSettings(Settings, ABC):
     """How pictures of any size become squares of one size; each way of cropping is a subclass."""
 
-    size: int = Field(default=256, ge=1)  # pixels on a side of the squares
+    size: int = Field(default=256, ge=1, description="pixels on a side of the squares to learn from")
 
     @property
     def scaled_to(self) -> int | None:
@@ -46,11 +46,20 @@ class CropConfig(CropSettings):
     The defaults, 286 and 256, are those of Isola et al. 2017 (arXiv:1611.07004), section 6.2.
     """
 
-    load: int | None = Field(default=286, ge=1)
-    size: int = Field(default=256, ge=1)
-    flip: bool = True  # mirror half of the pictures, both of a pair alike
-    # Range of random changes of brightness, contrast, saturation and hue; a source and its target are changed apart.
-    jitter: float = Field(default=0.0, ge=0, le=1)
+    load: int | None = Field(
+        default=286,
+        ge=1,
+        description="pixels to which the shorter side is scaled before the crop; null: pictures keep their scale",
+    )
+    size: int = Field(default=256, ge=1, description="pixels on a side of the squares to learn from")
+    flip: bool = Field(default=True, description="mirror half of the pictures, both of a pair alike")
+    jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="range of random changes of brightness, contrast, saturation and hue; a source and its target"
+        " are changed apart",
+    )
 
     @property
     def scaled_to(self) -> int | None:

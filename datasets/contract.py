@@ -98,9 +98,11 @@ class LabelSet(Settings):
         exclusive: Groups of labels of which a picture has at most one.
     """
 
-    names: tuple[str, ...]
-    classes: bool = False
-    exclusive: tuple[tuple[str, ...], ...] = ()
+    names: tuple[str, ...] = Field(description="of the labels")
+    classes: bool = Field(default=False, description="every picture has exactly one of them; false: any number")
+    exclusive: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="groups of labels of which a picture has at most one"
+    )
 
 
 B = TypeVar("B", bound=tuple[Tensor, ...])
@@ -168,10 +170,13 @@ class DataConfig(Settings, ABC):
     batch_type: ClassVar[type[tuple[Tensor, ...]]]  # of its batches, such as Paired
     size_key: ClassVar[str | None] = None  # the setting that decides `training_size`; None: nothing changes it
 
-    kind: str  # first, so that it is on top in written YAML; each kind narrows it to a Literal
+    kind: str = Field(description="the kind of data")
     validation_fraction: float = Field(
-        default=0.1, ge=0, lt=1
-    )  # of the samples; which ones, a hash of their names decides
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="of the samples, held out from training to measure it; a hash of their names decides which",
+    )
 
     @property
     @abstractmethod

@@ -40,10 +40,18 @@ class IdxConfig(DataConfig):
     batch_type: ClassVar[type[Pictures]] = Pictures
     size_key: ClassVar[str | None] = "data.size"
     kind: Literal["idx"] = "idx"
-    size: int = Field(default=28, ge=1)  # pixels on a side of the pictures; 28 is that of the published files
-    fit: Literal["pad", "resize"] = "pad"  # how pictures of another size are brought to that size
-    padding: int = Field(default=0, ge=0, le=255)  # gray of the padding; 0 is black, the published files' background
-    domains: tuple[str, ...] = ()  # names of the labels in ascending order; empty: their numbers
+    size: int = Field(
+        default=28, ge=1, description="pixels on a side of the pictures; 28 is that of the published files"
+    )
+    fit: Literal["pad", "resize"] = Field(
+        default="pad", description="how pictures of another size are brought to that size"
+    )
+    padding: int = Field(
+        default=0, ge=0, le=255, description="gray level of the padding; 0 is black, the published files' background"
+    )
+    domains: tuple[str, ...] = Field(
+        default=(), description="names of the labels in ascending order; empty: their numbers"
+    )
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

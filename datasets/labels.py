@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from pydantic import Field
+
 from datasets.contract import LabelSet, Settings
 from datasets.errors import DataError
 from datasets.pictures import FolderLabels
@@ -36,10 +38,12 @@ class AttributeTable(Settings):
     """A table with a header and one row for each picture: its path, and 1, 0 or -1 per attribute."""
 
     kind: Literal["csv"] = "csv"
-    table: str = "labels.csv"
-    file_column: str = "file"
-    attributes: tuple[str, ...] = ()  # columns to learn; empty: all
-    groups: tuple[tuple[str, ...], ...] = ()  # of attributes that exclude each other, such as colours of hair
+    table: str = Field(default="labels.csv", description="path of the table within the set's folder")
+    file_column: str = Field(default="file", description="column of the pictures' paths")
+    attributes: tuple[str, ...] = Field(default=(), description="columns to learn; empty: all")
+    groups: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="of attributes that exclude each other, such as colours of hair"
+    )
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[LabelSet, Labels, list[str]]:
         """Return the attributes, those of each picture, and a sentence about each missing or unclear row."""
@@ -56,9 +60,14 @@ class CelebATable(Settings):
     """
 
     kind: Literal["celeba"] = "celeba"
-    table: str = "list_attr_celeba.txt"
-    attributes: tuple[str, ...] = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
-    groups: tuple[tuple[str, ...], ...] = (("Black_Hair", "Blond_Hair", "Brown_Hair"),)
+    table: str = Field(default="list_attr_celeba.txt", description="path of CelebA's list within the set's folder")
+    attributes: tuple[str, ...] = Field(
+        default=("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young"),
+        description="to learn, of the forty in the list",
+    )
+    groups: tuple[tuple[str, ...], ...] = Field(
+        default=(("Black_Hair", "Blond_Hair", "Brown_Hair"),), description="of attributes that exclude each other"
+    )
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[LabelSet, Labels, list[str]]:
         """Return the attributes, those of each picture, and a sentence about each missing or unclear row."""

@@ -38,13 +38,15 @@ class MaskConfig(Settings):
     their aspect, and in training mirrored and turned by quarters.
     """
 
-    free_form: float = Field(default=1.0, ge=0)  # brush strokes, as in DeepFill v2
-    box: float = Field(default=0.0, ge=0)
-    thin: float = Field(default=0.0, ge=0)  # thin, medium and thick: as in LaMa
-    medium: float = Field(default=0.0, ge=0)
-    thick: float = Field(default=0.0, ge=0)
-    files: float = Field(default=0.0, ge=0)  # the masks in `folder`
-    folder: str = "masks"  # within the data's folder; its pictures are not trained on
+    free_form: float = Field(default=1.0, ge=0, description="weight of brush strokes, as in DeepFill v2")
+    box: float = Field(default=0.0, ge=0, description="weight of rectangles")
+    thin: float = Field(default=0.0, ge=0, description="weight of LaMa's thin masks")
+    medium: float = Field(default=0.0, ge=0, description="weight of LaMa's medium masks")
+    thick: float = Field(default=0.0, ge=0, description="weight of LaMa's thick masks")
+    files: float = Field(default=0.0, ge=0, description="weight of the masks in the folder below")
+    folder: str = Field(
+        default="masks", description="of masks, within the data's folder; its pictures are not trained on"
+    )
 
     @model_validator(mode="after")
     def _check_weights_and_folder(self) -> Self:

@@ -1,140 +1,26 @@
-"""Pairs of pictures: from two folders, from files with two halves, or from single pictures that are degraded."""
+"""Pairs of pictures as samples: cropped alike and, where the source is made from the target, degraded."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
-import numpy as np
 import torch
-from pydantic import Tag, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from datasets.augment import CropConfig, Cropper
-from datasets.codecs.images import Picture, read_header, read_picture
-from datasets.contract import OpenedData, Paired, Samples, Settings, derive_seed, discriminate_by
+from datasets.contract import OpenedData, Paired, Samples, derive_seed
 from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch, recolour_batch
-from datasets.degradations.degrade import DEGRADATIONS, DegradationName, check_strength, degrade
+from datasets.degradations.degrade import DEGRADATIONS, degrade
 from datasets.devices import move
 from datasets.errors import DataError
+from datasets.pairs import DerivedPairs, Pair, PairFolders, PairsConfig
 from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, convert_channels, show_alpha, take_off, to_tensor
-from datasets.storage.image_files import Channels, count_alpha, describe_unsupported, filter_valid, split_held_out
-from datasets.storage.listing import describe_folders, find_entry, find_pictures
-from datasets.storage.names import encode_name, stem_of
+from datasets.storage.image_files import Channels, count_alpha, filter_valid, split_held_out
+from datasets.storage.names import encode_name
 from datasets.storage.threads import BoundedCache
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The name and the two files of a pair; both paths are equal where one file holds both pictures."""
-
-    name: str
-    source: Path
-    target: Path
-
-
-class PairFolders(Settings):
-    """Two folders of pictures, which are pairs where their paths within the folders are equal up to the suffix."""
-
-    kind: Literal["folders"] = "folders"
-    source: str = "A"
-    target: str = "B"
-
-    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """Return the pairs under `root`, and a sentence about each file without a partner."""
-        sources, problems = self._find_by_stem(root, self.source)
-        targets, more = self._find_by_stem(root, self.target)
-        problems += more
-        for files, others, folder in ((sources, targets, self.target), (targets, sources, self.source)):
-            problems += [f"{files[stem]}: has no partner in {folder}" for stem in files if stem not in others]
-        common = [stem for stem in sources if stem in targets]
-        return [Pair(stem, sources[stem], targets[stem]) for stem in common], problems
-
-    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
-        """Return both pictures."""
-        return read_picture(pair.source), read_picture(pair.target)
-
-    def find_problem(self, pair: Pair) -> str | None:
-        """Return a sentence about why the pair cannot be used, or None; only the files' headers are read."""
-        source, target = read_header(pair.source), read_header(pair.target)
-        if (source.width, source.height) == (target.width, target.height):
-            return None
-        sizes = f"{source.width}x{source.height} and {target.width}x{target.height}"
-        return f"{pair.name}: source and target differ in size, {sizes}"
-
-    def _find_by_stem(self, root: Path, folder: str) -> tuple[dict[str, Path], list[str]]:
-        place = find_entry(root, folder)
-        if not place.is_dir():
-            raise DataError(
-                f"{root}: expected the folders {self.source} and {self.target}, found {describe_folders(root)}; "
-                "name yours with data.pairs.source and data.pairs.target"
-            )
-        files: dict[str, Path] = {}
-        listing = find_pictures(place)
-        problems = describe_unsupported(place, listing)
-        for path in listing.pictures:
-            stem = stem_of(path)
-            if stem in files:
-                problems.append(f"{place / path}: {files[stem].name} has the same stem")
-            else:
-                files[stem] = place / path
-        return files, problems
-
-
-class SideBySidePairs(Settings):
-    """Files that each hold a pair: two pictures of equal width, side by side."""
-
-    kind: Literal["side-by-side"] = "side-by-side"
-    source: Literal["left", "right"] = "left"
-
-    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
-        return pair_every_picture(root)
-
-    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
-        """Return both halves."""
-        picture = read_picture(pair.source)
-        alphas = (None, None) if picture.alpha is None else np.hsplit(picture.alpha, 2)
-        left, right = map(Picture, np.hsplit(picture.pixels, 2), alphas)
-        return (left, right) if self.source == "left" else (right, left)
-
-    def find_problem(self, pair: Pair) -> str | None:
-        """Return a sentence about why the file has no two equal halves, or None."""
-        width = read_header(pair.source).width
-        return f"{pair.name}: {width} pixels wide, which has no two equal halves" if width % 2 else None
-
-
-class DerivedPairs(Settings):
-    """Any folder of pictures, each of which is a target; its source is the target, degraded."""
-
-    kind: Literal["derived"] = "derived"
-    degradation: DegradationName = "gray"
-    strength: float | None = None  # null: the degradation's own default
-
-    def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
-        """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
-        check_strength(self.degradation, self.strength)
-        return pair_every_picture(root)
-
-    def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
-        """Return the target twice; the source is degraded only after cropping."""
-        picture = read_picture(pair.target)
-        return picture, picture
-
-    def find_problem(self, pair: Pair) -> str | None:
-        """Return None; a file that is not a picture raises PictureError."""
-        read_header(pair.target)
-        return None
-
-
-PairsConfig = Annotated[
-    Annotated[PairFolders, Tag("folders")]
-    | Annotated[SideBySidePairs, Tag("side-by-side")]
-    | Annotated[DerivedPairs, Tag("derived")],
-    discriminate_by("kind", "folders"),
-]
 
 
 class PairedConfig(PictureDataConfig):
@@ -143,8 +29,12 @@ class PairedConfig(PictureDataConfig):
     batch_type: ClassVar[type[Paired]] = Paired
     kind: Literal["paired"] = "paired"
     pairs: PairsConfig = PairFolders()
-    source_channels: Channels | None = None  # null: those of the degradation's result, or else of the target
-    target_channels: Channels = 3
+    source_channels: Channels | None = Field(
+        default=None,
+        description="1 gray, 3 colour, 4 colour and alpha; null: those of the degradation's result, or else of "
+        "the target",
+    )
+    target_channels: Channels = Field(default=3, description="1 gray, 3 colour, 4 colour and alpha")
     crop: CropConfig = CropConfig()
 
     @model_validator(mode="after")
@@ -285,13 +175,6 @@ def _count_bytes(pictures: tuple[Pixels, Pixels]) -> int:
 
 def _to_tensor(pixels: Floats, channels: int) -> Tensor:
     return to_tensor(convert_channels(pixels, channels))
-
-
-def pair_every_picture(root: Path) -> tuple[list[Pair], list[str]]:
-    """Return a pair of a file with itself for every picture under `root`, and a sentence about each unreadable file."""
-    listing = find_pictures(root)
-    pairs = [Pair(path.as_posix(), root / path, root / path) for path in listing.pictures]
-    return pairs, describe_unsupported(root, listing)
 
 
 def _fingerprint_pairs(pairs: Sequence[Pair]) -> str:

@@ -20,13 +20,18 @@ class PictureDataConfig(DataConfig):
 
     crop: CropSettings
     cache_gib: float = Field(
-        default=1.0, ge=0
-    )  # of decoded pictures that stay in memory; 1 leaves room on a small laptop
-    # Leave out what cannot be used instead of refusing the folder; each picture is then decoded once to check it.
-    skip_bad: bool = False
-    # What transparent pictures are laid on, unless alpha is learned as a fourth channel. null: alpha is ignored, as in
-    # game textures, where it is no transparency; where it is 0, the nearest other colours are taken.
-    background: Colour | None = "white"
+        default=1.0, ge=0, description="memory for decoded pictures, in GiB; 1 leaves room on a small laptop"
+    )
+    skip_bad: bool = Field(
+        default=False,
+        description="leave out what cannot be used instead of refusing the folder; each picture is then decoded "
+        "once to check it",
+    )
+    background: Colour | None = Field(
+        default="white",
+        description="colour that transparent pictures are laid on, unless alpha is learned as a fourth channel; "
+        "null: alpha is ignored, as in game textures, where it is no transparency",
+    )
 
     @property
     def training_size(self) -> int:

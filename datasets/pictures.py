@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from pydantic import Tag
+from pydantic import Field, Tag
 
 from datasets.augment import CropConfig
 from datasets.contract import OpenedData, Pictures, Samples, Settings, discriminate_by, normalize_name
@@ -67,9 +67,9 @@ class TableLabels(Settings):
     """A table with a header and one row for each picture: its path under the root, and its label."""
 
     kind: Literal["csv"] = "csv"
-    table: str = "labels.csv"  # its path under the root
-    file_column: str = "file"
-    label_column: str = "label"
+    table: str = Field(default="labels.csv", description="path of the table within the data's folder")
+    file_column: str = Field(default="file", description="column of the pictures' paths")
+    label_column: str = Field(default="label", description="column of the labels")
 
     def read(self, root: Path, files: Sequence[ImageFile]) -> tuple[dict[str, str], list[str]]:
         """Return the label of each picture by its name, and sentences about rows without pictures and the reverse."""
@@ -103,7 +103,9 @@ class PicturesConfig(PictureDataConfig):
     batch_type: ClassVar[type[Pictures]] = Pictures
     kind: Literal["pictures"] = "pictures"
     labels: LabelsConfig = NoLabels()
-    picture_channels: Channels = 3
+    picture_channels: Channels = Field(
+        default=3, description="that pictures are read with: 1 gray, 3 colour, 4 colour and alpha"
+    )
     crop: CropConfig = CropConfig()
 
     @property

@@ -19,7 +19,7 @@ from datasets.degradations.reductions import BicubicReduction, CompressedReducti
 from datasets.degradations.resampling import kernel_reach, shrink_padded
 from datasets.devices import move
 from datasets.errors import DataError
-from datasets.paired import Pair, PairFolders, pair_every_picture
+from datasets.pairs import Pair, PairFolders, pair_every_picture
 from datasets.picture_data import PictureDataConfig
 from datasets.pixels import Floats, Pixels, show_alpha, to_floats, to_tensor
 from datasets.storage.image_files import (
@@ -39,8 +39,8 @@ class SmallFolder(Settings):
     """Two folders of large and small pictures, whose names are equal up to the suffix."""
 
     kind: Literal["folders"] = "folders"
-    small: str = "LR"
-    large: str = "HR"
+    small: str = Field(default="LR", description="folder of the small pictures")
+    large: str = Field(default="HR", description="folder of the large pictures")
 
 
 SmallConfig = Annotated[
@@ -55,9 +55,13 @@ SmallConfig = Annotated[
 class PatchConfig(CropSettings):
     """How squares, called patches, are cropped from the large pictures, which are never scaled for it."""
 
-    size: int = Field(default=96, ge=1)  # pixels on a side of the large patches, as in SRGAN (arXiv:1609.04802)
-    turn: bool = True  # mirror half of the patches and turn them by quarters
-    validation_size: int | None = Field(default=None, ge=1)  # of the centre patches for validation; null: as `size`
+    size: int = Field(
+        default=96, ge=1, description="pixels on a side of the large patches; 96 in SRGAN (arXiv:1609.04802)"
+    )
+    turn: bool = Field(default=True, description="mirror half of the patches and turn them by quarters")
+    validation_size: int | None = Field(
+        default=None, ge=1, description="pixels on a side of the centre patches for validation; null: as size"
+    )
 
 
 class SuperResolutionConfig(PictureDataConfig):
@@ -65,12 +69,14 @@ class SuperResolutionConfig(PictureDataConfig):
 
     batch_type: ClassVar[type[Paired]] = Paired
     kind: Literal["super-resolution"] = "super-resolution"
-    scale: Scale = 4
+    scale: Scale = Field(default=4, description="how many times larger the large pictures are")
     small: SmallConfig = BicubicReduction()
     crop: PatchConfig = PatchConfig()
-    # Of decoded pixels that stay in memory. Where whole pictures do not fit, a window of each is cached instead, at a
-    # position that its name decides, so that no picture is decoded for a single patch.
-    cache_gib: float = Field(default=2.0, gt=0)
+    cache_gib: float = Field(
+        default=2.0,
+        gt=0,
+        description="memory for decoded pixels, in GiB; where whole pictures do not fit, a window of each is kept",
+    )
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:

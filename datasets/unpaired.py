@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from datasets.augment import CropConfig
 from datasets.contract import OpenedData, Samples, Unpaired, derive_seed
@@ -32,11 +32,16 @@ class UnpairedConfig(PictureDataConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     kind: Literal["unpaired"] = "unpaired"
-    a: str = "A"
-    b: str = "B"
-    # Pictures of equal stems in both folders are pairs: translations of those held out are compared with the partner.
-    truth: bool = False
-    picture_channels: Channels = 3
+    a: str = Field(default="A", description="folder and name of the first domain")
+    b: str = Field(default="B", description="folder and name of the second domain")
+    truth: bool = Field(
+        default=False,
+        description="pictures of equal names in both folders are pairs, with which translations of those held out"
+        " are compared",
+    )
+    picture_channels: Channels = Field(
+        default=3, description="that pictures are read with: 1 gray, 3 colour, 4 colour and alpha"
+    )
     crop: CropConfig = CropConfig()
 
     @model_validator(mode="after")

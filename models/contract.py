@@ -16,8 +16,7 @@ from torch.optim import Optimizer
 
 from datasets.contract import B, LabelSet, Settings, find_name
 from datasets.errors import UserError
-
-SQUARE = 8  # pixels on a side of the squares that show transparency; chosen by eye
+from models.transparency import show_transparency
 
 # An index into the domains of a translator, or several indices for a translator that can combine them.
 Domain = int | tuple[int, ...]
@@ -186,16 +185,6 @@ class Preview:
         size = self.output.shape[-2:]
         resized = [F.interpolate(image, size) if image.shape[-2:] != size else image for image in images]
         return torch.cat([show_transparency(image).expand(-1, 3, -1, -1) for image in resized], dim=3)
-
-
-def show_transparency(images: Tensor) -> Tensor:
-    """Return images with alpha, (B, 4, H, W) in [-1, 1], as colours on squares of two grays; others as they are."""
-    if images.shape[1] != 4:
-        return images
-    rows, columns = (torch.arange(side, device=images.device) // SQUARE for side in images.shape[-2:])
-    board = 1 - 0.4 * ((rows[:, None] + columns) % 2)  # white and light gray, as in image editors
-    opacity = (images[:, 3:].clamp(-1, 1) + 1) / 2
-    return images[:, :3] * opacity + board.to(images.dtype) * (1 - opacity)
 
 
 Trunk = Literal["encoder", "discriminator"]

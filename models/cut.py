@@ -36,18 +36,30 @@ class CUTConfig(ModelConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     name: Literal["cut"] = "cut"
-    channels: int = Field(default=3, ge=1)  # of the images of both domains
-    domains: tuple[str, ...] = ()  # the data's folders
+    channels: int = Field(default=3, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    domains: tuple[str, ...] = Field(default=(), description="names of the two domains; empty: the data's folders")
     generator: ResNetConfig = ResNetConfig()
     discriminator: PatchConfig = PatchConfig()
-    adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
-    adversarial_weight: float = Field(default=2.0, gt=0)  # 1 in the paper, whose least squares have no ½
-    nce_weight: float = Field(default=1.0, gt=0)
-    identity: bool = True  # also contrast images of the target domain with their own translations
-    flip_equivariance: bool = False  # half the time, translate the mirrored source and mirror its features back
-    patches: int = Field(default=256, ge=2)  # places of a layer that are contrasted
-    temperature: float = Field(default=0.07, gt=0)
-    head_width: int = Field(default=256, ge=1)
+    adversarial: Literal["least-squares", "non-saturating", "hinge"] = Field(
+        default="least-squares", description="form of the loss between generator and discriminator"
+    )
+    adversarial_weight: float = Field(
+        default=2.0, gt=0, description="weight of the adversarial loss; 1 in the paper, whose least squares have no ½"
+    )
+    nce_weight: float = Field(
+        default=1.0,
+        gt=0,
+        description="weight of the contrastive loss, which keeps the content; raise it if colours drift",
+    )
+    identity: bool = Field(
+        default=True, description="also contrast pictures of the target's domain with their own translations"
+    )
+    flip_equivariance: bool = Field(
+        default=False, description="half the time, translate the mirrored source and mirror its features back"
+    )
+    patches: int = Field(default=256, ge=2, description="places of a layer that are contrasted")
+    temperature: float = Field(default=0.07, gt=0, description="of the contrastive loss")
+    head_width: int = Field(default=256, ge=1, description="units of the layers through which patches are compared")
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

@@ -36,15 +36,25 @@ class CycleGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Unpaired]] = Unpaired
     name: Literal["cyclegan"] = "cyclegan"
-    channels: int = Field(default=3, ge=1)  # of the images of both domains
-    domains: tuple[str, ...] = ()  # the data's folders
+    channels: int = Field(default=3, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    domains: tuple[str, ...] = Field(default=(), description="names of the two domains; empty: the data's folders")
     generator: ResidualGeneratorConfig = ResNetConfig()  # of each direction
     discriminator: PatchConfig = PatchConfig()  # of each domain
-    adversarial: Literal["least-squares", "non-saturating", "hinge"] = "least-squares"
-    adversarial_weight: float = Field(default=2.0, gt=0)  # 1 in the paper, whose least squares have no ½
-    cycle_weight: float = Field(default=10.0, ge=0)
-    identity_weight: float = Field(default=5.0, ge=0)
-    pool_size: int = Field(default=50, ge=0)  # past fakes of each domain that its discriminator also sees
+    adversarial: Literal["least-squares", "non-saturating", "hinge"] = Field(
+        default="least-squares", description="form of the loss between generator and discriminator"
+    )
+    adversarial_weight: float = Field(
+        default=2.0, gt=0, description="weight of the adversarial losses; 1 in the paper, whose least squares have no ½"
+    )
+    cycle_weight: float = Field(
+        default=10.0, ge=0, description="weight of the difference after a translation there and back"
+    )
+    identity_weight: float = Field(
+        default=5.0, ge=0, description="weight of what changes in pictures that are of the target's domain already"
+    )
+    pool_size: int = Field(
+        default=50, ge=0, description="past translations of each domain that its discriminator also sees"
+    )
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

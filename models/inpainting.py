@@ -39,15 +39,29 @@ class InpaintingConfig(ModelConfig):
     batch_type: ClassVar[type[Masked]] = Masked
     name: Literal["inpainting"] = "inpainting"
     generator: InpainterConfig = DeepFillConfig()
-    pixel_loss: Literal["l1", "mse"] = "l1"
-    even: bool = False  # every image counts the same, whatever the sum of its pixels' weights
-    hole_weight: float = Field(default=1.0, ge=0)  # of pixels in the hole; 6 in Liu et al. 2018
-    valid_weight: float = Field(default=1.0, ge=0)  # of known pixels, which the generator makes too
-    perceptual_weight: float = Field(default=0.0, ge=0)  # of VGG's features; 0.05 in Liu et al. 2018
-    style_weight: float = Field(default=0.0, ge=0)  # of their Gram matrices; 120 there
-    variation_weight: float = Field(default=0.0, ge=0)  # of neighbours' differences in and at the hole; 0.1 there
-    adversarial: AdversarialName = "hinge"
-    adversarial_weight: float = Field(default=1.0, ge=0)  # 0: no discriminator, plain regression
+    pixel_loss: Literal["l1", "mse"] = Field(
+        default="l1", description="l1: mean absolute difference, mse: mean squared difference"
+    )
+    even: bool = Field(
+        default=False, description="every picture counts the same, whatever the sum of its pixels' weights"
+    )
+    hole_weight: float = Field(default=1.0, ge=0, description="weight of pixels in the hole; 6 in Liu et al. 2018")
+    valid_weight: float = Field(default=1.0, ge=0, description="weight of known pixels, which the generator makes too")
+    perceptual_weight: float = Field(
+        default=0.0, ge=0, description="weight of the difference of VGG's features; 0.05 in Liu et al. 2018"
+    )
+    style_weight: float = Field(
+        default=0.0, ge=0, description="weight of the difference of their Gram matrices; 120 in Liu et al. 2018"
+    )
+    variation_weight: float = Field(
+        default=0.0, ge=0, description="weight of neighbours' differences in and at the hole; 0.1 in Liu et al. 2018"
+    )
+    adversarial: AdversarialName = Field(
+        default="hinge", description="form of the loss between generator and discriminator"
+    )
+    adversarial_weight: float = Field(
+        default=1.0, ge=0, description="weight of the adversarial loss; 0: no discriminator, plain regression"
+    )
     discriminator: InpaintingDiscriminatorConfig = SNPatchConfig()
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)

@@ -36,16 +36,26 @@ class Pix2PixConfig(ModelConfig):
 
     batch_type: ClassVar[type[Paired]] = Paired
     name: Literal["pix2pix"] = "pix2pix"
-    channels_in: int = Field(default=3, ge=1)
-    channels_out: int = Field(default=3, ge=1)
+    channels_in: int = Field(
+        default=3, ge=1, description="of the pictures to translate: 1 gray, 3 colour, 4 colour and alpha"
+    )
+    channels_out: int = Field(default=3, ge=1, description="of the results: 1 gray, 3 colour, 4 colour and alpha")
     generator: GeneratorConfig = UNetConfig()
     discriminator: PatchConfig = PatchConfig()
-    adversarial: AdversarialName = "non-saturating"
-    adversarial_weight: float = Field(default=1.0, ge=0)  # 0: no discriminator, plain regression
-    l1_weight: float = Field(default=100.0, ge=0)
-    gradient_penalty_weight: float = Field(default=0.0, ge=0)  # 10 in Gulrajani et al. 2017
-    residual: bool = False  # the generator computes what is added to its input; for restoration
-    dropout_at_inference: bool = False  # as in the paper: two runs over an image differ
+    adversarial: AdversarialName = Field(
+        default="non-saturating", description="form of the loss between generator and discriminator"
+    )
+    adversarial_weight: float = Field(
+        default=1.0, ge=0, description="weight of the adversarial loss; 0: no discriminator, plain regression"
+    )
+    l1_weight: float = Field(default=100.0, ge=0, description="weight of the mean absolute difference from the target")
+    gradient_penalty_weight: float = Field(
+        default=0.0, ge=0, description="weight of WGAN-GP's gradient penalty; 10 in Gulrajani et al. 2017, 0: none"
+    )
+    residual: bool = Field(
+        default=False, description="the generator computes what is added to its input; for restoration"
+    )
+    dropout_at_inference: bool = Field(default=False, description="as in the paper: two runs over a picture differ")
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

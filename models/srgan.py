@@ -41,22 +41,44 @@ class SRGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Paired]] = Paired
     name: Literal["srgan"] = "srgan"
-    scale: Literal[2, 3, 4] = 4
+    scale: Literal[2, 3, 4] = Field(
+        default=4, description="how many times larger the results are; data.scale must be the same"
+    )
     generator: UpscalerConfig = SRResNetConfig()
-    pixel_loss: Literal["l1", "mse"] = "mse"
-    fourier_weight: float = Field(default=0.0, ge=0)  # of the spectra's difference beside the pixel loss
-    pixel_steps: int | None = Field(default=1_000_000, ge=1)  # of the first stage; null: there is no second stage
-    # The following settings are the second stage's.
-    content: ContentName = "vgg54"
-    content_weight: float = Field(default=1.0, ge=0)
-    pixel_weight: float = Field(default=0.0, ge=0)  # 0.01 in ESRGAN
-    adversarial: AdversarialName = "non-saturating"
-    adversarial_weight: float = Field(default=1e-3, gt=0)
-    relativistic: bool = False  # score each image against the mean score of the other kind, as in ESRGAN
+    pixel_loss: Literal["l1", "mse"] = Field(
+        default="mse", description="l1: mean absolute difference, mse: mean squared difference"
+    )
+    fourier_weight: float = Field(
+        default=0.0, ge=0, description="weight of the spectra's difference beside the pixel loss"
+    )
+    pixel_steps: int | None = Field(
+        default=1_000_000,
+        ge=1,
+        description="steps of the first stage, of the pixel loss alone; null: there is no second stage",
+    )
+    content: ContentName = Field(
+        default="vgg54", description="in the second stage: the layer of VGG-19 whose features are compared"
+    )
+    content_weight: float = Field(
+        default=1.0, ge=0, description="in the second stage: weight of the features' difference"
+    )
+    pixel_weight: float = Field(
+        default=0.0, ge=0, description="in the second stage: weight of the pixel loss; 0.01 in ESRGAN"
+    )
+    adversarial: AdversarialName = Field(
+        default="non-saturating",
+        description="in the second stage: form of the loss between generator and discriminator",
+    )
+    adversarial_weight: float = Field(
+        default=1e-3, gt=0, description="in the second stage: weight of the adversarial loss"
+    )
+    relativistic: bool = Field(
+        default=False, description="score each picture against the mean score of the other kind, as in ESRGAN"
+    )
     discriminator: SRDiscriminatorConfig = SRDiscriminatorConfig()
     discriminator_size: int | None = Field(
-        default=None, ge=16
-    )  # pixels on a side of its input; null: the data's squares
+        default=None, ge=16, description="pixels on a side of the discriminator's input; null: the data's squares"
+    )
     generator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
     discriminator_adam: Adam = Adam(lr=1e-4, beta1=0.9)
 

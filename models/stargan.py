@@ -40,16 +40,24 @@ class StarGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Attributed]] = Attributed
     name: Literal["stargan"] = "stargan"
-    channels: int = Field(default=3, ge=1)
-    domains: tuple[str, ...] = ()  # the data's labels
-    label_sets: tuple[LabelSet, ...] = ()  # the same by set, with which exclude each other; from the data
-    size: int | None = Field(default=None, ge=1)  # of the squares, which the critic takes whole; null: the data's
+    channels: int = Field(default=3, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    domains: tuple[str, ...] = Field(default=(), description="names of the labels; empty: the data's")
+    label_sets: tuple[LabelSet, ...] = Field(
+        default=(), description="the same by set, with which exclude each other; empty: the data's"
+    )
+    size: int | None = Field(
+        default=None,
+        ge=1,
+        description="pixels on a side of the squares, which the critic takes whole; null: the data's",
+    )
     generator: StarGeneratorConfig = StarGeneratorConfig()
     discriminator: StarDiscriminatorConfig = StarDiscriminatorConfig()
-    discriminator_steps: int = Field(default=5, ge=1)  # of the critic for each of the generator
-    classification_weight: float = Field(default=1.0, gt=0)
-    reconstruction_weight: float = Field(default=10.0, ge=0)
-    gradient_penalty_weight: float = Field(default=10.0, gt=0)
+    discriminator_steps: int = Field(default=5, ge=1, description="of the critic for each of the generator")
+    classification_weight: float = Field(default=1.0, gt=0, description="weight of the loss of the critic's labels")
+    reconstruction_weight: float = Field(
+        default=10.0, ge=0, description="weight of the difference after a translation there and back"
+    )
+    gradient_penalty_weight: float = Field(default=10.0, gt=0, description="weight of WGAN-GP's gradient penalty")
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 

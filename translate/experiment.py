@@ -38,28 +38,51 @@ DegradeOn = Literal["auto", "threads", "device"]
 class TrainingConfig(Settings):
     """How long and how to train; the same settings for every model."""
 
-    steps: int = Field(default=200_000, ge=1)
-    batch_size: int = Field(default=1, ge=1)  # of one process
-    accumulate: int = Field(default=1, ge=1)  # batches whose gradients are averaged before a player moves
+    steps: int = Field(
+        default=200_000, ge=1, description="until the training ends; raise it to continue one that ended"
+    )
+    batch_size: int = Field(default=1, ge=1, description="samples of a batch, in one process")
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients are averaged before a player moves")
     decay_from: float = Field(
-        default=1.0, ge=0, le=1
-    )  # fraction of the steps after which learning rates fall linearly to 0
-    ema_decay: float | None = Field(default=None, gt=0, lt=1)  # ship an exponential moving average of the weights
-    clip_norm: float | None = Field(default=None, gt=0)  # scale a player's gradient down to this norm
-    seed: int = Field(default=0, ge=0)
-    precision: Precision = "auto"
-    layout: Layout = "auto"
-    threads: int | Literal["auto"] = "auto"  # that a CPU computes with
-    degrade_on: DegradeOn = "auto"  # and recolour; auto: threads on a CPU, else the faster, measured
-    compile: bool = False  # with torch.compile: costs a minute at the start, which long trainings make up for
+        default=1.0,
+        ge=0,
+        le=1,
+        description="fraction of the steps after which learning rates fall linearly to 0; 1: never",
+    )
+    ema_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="ship an exponential moving average of the weights with this decay; null: the weights themselves",
+    )
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="scale a player's gradient down to this norm; null: never"
+    )
+    seed: int = Field(default=0, ge=0, description="of all that is drawn")
+    precision: Precision = Field(
+        default="auto", description="of the computation; auto: bf16 where the processor has it"
+    )
+    layout: Layout = Field(default="auto", description="of pictures in memory; auto: what is faster")
+    threads: int | Literal["auto"] = Field(
+        default="auto", description="that a CPU computes with; auto: one for each core"
+    )
+    degrade_on: DegradeOn = Field(
+        default="auto",
+        description="where pictures are degraded and recoloured; auto: threads on a CPU, else the faster, measured",
+    )
+    compile: bool = Field(
+        default=False, description="with torch.compile, which costs a minute at the start, and pays in long trainings"
+    )
 
-    max_minutes: float | None = Field(default=None, gt=0)  # save and stop after this time
-    workers: int = Field(default=2, ge=1)  # threads that read pictures
-    log_every: int = Field(default=50, ge=1)
-    sample_every: int = Field(default=500, ge=1)
-    validate_every: int = Field(default=1000, ge=1)
-    validation_limit: int = Field(default=100, ge=1)  # pictures
-    checkpoint_minutes: float = Field(default=10.0, gt=0)
+    max_minutes: float | None = Field(default=None, gt=0, description="save and stop after this time; null: no limit")
+    workers: int = Field(default=2, ge=1, description="threads that read pictures")
+    log_every: int = Field(default=50, ge=1, description="steps between lines about the losses")
+    sample_every: int = Field(default=500, ge=1, description="steps between sample pictures")
+    validate_every: int = Field(default=1000, ge=1, description="steps between validations")
+    validation_limit: int = Field(default=100, ge=1, description="most held-out samples that a validation looks at")
+    checkpoint_minutes: float = Field(
+        default=10.0, gt=0, description="minutes between saves of all that resuming needs"
+    )
 
     def rate_factor(self, step: int) -> float:
         """Return the factor of all learning rates at `step`."""

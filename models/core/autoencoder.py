@@ -43,11 +43,13 @@ class KSparse(Settings):
     """The k largest numbers of the code are used; the others are 0."""
 
     kind: Literal["k-sparse"] = "k-sparse"
-    k: int = Field(default=25, ge=1)
+    k: int = Field(default=25, ge=1, description="numbers of the code that are kept")
     anneal_steps: int = Field(
-        default=0, ge=0
-    )  # over which k falls linearly from the full code; half the training in the paper
-    alpha: float = Field(default=1.0, ge=1)  # at inference, alpha times k numbers are kept; 1 to 3 in the paper
+        default=0, ge=0, description="over which k falls linearly from the full code; half the training in the paper"
+    )
+    alpha: float = Field(
+        default=1.0, ge=1, description="at inference, alpha times k numbers are kept; 1 to 3 in the paper"
+    )
 
     def count_at(self, step: int, latent: int) -> int:
         """Return how many of `latent` numbers are kept at a training step."""
@@ -63,7 +65,7 @@ class L1Sparse(Settings):
     """Numbers of the code are not negative, and a penalty pulls them to 0."""
 
     kind: Literal["l1"] = "l1"
-    weight: float = Field(default=0.1, gt=0)  # of the sum of an image's code
+    weight: float = Field(default=0.1, gt=0, description="weight of the sum of a picture's code")
 
 
 Sparsity = Annotated[
@@ -77,14 +79,16 @@ class AutoencoderConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["autoencoder"] = "autoencoder"
-    channels: int = Field(default=1, ge=1)
-    size: int = Field(default=28, ge=1)  # pixels on a side of all its images
-    latent: int = Field(default=32, ge=1)  # numbers in a code
+    channels: int = Field(default=1, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    size: int = Field(default=28, ge=1, description="pixels on a side of all its pictures")
+    latent: int = Field(default=32, ge=1, description="numbers in a code")
     body: BodyConfig = MLPBody()  # of encoder and decoder
     corruption: Corruption = NoCorruption()  # of the input, in training
-    code_dropout: float = Field(default=0.0, ge=0, lt=1)  # probability of a zero in the code, in training
+    code_dropout: float = Field(default=0.0, ge=0, lt=1, description="probability of a zero in the code, in training")
     sparsity: Sparsity = Dense()
-    loss: Literal["cross-entropy", "squared"] = "cross-entropy"
+    loss: Literal["cross-entropy", "squared"] = Field(
+        default="cross-entropy", description="form of the reconstruction's error"
+    )
     adam: Adam = Adam(lr=1e-3, beta1=0.9)  # Adam's own defaults
 
     @model_validator(mode="after")

@@ -30,17 +30,25 @@ class BEGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["began"] = "began"
-    channels: int = Field(default=3, ge=1)
-    size: int = Field(default=64, ge=1)  # pixels on a side of all its images
-    latent: int = Field(default=64, ge=1)  # numbers in a latent, and in the autoencoder's code
-    prior: Literal["normal", "uniform"] = "uniform"
-    output: Literal["tanh", "linear"] = "tanh"  # linear: for points, whose range is unbounded
+    channels: int = Field(default=3, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    size: int = Field(default=64, ge=1, description="pixels on a side of all its pictures")
+    latent: int = Field(default=64, ge=1, description="numbers in a latent, and in the autoencoder's code")
+    prior: Literal["normal", "uniform"] = Field(
+        default="uniform", description="distribution of each number of the noise"
+    )
+    output: Literal["tanh", "linear"] = Field(
+        default="tanh", description="what ends the generator; linear: for points, whose range is unbounded"
+    )
     generator: BodyConfig = DCGANBody()
     discriminator: BodyConfig = DCGANBody()  # of the autoencoder's two halves
     diversity: float = Field(
-        default=0.5, gt=0, le=1
-    )  # γ: ratio of the loss of fakes to that of real images, in balance
-    balance_rate: float = Field(default=0.001, gt=0)  # λ: step size of k
+        default=0.5,
+        gt=0,
+        le=1,
+        description="γ: ratio of the loss of made pictures to that of real ones, in balance; lower is cleaner and"
+        " more alike",
+    )
+    balance_rate: float = Field(default=0.001, gt=0, description="λ: step size of the balance")
     generator_adam: Adam = Adam(lr=1e-4)
     discriminator_adam: Adam = Adam(lr=1e-4)
 

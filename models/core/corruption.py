@@ -26,7 +26,9 @@ class Masking(Settings):
     """Random pixels become black."""
 
     kind: Literal["masking"] = "masking"
-    fraction: float = Field(default=0.25, ge=0, le=1)  # of the pixels; 0.1 to 0.5 in the paper
+    fraction: float = Field(
+        default=0.25, ge=0, le=1, description="of the pixels that become black; 0.1 to 0.5 in the paper"
+    )
 
     def apply(self, image: Tensor) -> Tensor:
         """Mask images (B, C, H, W) in [-1, 1]."""
@@ -37,7 +39,7 @@ class SaltAndPepper(Settings):
     """Random pixels become white or black, with equal probability."""
 
     kind: Literal["salt-and-pepper"] = "salt-and-pepper"
-    fraction: float = Field(default=0.1, ge=0, le=1)  # of the pixels
+    fraction: float = Field(default=0.1, ge=0, le=1, description="of the pixels that become white or black")
 
     def apply(self, image: Tensor) -> Tensor:
         """Add white and black pixels to images (B, C, H, W) in [-1, 1]."""
@@ -49,7 +51,7 @@ class GaussianNoise(Settings):
     """Normal noise on every value; values that leave the range are kept."""
 
     kind: Literal["gaussian"] = "gaussian"
-    deviation: float = Field(default=0.3, ge=0)  # on the scale [0, 1]
+    deviation: float = Field(default=0.3, ge=0, description="of the noise, where 0 is black and 1 is white")
 
     def apply(self, image: Tensor) -> Tensor:
         """Add noise to images (B, C, H, W) in [-1, 1]."""

@@ -51,27 +51,47 @@ class GANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["gan"] = "gan"
-    channels: int = Field(default=3, ge=1)
-    size: int = Field(default=64, ge=1)  # pixels on a side of all its images
-    latent: int = Field(default=100, ge=1)  # numbers in a latent
-    prior: Literal["normal", "uniform"] = "normal"
-    output: Literal["tanh", "linear"] = "tanh"  # linear: for points, whose range is unbounded
-    conditional: bool = False  # both networks take the class of an image
-    domains: tuple[str, ...] = ()  # names of the classes; empty: the data's
+    channels: int = Field(default=3, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    size: int = Field(default=64, ge=1, description="pixels on a side of all its pictures")
+    latent: int = Field(default=100, ge=1, description="numbers in a latent")
+    prior: Literal["normal", "uniform"] = Field(
+        default="normal", description="distribution of each number of the noise"
+    )
+    output: Literal["tanh", "linear"] = Field(
+        default="tanh", description="what ends the generator; linear: for points, whose range is unbounded"
+    )
+    conditional: bool = Field(default=False, description="both networks take the class of a picture")
+    domains: tuple[str, ...] = Field(default=(), description="names of the classes; empty: the data's")
     generator: BodyConfig = DCGANBody()
     discriminator: BodyConfig = DCGANBody()
-    adversarial: AdversarialName = "non-saturating"
-    relativistic: bool = False  # scores are taken relative to the mean score of the other kind
+    adversarial: AdversarialName = Field(
+        default="non-saturating", description="form of the loss between generator and discriminator"
+    )
+    relativistic: bool = Field(
+        default=False, description="scores are taken relative to the mean score of the other kind"
+    )
     clip_weights: float | None = Field(
-        default=None, gt=0
-    )  # the discriminator's, to ± this value; 0.01 in Arjovsky et al. 2017
-    gradient_penalty_weight: float = Field(default=0.0, ge=0)  # 10 in Gulrajani et al. 2017
-    dragan_weight: float = Field(default=0.0, ge=0)  # 10 in Kodali et al. 2017
-    r1_weight: float = Field(default=0.0, ge=0)  # γ, 10 in Mescheder et al. 2018
-    feature_matching_weight: float = Field(default=0.0, ge=0)  # Salimans et al. 2016
-    spectral: Literal["none", "norm", "clamp"] = "none"  # of the discriminator's weights
-    spectral_cap: float = Field(default=1.0, gt=0)  # upper limit of singular values, for clamp
-    discriminator_steps: int = Field(default=1, ge=1)  # for each of the generator's
+        default=None,
+        gt=0,
+        description="limit the discriminator's weights to ± this value; 0.01 in Arjovsky et al. 2017, null: no limit",
+    )
+    gradient_penalty_weight: float = Field(
+        default=0.0, ge=0, description="weight of WGAN-GP's gradient penalty; 10 in Gulrajani et al. 2017, 0: none"
+    )
+    dragan_weight: float = Field(
+        default=0.0, ge=0, description="weight of DRAGAN's penalty; 10 in Kodali et al. 2017, 0: none"
+    )
+    r1_weight: float = Field(
+        default=0.0, ge=0, description="γ, weight of the R1 penalty; 10 in Mescheder et al. 2018, 0: none"
+    )
+    feature_matching_weight: float = Field(
+        default=0.0, ge=0, description="weight of the features' difference (Salimans et al. 2016), 0: none"
+    )
+    spectral: Literal["none", "norm", "clamp"] = Field(
+        default="none", description="limit on the singular values of the discriminator's weights"
+    )
+    spectral_cap: float = Field(default=1.0, gt=0, description="upper limit of the singular values, for clamp")
+    discriminator_steps: int = Field(default=1, ge=1, description="of the discriminator for each of the generator")
     generator_adam: Adam = Adam()
     discriminator_adam: Adam = Adam()
 

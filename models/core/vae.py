@@ -50,7 +50,9 @@ class Gaussian(Settings):
     """
 
     name: Literal["gaussian"] = "gaussian"
-    deviation: Annotated[float, Field(gt=0)] | Literal["learned"] = "learned"  # of a pixel, on the scale [0, 1]
+    deviation: Annotated[float, Field(gt=0)] | Literal["learned"] = Field(
+        default="learned", description="of a pixel, where 0 is black and 1 is white"
+    )
 
     def build(self) -> GaussianPixels:
         """Build the likelihood."""
@@ -69,15 +71,19 @@ class VAEConfig(ModelConfig):
 
     batch_type: ClassVar[type[Pictures]] = Pictures
     name: Literal["vae"] = "vae"
-    channels: int = Field(default=1, ge=1)
-    size: int = Field(default=28, ge=1)  # pixels on a side of all its images
-    latent: int = Field(default=20, ge=1)  # numbers in a code
+    channels: int = Field(default=1, ge=1, description="of the pictures: 1 gray, 3 colour, 4 colour and alpha")
+    size: int = Field(default=28, ge=1, description="pixels on a side of all its pictures")
+    latent: int = Field(default=20, ge=1, description="numbers in a code")
     body: BodyConfig = MLPBody()  # of encoder and decoder
     likelihood: LikelihoodConfig = Bernoulli()
     beta: float = Field(
-        default=1.0, ge=0
-    )  # weight of the KL term; above 1, codes carry less, in more independent numbers
-    importance_samples: int = Field(default=50, ge=1)  # draws per held-out image
+        default=1.0,
+        ge=0,
+        description="weight of the KL divergence; above 1, codes carry less, in more independent numbers",
+    )
+    importance_samples: int = Field(
+        default=50, ge=1, description="draws for each held-out picture, to estimate its likelihood"
+    )
     adam: Adam = Adam(lr=1e-3, beta1=0.9)
 
     @property

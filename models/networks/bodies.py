@@ -22,13 +22,19 @@ class MLPBody(Settings):
     """Fully connected layers, for small images and for points."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: tuple[int, ...] = (400,)  # units of each layer, in order; empty: a linear network
-    label_width: int = Field(default=64, ge=1)  # units of the label's own layer, if there are classes
-    activation: Activation = "relu"
-    pieces: tuple[int, ...] = ()  # linear units of maxout, per layer
-    norm: VectorNorm = "none"
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    gain: float | None = Field(default=None, gt=0)  # first weights from N(0, gain²); null: torch's U(±1/√fan-in)
+    hidden: tuple[int, ...] = Field(
+        default=(400,), description="units of each layer, in order; empty: a linear network"
+    )
+    label_width: int = Field(default=64, ge=1, description="units of the label's own layer, if there are classes")
+    activation: Activation = Field(default="relu", description="after each layer")
+    pieces: tuple[int, ...] = Field(default=(), description="linear units of maxout, for each layer")
+    norm: VectorNorm = Field(default="none", description="how each layer's values are normalised")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
+    )
+    gain: float | None = Field(
+        default=None, gt=0, description="deviation of the first weights, which are normal; null: torch's uniform ones"
+    )
 
     @model_validator(mode="after")
     def _check_pieces(self) -> Self:
@@ -74,9 +80,9 @@ class DCGANBody(Settings):
     """Strided convolutions, as in DCGAN."""
 
     name: Literal["dcgan"] = "dcgan"
-    width: int = Field(default=64, ge=1)  # channels at half the size of the images
-    depth: int | None = Field(default=None, ge=1)  # number of halvings; null: until 4 to 7 pixels are left
-    norm: Norm = "batch"
+    width: int = Field(default=64, ge=1, description="channels at half the size of the pictures")
+    depth: int | None = Field(default=None, ge=1, description="number of halvings; null: until 4 to 7 pixels are left")
+    norm: Norm = Field(default="batch", description="how each layer's values are normalised")
 
     @property
     def batch_norm(self) -> bool:
@@ -102,7 +108,7 @@ class ResNetBody(Settings):
     """Residual blocks, with conditional batch norm in the generator; with classes, the projection discriminator."""
 
     name: Literal["resnet"] = "resnet"
-    width: int = Field(default=64, ge=1)  # channels at full size
+    width: int = Field(default=64, ge=1, description="channels at full size")
 
     @property
     def batch_norm(self) -> bool:

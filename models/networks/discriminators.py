@@ -15,10 +15,12 @@ from models.backbones.upscalers import SRDiscriminator
 class PatchConfig(Settings):
     """The patch discriminator: with 3 layers a score sees 70x70 pixels, with 0 layers a single pixel."""
 
-    layers: int = Field(default=3, ge=0)
-    width: int = Field(default=64, ge=1)
-    norm: Norm = "instance"
-    spectral: bool = False
+    layers: int = Field(
+        default=3, ge=0, description="strided layers: with 3 a score sees 70x70 pixels, with 0 a single pixel"
+    )
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    norm: Norm = Field(default="instance", description="how each layer's values are normalised")
+    spectral: bool = Field(default=False, description="normalise the spectrum of the weights")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -35,8 +37,8 @@ class PatchConfig(Settings):
 class SRDiscriminatorConfig(Settings):
     """The discriminator of SRGAN, which takes whole squares of one size."""
 
-    width: int = Field(default=64, ge=1)
-    dense: int = Field(default=1024, ge=1)  # units between its last two layers
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    dense: int = Field(default=1024, ge=1, description="units between its last two layers")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -51,8 +53,8 @@ class SNPatchConfig(Settings):
     """The discriminator of DeepFill v2, which also takes the mask."""
 
     name: Literal["sn-patch"] = "sn-patch"
-    layers: int = Field(default=6, ge=1)
-    width: int = Field(default=64, ge=1)
+    layers: int = Field(default=6, ge=1, description="strided layers")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -67,8 +69,8 @@ class ContextDiscriminatorConfig(Settings):
     """The discriminator of the context encoder, which takes whole squares of one size."""
 
     name: Literal["context"] = "context"
-    size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
-    width: int = Field(default=64, ge=1)
+    size: Literal[16, 32, 64, 128, 256] = Field(default=128, description="pixels on a side of its pictures")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""
@@ -88,8 +90,8 @@ InpaintingDiscriminatorConfig = Annotated[
 class StarDiscriminatorConfig(Settings):
     """The critic of StarGAN, which also classifies and takes squares of one size."""
 
-    layers: int = Field(default=6, ge=1)  # number of halvings: they reduce 128 pixels to 2
-    width: int = Field(default=64, ge=1)
+    layers: int = Field(default=6, ge=1, description="number of halvings: 6 reduce 128 pixels to 2")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot take squares of `size` pixels; None if it can."""

@@ -15,11 +15,17 @@ class UNetConfig(Settings):
     """The U-Net of Pix2Pix; the authors' code calls depth 7 `unet_128` and depth 8 `unet_256`."""
 
     name: Literal["unet"] = "unet"
-    depth: int = Field(default=8, ge=2)  # number of halvings; sides are padded to multiples of 2 ** depth
-    width: int = Field(default=64, ge=1)
-    norm: Norm = "instance"
-    dropout: float = Field(default=0.5, ge=0, lt=1)
-    upsampling: Upsampling = "transposed"
+    depth: int = Field(default=8, ge=2, description="number of halvings; sides are padded to multiples of 2 ** depth")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    norm: Norm = Field(default="instance", description="how each layer's values are normalised")
+    dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="probability with which a value is set to 0 in training"
+    )
+    upsampling: Upsampling = Field(
+        default="transposed",
+        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
+        "checkerboard",
+    )
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -48,12 +54,20 @@ class ResNetConfig(Settings):
 
     name: Literal["resnet"] = "resnet"
     blocks: int | None = Field(
-        default=None, ge=0
-    )  # null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper
-    width: int = Field(default=64, ge=1)
-    norm: Norm = "instance"
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    upsampling: Upsampling = "transposed"
+        default=None,
+        ge=0,
+        description="residual blocks; null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper",
+    )
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    norm: Norm = Field(default="instance", description="how each layer's values are normalised")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
+    )
+    upsampling: Upsampling = Field(
+        default="transposed",
+        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
+        "checkerboard",
+    )
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -88,9 +102,13 @@ ResidualGeneratorConfig = Annotated[
 class StarGeneratorConfig(Settings):
     """The generator of StarGAN."""
 
-    blocks: int = Field(default=6, ge=0)
-    width: int = Field(default=64, ge=1)
-    upsampling: Upsampling = "transposed"
+    blocks: int = Field(default=6, ge=0, description="residual blocks")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    upsampling: Upsampling = Field(
+        default="transposed",
+        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
+        "checkerboard",
+    )
 
     def build(self, channels: int, label: int) -> StarGenerator:
         """Build the network, which takes `label` numbers beside the image, with random weights."""

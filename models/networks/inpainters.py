@@ -15,10 +15,12 @@ class GatedConfig(Settings):
     """A small U-Net of gated convolutions, for machines without a GPU, which adds to a smooth filling."""
 
     name: Literal["gated"] = "gated"
-    width: int = Field(default=32, ge=1)
-    halvings: int = Field(default=2, ge=1)
-    widest: int = Field(default=72, ge=1)  # upper limit of a layer's channels
-    smooth_levels: int = Field(default=6, ge=1)  # halvings of the pyramid by which the hole is first filled smoothly
+    width: int = Field(default=32, ge=1, description="channels of the first layer; later layers have multiples of it")
+    halvings: int = Field(default=2, ge=1, description="of the picture, down to the smallest layer")
+    widest: int = Field(default=72, ge=1, description="upper limit of a layer's channels")
+    smooth_levels: int = Field(
+        default=6, ge=1, description="halvings of the pyramid by which the hole is first filled smoothly"
+    )
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -34,7 +36,7 @@ class DeepFillConfig(Settings):
     """The two stages of DeepFill v2."""
 
     name: Literal["deepfill"] = "deepfill"
-    width: int = Field(default=24, ge=2)
+    width: int = Field(default=24, ge=2, description="channels of the first layer; later layers have multiples of it")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -49,8 +51,8 @@ class PartialConfig(Settings):
     """The U-Net of partial convolutions; the paper's has depth 8, for 512 pixels."""
 
     name: Literal["partial"] = "partial"
-    depth: int = Field(default=7, ge=1)  # number of halvings; sides are padded to multiples of 2 ** depth
-    width: int = Field(default=64, ge=1)
+    depth: int = Field(default=7, ge=1, description="number of halvings; sides are padded to multiples of 2 ** depth")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -66,9 +68,11 @@ class ContextConfig(Settings):
     """The context encoder, which works on squares of one size only."""
 
     name: Literal["context"] = "context"
-    size: Literal[16, 32, 64, 128, 256] = 128  # pixels on a side
-    width: int = Field(default=64, ge=1)
-    bottleneck: int = Field(default=4000, ge=1)
+    size: Literal[16, 32, 64, 128, 256] = Field(
+        default=128, description="pixels on a side of its pictures, the only size it works on"
+    )
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    bottleneck: int = Field(default=4000, ge=1, description="numbers between encoder and decoder")
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""

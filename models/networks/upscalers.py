@@ -13,8 +13,8 @@ class SRResNetConfig(Settings):
     """The generator of SRResNet and SRGAN."""
 
     name: Literal["srresnet"] = "srresnet"
-    blocks: int = Field(default=16, ge=0)
-    width: int = Field(default=64, ge=1)
+    blocks: int = Field(default=16, ge=0, description="residual blocks")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -29,9 +29,11 @@ class RRDBConfig(Settings):
     """The generator of ESRGAN; published ones have 23 blocks, or 6 for drawings."""
 
     name: Literal["rrdb"] = "rrdb"
-    blocks: int = Field(default=23, ge=0)
-    width: int = Field(default=64, ge=1)
-    growth: int = Field(default=32, ge=1)
+    blocks: int = Field(
+        default=23, ge=0, description="residual-in-residual dense blocks; 23 in published models, or 6 for drawings"
+    )
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    growth: int = Field(default=32, ge=1, description="channels that each layer of a dense block adds")
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -46,8 +48,8 @@ class CompactConfig(Settings):
     """A plain chain of convolutions, for machines without a GPU."""
 
     name: Literal["compact"] = "compact"
-    depth: int = Field(default=16, ge=0)
-    width: int = Field(default=64, ge=1)
+    depth: int = Field(default=16, ge=0, description="convolutions between the first and the last")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -62,10 +64,14 @@ class SPANConfig(Settings):
     """Plain convolutions with attention that has no parameters, for machines without a GPU."""
 
     name: Literal["span"] = "span"
-    blocks: int = Field(default=9, ge=0)
-    width: int = Field(default=32, ge=1)
-    # Of the branches beside each convolution while training; 0: none, as in a network whose branches are folded.
-    expansion: int = Field(default=0, ge=0)
+    blocks: int = Field(default=9, ge=0, description="attention blocks")
+    width: int = Field(default=32, ge=1, description="channels of the first layer; later layers have multiples of it")
+    expansion: int = Field(
+        default=0,
+        ge=0,
+        description="width of the branches beside each convolution in training; 0: none, as in a network whose "
+        "branches are folded",
+    )
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""

@@ -11,7 +11,8 @@ from datasets.contract import Paired, derive_seed, stack
 from datasets.degradations.batches import BATCHED
 from datasets.degradations.degrade import degrade
 from datasets.errors import DataError
-from datasets.paired import DerivedPairs, PairedConfig
+from datasets.paired import PairedConfig
+from datasets.pairs import DerivedPairs
 
 CROP = {"load": None, "size": 16}
 

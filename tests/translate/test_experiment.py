@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from datasets.errors import UserError
-from datasets.paired import PairedConfig, PairFolders
+from datasets.paired import PairedConfig
+from datasets.pairs import PairFolders
 from models.networks.generators import ResNetConfig, UNetConfig
 from models.pix2pix import Pix2PixConfig
 from translate.experiment import Experiment, load_experiment, parse_experiment

@@ -12,8 +12,8 @@ from datasets.codecs.images import SUFFIXES, Picture, write_picture
 from datasets.contract import Attributed, Masked, Pictures, Samples, Unpaired
 from datasets.errors import UserError
 from datasets.pixels import Pixels, to_pixels
-from models.contract import show_transparency
 from models.core.points import is_points, plot_points
+from models.transparency import show_transparency
 from translate.experiment import Experiment
 from translate.sheet import add_caption, contact_sheet, tile_images
 from translate.training.batches import Order, load_batches
