@@ -11,8 +11,7 @@ from safetensors import SafetensorError
 
 from datasets.errors import UserError
 from datasets.storage import atomic
-
-FORBIDDEN = '/\\:*?"<>|'  # in the names of folders, on one system or another
+from datasets.storage.names import FORBIDDEN, find_windows_problem, fold_name
 
 
 @contextmanager
@@ -92,5 +91,6 @@ def domain_folder(names: Sequence[str], index: int) -> Path:
     if not names:
         return Path()
     folders = ["".join("-" if c in FORBIDDEN or ord(c) < 32 else c for c in name).strip(" .") for name in names]
-    folder, lowered = folders[index], [name.lower() for name in folders]
-    return Path(folder if folder and lowered.count(folder.lower()) == 1 else f"{index} {folder}".strip())
+    folder, folded = folders[index], [fold_name(name) for name in folders]
+    plain = folded.count(fold_name(folder)) == 1 and folder and find_windows_problem(Path(folder)) is None
+    return Path(folder if plain else f"{index} {folder}".strip())

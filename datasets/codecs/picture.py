@@ -15,7 +15,11 @@ Pixels = NDArray[np.uint8 | np.uint16]
 
 
 def _check_colour(value: str) -> str:
-    if len(ImageColor.getrgb(value)) != 3:
+    try:
+        channels = len(ImageColor.getrgb(value))
+    except ValueError:
+        raise ValueError(f"expected a colour such as red or #ff0000, found {value}") from None
+    if channels != 3:
         raise ValueError(f"expected a colour without alpha such as white or #ffffff, found {value}")
     return value
 

@@ -149,7 +149,7 @@ class _Files:
         return [file if (before, after) == starts[0][0] else None for before, after, file in candidates]
 
     def _find_most_alike(self, name: str) -> tuple[str, str, str | None]:
-        """Return the start of a row's path, that of the picture which ends most like it, and the picture if it is one."""
+        """Return where a row's path and that of the only picture that ends most like it start, and the picture."""
         files = self.by_file_name.get(fold_name(PurePosixPath(name).name), [])
         common = [_count_common_end(PurePosixPath(name).parts, PurePosixPath(file).parts) for file in files]
         if not files or common.count(max(common)) > 1:

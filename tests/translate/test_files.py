@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datasets.errors import UserError
-from translate.files import DuplicateKeyError, file_digest, parse_yaml, replace_file, write_text
+from translate.files import DuplicateKeyError, domain_folder, file_digest, parse_yaml, replace_file, write_text
 
 
 @pytest.fixture
@@ -88,10 +88,16 @@ def test_a_digest_is_of_the_bytes(old):
 
 
 def test_a_key_that_is_there_twice_is_refused_with_its_lines() -> None:
-    for text in ("a: 1\nb: 2\na: 3\n", "a: &x {c: 1}\nb: {<<: *x, c: 2}\n\"a\": 2\n"):
+    for text in ("a: 1\nb: 2\na: 3\n", 'a: &x {c: 1}\nb: {<<: *x, c: 2}\n"a": 2\n'):
         with pytest.raises(DuplicateKeyError, match=r"^a is set twice, in lines 1 and 3; remove one of them$"):
             parse_yaml(text)
     with pytest.raises(DuplicateKeyError, match="c is set twice, in lines 2 and 2"):
         parse_yaml("a:\n  - {c: 1, c: 2}\n")
     assert parse_yaml("a: &x {c: 1}\nb: {<<: *x, c: 2}\n") == {"a": {"c": 1}, "b": {"c": 2}}
     assert parse_yaml("a: ä\r\n".encode("utf-16")) == {"a": "ä"}  # as PowerShell redirects
+
+
+def test_folders_of_domains_are_names_on_every_system() -> None:
+    names = ["con", "Zo\u00eb", "Zoe\u0308", "a/b", "cat", "COM1.x"]
+    folders = [domain_folder(names, index).name for index in range(len(names))]
+    assert folders == ["0 con", "1 Zo\u00eb", "2 Zoe\u0308", "a-b", "cat", "5 COM1.x"]

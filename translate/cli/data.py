@@ -1,13 +1,17 @@
 """`translate data degrade`, `masks`, `mixture`, `preview`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import absolute, console, finish
-from translate.cli.options import Destination, Seed, Source
+from translate.cli.common import absolute, console, finish, parse_options, print_notes
+from translate.cli.options import Boxes, Circles, Destination, Polygons, Seed, Source, TextStamp
 from translate.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from datasets.masks.drawing import MaskName
 
 app = typer.Typer(help="Prepare and inspect data.", no_args_is_help=True)
 
@@ -43,34 +47,87 @@ def degrade(
 
 @app.command("masks")
 def masks(
-    kind: Annotated[str, typer.Argument(help="thin, medium, thick, free-form or box.")],
-    destination: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for the masks, which are PNG files.")],
-    count: Annotated[int, typer.Option(min=1, help="How many masks.")] = 100,
-    size: Annotated[int, typer.Option(min=8, help="Width and height in pixels.")] = 256,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[KIND] OUT",
+            help="Of random masks: thin, medium, thick, free-form or box. OUT: the folder for the masks, PNG files.",
+        ),
+    ],
+    count: Annotated[int | None, typer.Option(min=1, help="How many random masks; 100 if not said.")] = None,
+    size: Annotated[int | None, typer.Option(min=8, help="Width and height in pixels; 256 if not said.")] = None,
     like: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Draw a mask for each picture of this folder, with its name and size."),
+        typer.Option(metavar="IN", help="Make a mask for this picture or each of this folder, of its name and size."),
+    ] = None,
+    box: Boxes = None,
+    circle: Circles = None,
+    polygon: Polygons = None,
+    text_stamp: TextStamp = None,
+    color: Annotated[
+        str | None, typer.Option(metavar="COLOUR", help="What is painted over in this colour, such as red or #ff0000.")
+    ] = None,
+    tolerance: Annotated[
+        int | None, typer.Option(min=0, max=255, help="How much painted colours may differ; 60 of 255 if not said.")
+    ] = None,
+    original: Annotated[
+        Path | None, typer.Option(metavar="IN", help="The pictures before they were painted over, to compare with.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw random masks for `translate inpaint`: white holes on black."""
-    from datasets.errors import UserError
-    from datasets.masks.drawing import MASKS
-    from translate.folders.manifest import raise_on_failure
-    from translate.folders.mask_sets import draw_masks, plan_masks, plan_masks_like
+    """Make masks for `translate inpaint`, white holes on black: random ones, or of parts of pictures.
 
-    name = next((name for name in MASKS if name.replace("_", "-") == kind), None)
-    if name is None:
-        known = ", ".join(name.replace("_", "-") for name in MASKS)
-        raise UserError(f"{kind}: there is no such kind of mask; there are {known}")
-    if like is None:
-        jobs = plan_masks(destination, name, count, size, seed)
+    Parts are named by --box, --circle, --polygon, --text-stamp or --color, of the pictures that --like names.
+    """
+    from datasets.errors import UserError
+    from datasets.masks.colours import TOLERANCE
+    from datasets.masks.shapes import Marks
+    from translate.folders.manifest import raise_on_failure
+    from translate.folders.mask_sets import MaskJob, draw_masks, plan_marked_masks, plan_masks, plan_masks_like
+
+    if len(names) > 2:
+        raise UserError(f"{' '.join(names)}: expected a kind of mask and a folder, or a folder alone")
+    destination = Path(names[-1])
+    marks = parse_options(Marks, box=box or (), circle=circle or (), polygon=polygon or (), text_stamp=text_stamp)
+    marked = marks.has_marks or color is not None
+    if marked and (len(names) == 2 or count or size):
+        raise UserError("a mask is random or of what is marked: leave out KIND, --count and --size, or the marks")
+    if like is None and marked:
+        raise UserError("--like: name the pictures that the mask is for, or one of them")
+    if color is None and (tolerance is not None or original is not None):
+        raise UserError("--tolerance and --original: name the colour that was painted with --color")
+    jobs: Sequence[MaskJob]
+    if marked and like is not None:
+        jobs = plan_marked_masks(
+            like, destination, marks, color, TOLERANCE if tolerance is None else tolerance, original
+        )
+    elif like is not None:
+        if count or size:
+            raise UserError("--count and --size: --like says how many masks, and how large")
+        jobs = plan_masks_like(like, destination, _find_kind(names), seed)
     else:
-        jobs = plan_masks_like(like, destination, name, seed)
-    fractions = [outcome.record["hole"] for outcome in raise_on_failure(draw_masks(jobs))]
+        jobs = plan_masks(destination, _find_kind(names), count or 100, size or 256, seed)
+    outcomes = list(raise_on_failure(draw_masks(jobs)))
+    print_notes(f"{outcome.name}: {note}" for outcome in outcomes for note in outcome.notes)
+    fractions = [outcome.record["hole"] for outcome in outcomes]
     of_them = "of them" if len(fractions) > 1 else "of it"
     summary = f"{sum(fractions) / len(fractions):.1%} {of_them} is hole"
     console().print(f"done {len(fractions)} masks, {summary} → {absolute(destination)}", markup=False)
+
+
+def _find_kind(names: Sequence[str]) -> "MaskName":
+    from datasets.errors import UserError
+    from datasets.masks.drawing import MASKS
+
+    known = {name.replace("_", "-"): name for name in MASKS}
+    if len(names) < 2:
+        raise UserError(
+            f"{names[0]}: name a kind of random mask before it, {', '.join(known)}, or mark what is hole with --box, "
+            "--circle, --polygon, --text-stamp or --color"
+        )
+    if names[0] not in known:
+        raise UserError(f"{names[0]}: there is no such kind of mask; there are {', '.join(known)}")
+    return known[names[0]]
 
 
 @app.command("mixture")

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 from translate.cli.common import TASK, console, flag, option, parse_options
 from translate.cli.folders import check_plan, run_options, run_plan
 from translate.cli.options import (
+    Boxes,
+    Circles,
     Destination,
     DeviceOptions,
     OutputOptions,
     PictureOptions,
+    Polygons,
     ReportOptions,
     Source,
+    TextStamp,
     expand_options,
 )
 
@@ -23,7 +27,14 @@ if TYPE_CHECKING:
 def inpaint(
     source: Source,
     destination: Destination,
-    mask: Annotated[str, option("What is hole; see above", panel=TASK, metavar="FILE|DIR|alpha")],
+    mask: Annotated[str | None, option("What is hole; see above", panel=TASK, metavar="FILE|DIR|alpha")] = None,
+    box: Boxes = None,
+    circle: Circles = None,
+    polygon: Polygons = None,
+    text_stamp: TextStamp = None,
+    mask_color: Annotated[str | None, option("What is painted over is hole", panel=TASK, metavar="COLOUR")] = None,
+    mask_tolerance: Annotated[int | None, option("Difference from it; 60 of 255", panel=TASK, metavar="N")] = None,
+    mask_threshold: Annotated[int | None, option("Level above which is hole", panel=TASK, metavar="N")] = None,
     model: Annotated[str | None, option("Inpainter; else the shipped one", panel=TASK, metavar="MODEL")] = None,
     mask_invert: Annotated[bool, flag("Black is hole, not white", "--mask-invert", TASK)] = False,
     mask_grow: Annotated[int, option("Enlarge every hole by N pixels", panel=TASK, metavar="N")] = 0,
@@ -41,17 +52,32 @@ def inpaint(
 
     --mask is a mask for all pictures, white in the hole, or a folder with a mask
     of each picture's name, or alpha, which fills transparent parts and makes them
-    opaque. --model is a model file, a run folder, telea or navier-stokes.
+    opaque. With --mask-color, --mask is the picture painted over in that colour,
+    and IN itself is if there is no --mask. --box, --circle, --polygon and
+    --text-stamp name holes in pixels or percent of the picture. --model is a
+    model file, a run folder, telea or navier-stokes.
 
     Where | separates choices, the first is the default.
     """
+    from translate.inference.monitor import Monitor
     from translate.inpainting.inpainters import load_inpainter
     from translate.inpainting.masked_folder import run_inpainting
     from translate.inpainting.plan import MaskOptions, plan_inpainting
 
     options = run_options(output, pictures)
     masks = parse_options(
-        MaskOptions, mask_invert=mask_invert, mask_grow=mask_grow, feather=feather, missing_mask=missing_mask
+        MaskOptions,
+        box=box or (),
+        circle=circle or (),
+        polygon=polygon or (),
+        text_stamp=text_stamp,
+        mask_color=mask_color,
+        mask_tolerance=mask_tolerance,
+        mask_threshold=mask_threshold,
+        mask_invert=mask_invert,
+        mask_grow=mask_grow,
+        feather=feather,
+        missing_mask=missing_mask,
     )
     inpainter = load_inpainter(model, device=computing.device, precision=computing.precision)
     plan = plan_inpainting(source, destination, mask, masks, options)
@@ -60,7 +86,6 @@ def inpaint(
     run_plan(_count_copies(run_inpainting(inpainter, plan, masks, options, monitor)), plan, report, monitor)
 
 
-    from translate.inference.monitor import Monitor
 def _count_copies(stream: Generator["Outcome", None, None]) -> Generator["Outcome", None, None]:
     """Yield the same outcomes, and print at the end how many pictures had nothing to fill."""
     copies = 0

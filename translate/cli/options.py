@@ -14,12 +14,20 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from translate.cli.common import COMPUTING, OUTPUT, PICTURES, Device, Json, Precision, flag, option
+from translate.cli.common import COMPUTING, OUTPUT, PICTURES, TASK, Device, Json, Precision, flag, option
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
 OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
+
+# Lists, of which each may be given several times.
+Boxes = Annotated[list[str] | None, option("A box is hole; several are too", "--box", panel=TASK, metavar="X,Y,W,H")]
+Circles = Annotated[list[str] | None, option("A circle is hole", "--circle", panel=TASK, metavar="X,Y,R")]
+Polygons = Annotated[list[str] | None, option("A polygon is hole", "--polygon", panel=TASK, metavar="X,Y,X,Y,…")]
+TextStamp = Annotated[
+    str | None, option("A date is, as in bottom-right,red", "--text-stamp", panel=TASK, metavar="CORNER[,COLOUR]")
+]
 
 
 class OutputOptions(NamedTuple):

@@ -1,7 +1,8 @@
 """Which pictures a run reads and which files it writes, checked before the first is written."""
 
+import os
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -10,11 +11,14 @@ from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED, choose_suffix
 from datasets.errors import UserError
 from datasets.storage.listing import Listing, find_pictures
+from datasets.storage.names import FileSet, find_windows_problem, fold_name
 from models.contract import Domain
 from translate.files import file_digest
 from translate.folders.options import RunOptions
 
-ALPHA: Literal["alpha"] = "alpha"  # instead of a mask's path: the transparent part of the picture is the hole
+# Instead of a mask's path: the transparent part of the picture is the hole, or the part that the options mark in it.
+ALPHA: Literal["alpha"] = "alpha"
+MARKED: Literal["marked"] = "marked"
 
 
 class NothingFoundError(UserError):
@@ -35,7 +39,7 @@ class Job:
         origin: What it is made from, in words, where that is not a file.
         to: The name of the domain to translate to, where there is a choice.
         domain: The same, as the translator takes it.
-        mask: What shows the holes to fill: a file, or the picture's own transparency.
+        mask: What shows the holes to fill: a file, the picture's own transparency, or the options.
     """
 
     source: Path
@@ -45,7 +49,7 @@ class Job:
     origin: str | None = None
     to: str | None = None
     domain: Domain = 0
-    mask: Path | Literal["alpha"] | None = None
+    mask: Path | Literal["alpha", "marked"] | None = None
 
     def digest(self) -> str:
         """Return a fingerprint of everything that the file is made from, the model and the options aside.
@@ -77,11 +81,13 @@ def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[lis
     if not jobs:
         raise NothingFoundError(f"{source}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
     _refuse_clashes(jobs, destination)  # also between shards
+    if os.name == "nt":
+        refuse_windows_names(jobs, destination)
     first, every = options.shard
     mine = jobs[first - 1 :: every][: options.limit]
     if not mine:
         raise NothingFoundError(f"{source}: shard {first}/{every} of {len(jobs)} pictures is empty; take fewer shards")
-    _refuse_sources(mine, {job.source.resolve() for job in jobs}, source)
+    _refuse_sources(mine, FileSet(job.source.resolve() for job in jobs), source)
     if options.on_exists == "error":
         refuse_existing(mine, "choose another place, or set `on_exists` to skip or overwrite")
     return mine, notes
@@ -103,7 +109,7 @@ def _folder_jobs(found: Listing, source: Path, destination: Path, options: RunOp
     if destination.is_file():
         raise UserError(f"{destination}: is a file; a folder of pictures needs a folder to go to")
     source_folder, output_folder = source.resolve(), destination.resolve()
-    if output_folder == source_folder or source_folder in output_folder.parents:
+    if any(folder in FileSet([source_folder]) for folder in (output_folder, *output_folder.parents)):
         raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")
     readable = [
         Job(source / name, name, destination / name.with_suffix(choose_suffix(name, options.save)))
@@ -135,13 +141,32 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
 
 
 def _refuse_clashes(jobs: Sequence[Job], destination: Path) -> None:
-    outputs = Counter(job.output for job in jobs)
-    clashing = [job.name.as_posix() for job in jobs if outputs[job.output] > 1]
+    """Refuse outputs of one name, also where case or spelling in Unicode tells them apart: not every system does."""
+    folded = [fold_name(str(job.output)) for job in jobs]
+    outputs = Counter(folded)
+    clashing = [job for job, name in zip(jobs, folded, strict=True) if outputs[name] > 1]
     if clashing:
-        raise UserError(f"{', '.join(clashing[:6])}: would become one file in {destination}; convert them apart")
+        names = ", ".join(job.name.as_posix() for job in clashing[:6])
+        equal = len({job.output for job in clashing[:2]}) == 1
+        where = "" if equal else " where a file system ignores case or the spelling of letters"
+        raise UserError(f"{names}: would become one file in {destination}{where}; convert them apart, or rename them")
 
 
-def _refuse_sources(jobs: Sequence[Job], sources: Set[Path], source: Path) -> None:
+def refuse_windows_names(jobs: Sequence[Job], destination: Path) -> None:
+    """Refuse names that Windows gives to devices or cannot write, which it would lose or cut in silence.
+
+    Raises:
+        UserError: An output has such a name.
+    """
+    for job in jobs:
+        problem = find_windows_problem(
+            job.output.relative_to(destination) if job.output != destination else Path(job.output.name)
+        )
+        if problem is not None:
+            raise UserError(f"{job.output}: cannot be written on Windows: {problem}; rename {job.name.as_posix()}")
+
+
+def _refuse_sources(jobs: Sequence[Job], sources: FileSet, source: Path) -> None:
     """Refuse to write over a picture that is read, which a link in the destination may lead to."""
     for job in jobs:
         if job.output.resolve() in sources:

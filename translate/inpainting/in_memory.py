@@ -10,6 +10,7 @@ from PIL.Image import Image as PILImage
 from datasets.codecs.images import Header, Picture, read_header
 from datasets.errors import UserError
 from datasets.masks.drawing import Mask
+from datasets.masks.levels import is_photograph
 from datasets.masks.reading import find_holes, read_mask
 from translate.inference.conversion import restore_kind, to_picture
 from translate.inference.model import Model
@@ -63,7 +64,13 @@ def _to_hole(mask: MaskLike, picture: Picture, image: Any) -> Mask:
     if isinstance(mask, str | Path):
         hole, _ = read_mask(Path(mask), read_header(Path(image)) if isinstance(image, str | Path) else _header(picture))
         return hole
-    hole = mask if isinstance(mask, np.ndarray) and mask.dtype == np.bool_ else find_holes(to_picture(mask))
+    if isinstance(mask, np.ndarray) and mask.dtype == np.bool_:
+        hole = mask
+    else:
+        shown = to_picture(mask)
+        if is_photograph(shown):
+            raise UserError("the mask looks like a photograph, and a mask is white in the hole and black elsewhere")
+        hole = find_holes(shown)
     if hole.shape != (picture.height, picture.width):
         raise UserError(f"expected a mask of shape {(picture.height, picture.width)}, found {hole.shape}")
     return hole

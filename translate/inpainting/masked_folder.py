@@ -5,12 +5,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from datasets.codecs.images import Picture, SaveOptions, read_header, read_picture, write_picture
 from datasets.errors import UserError
+from datasets.masks.colours import TOLERANCE, find_painted
 from datasets.masks.drawing import Mask
-from datasets.masks.reading import dilate, find_transparency, read_mask
+from datasets.masks.reading import PhotographError, dilate, find_transparency, fit_mask, read_mask
 from datasets.storage.atomic import replace_file
-from translate.folders.jobs import ALPHA, Job
+from translate.folders.jobs import ALPHA, MARKED, Job
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, fail, notes_of, run_jobs
@@ -20,6 +23,11 @@ from translate.inference.monitor import Monitor
 from translate.inpainting.fill import Inpainter, describe_hole, fill_holes
 from translate.inpainting.inpainters import OutOfMemoryError, load_inpainter
 from translate.inpainting.plan import MaskOptions, plan_inpainting
+
+PHOTOGRAPH_HELP = (
+    "if the hole is painted over in it, name the colour with `mask_color`; if it is erased, fill this picture itself "
+    "with `mask` alpha; if it is a mask all the same, set `mask_threshold`"
+)
 
 
 @dataclass(frozen=True)
@@ -66,15 +74,16 @@ class Inpainting:
         """
         picture = read_picture(job.source, limit=self.options.pixel_limit)
         try:
-            hole, notes = _find_hole(job, picture, self.options.pixel_limit)
+            hole, notes = self._find_hole(job, picture)
         except OSError as error:
             raise UserError(f"{job.mask}: cannot be read: {error.strerror or error}") from None
+        except PhotographError as error:
+            raise UserError(f"{job.name}: {error}; {PHOTOGRAPH_HELP}") from None
         except UserError as error:
             raise UserError(f"{job.name}: {error}") from None
         if hole is None:
             return self._without_mask(job, picture)
-        grown = dilate(hole != self.masks.mask_invert, self.masks.mask_grow)
-        return MaskedPicture(picture, grown, notes=notes)
+        return MaskedPicture(picture, dilate(hole, self.masks.mask_grow), notes=notes)
 
     def compute(self, group: Sequence[MaskedItem]) -> list[MaskedPicture | Outcome]:
         """Fill the holes of pictures."""
@@ -102,6 +111,35 @@ class Inpainting:
         }
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
+    def _find_hole(self, job: Job, picture: Picture) -> tuple[Mask | None, tuple[str, ...]]:
+        """Return the hole, (H, W), None where there is no mask, and notes on how it was found."""
+        masks, limit = self.masks, self.options.pixel_limit
+        hole: Mask | None = None
+        notes: tuple[str, ...] = ()
+        if job.mask == ALPHA:
+            hole = find_transparency(picture)
+        elif masks.mask_color is not None and job.mask is not None:
+            hole, notes = self._find_painted(job, picture, masks.mask_color)
+        elif isinstance(job.mask, Path):
+            hole, notes = read_mask(job.mask, read_header(job.source), limit=limit, threshold=masks.mask_threshold)
+        elif job.mask == MARKED:
+            hole = np.zeros((picture.height, picture.width), bool)
+        if hole is None:
+            return None, ()
+        marked, more = masks.find_holes(picture)
+        return (hole != masks.mask_invert) | marked, (*notes, *more)
+
+    def _find_painted(self, job: Job, picture: Picture, colour: str) -> tuple[Mask, tuple[str, ...]]:
+        """Return what is painted over in the mask, (H, W), or without one in the picture itself, and notes."""
+        tolerance = TOLERANCE if self.masks.mask_tolerance is None else self.masks.mask_tolerance
+        if not isinstance(job.mask, Path):
+            return find_painted(picture, colour, tolerance)
+        painted = read_picture(job.mask, limit=self.options.pixel_limit)
+        same_size = (painted.height, painted.width) == (picture.height, picture.width)
+        mask, notes = find_painted(painted, colour, tolerance, picture if same_size else None)
+        fitted, more = fit_mask(job.mask, mask, read_header(job.source))
+        return fitted, (*notes, *more)
+
     def _without_mask(self, job: Job, picture: Picture) -> MaskedPicture | Outcome:
         why = "has no transparency" if job.mask == ALPHA else "has no mask"
         if self.masks.missing_mask == "copy":
@@ -115,7 +153,8 @@ class Inpainting:
         if hole is None:
             return content
         if not hole.any():
-            return replace(content, hole=None, notes=(*content.notes, "its mask shows no hole: copied as it is"))
+            nothing = "its mask shows no hole" if isinstance(job.mask, Path) else "it shows no hole"
+            return replace(content, hole=None, notes=(*content.notes, f"{nothing}: copied as it is"))
         try:
             make_opaque = job.mask == ALPHA
             with self.monitor.picture(job.name.as_posix(), hole.size) as report:
@@ -138,7 +177,7 @@ def inpaint_folder(
     model: Inpainter | Path | str | None,
     source: Path | str,
     destination: Path | str,
-    mask: Path | str,
+    mask: Path | str | None,
     masks: MaskOptions | None = None,
     options: RunOptions | None = None,
 ) -> Generator[Outcome, None, None]:
@@ -150,7 +189,8 @@ def inpaint_folder(
         model: An inpainter, a model file, a run folder, "telea" or "navier-stokes"; None: the inpainter that ships.
         source: A picture, or a folder of pictures.
         destination: A folder, or a file for a single picture.
-        mask: A mask, a folder of masks, or "alpha": what is transparent is hole, and the result is opaque.
+        mask: A mask, a folder of masks, or "alpha": what is transparent is hole, and the result is opaque. None:
+            `masks` says what is hole.
         masks: How masks are used; None: the defaults.
         options: Which pictures are read and how results are saved; None: the defaults.
 
@@ -160,7 +200,7 @@ def inpaint_folder(
     """
     inpainter = model if isinstance(model, Inpainter) else load_inpainter(model)
     masks, options = masks or MaskOptions(), options or RunOptions()
-    plan = plan_inpainting(Path(source), Path(destination), str(mask), masks, options)
+    plan = plan_inpainting(source, Path(destination), None if mask is None else str(mask), masks, options)
     return run_inpainting(inpainter, plan, masks, options)
 
 
@@ -170,7 +210,7 @@ def run_inpainting(
     """Fill the pictures of a plan; yield an outcome for each, in order."""
     monitor = monitor or Monitor()
     facts = {
-        **masks.model_dump(),
+        **{name: value for name, value in masks.model_dump().items() if value not in (None, ())},
         "alpha": any(job.mask == ALPHA for job in plan.jobs),
         "save": options.save.model_dump(),
         "precision": inpainter.precision,
@@ -194,15 +234,6 @@ def run_inpainting(
         monitor=monitor,
     )
     return run_within(inpainter.computing, outcomes)
-
-
-def _find_hole(job: Job, picture: Picture, limit: int) -> tuple[Mask | None, tuple[str, ...]]:
-    """Return the hole, (H, W), None where there is no mask, and notes on how the mask was read."""
-    if job.mask == ALPHA:
-        return find_transparency(picture), ()
-    if job.mask is None:
-        return None, ()
-    return read_mask(job.mask, read_header(job.source), limit=limit)
 
 
 def _same_file(job: Job, save: SaveOptions) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datasets.contract import find_name
-from datasets.storage.names import encode_name, fold_name, natural_key, stem_of
+from datasets.storage.names import FileSet, encode_name, fold_name, natural_key, stem_of
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))
 
@@ -42,3 +42,14 @@ def test_folded_names_ignore_case_and_spelling() -> None:
 
 def test_names_that_are_not_unicode_have_bytes() -> None:
     assert encode_name("a\udcff") != encode_name("a\udcfe")
+
+
+def test_a_file_is_found_under_each_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "IMG.png").touch()
+    (tmp_path / "img.png").hardlink_to(tmp_path / "IMG.png")  # as where a file system ignores case
+    (tmp_path / "Img.png").touch()
+    files = FileSet([tmp_path / "IMG.png"])
+    assert tmp_path / "IMG.png" in files
+    assert tmp_path / "img.png" in files
+    assert tmp_path / "Img.png" not in files
+    assert tmp_path / "iMG.png" not in files

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from datasets.errors import UserError
-from translate.folders.jobs import Job, NothingFoundError, find_jobs
+from translate.folders.jobs import Job, NothingFoundError, find_jobs, refuse_windows_names
 from translate.folders.options import RunOptions
 
 Finder = Callable[..., list[Job]]
@@ -100,6 +100,42 @@ def test_two_pictures_that_would_become_one_file_are_refused(
     assert len(find(folder, tmp_path / "out")) == 4
     with pytest.raises(UserError, match=r"^a\.jpg, a\.png: would become one file"):
         find(folder, tmp_path / "out", save={"format": "png"})
+
+
+@pytest.mark.parametrize(
+    "clashing", [("IMG.jpg", "img.png"), ("Zo\u00eb.jpg", "Zoe\u0308.png"), ("stra\u00dfe.jpg", "STRASSE.png")]
+)
+def test_names_that_are_one_on_other_systems_are_refused(
+    find: Finder, fill: Callable[..., Path], tmp_path: Path, clashing: tuple[str, str]
+) -> None:
+    folder = fill(*clashing, "other.png")
+    assert len(find(folder, tmp_path / "out")) == 3
+    with pytest.raises(UserError, match=r"would become one file in .* where a file system ignores case or the spell"):
+        find(folder, tmp_path / "out", save={"format": "png"})
+    with pytest.raises(UserError, match="would become one file"):
+        find(folder, tmp_path / "out", shard=(1, 2), save={"format": "png"})
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("con.png", "'con.png' is the name of a device"),
+        ("AUX/a.png", "'AUX' is the name of a device"),
+        ("LPT1.x.png", "is the name of a device"),
+        ("12:30.png", "'12:30.png' contains ':'"),
+        ("a\nb?.png", r"contains '\\n', '\?'"),
+        ("sub./a.png", "'sub.' ends in a space or a dot"),
+    ],
+)
+def test_names_that_windows_cannot_write_are_refused_there(tmp_path: Path, name: str, problem: str) -> None:
+    jobs = [Job(Path(name), Path(name), tmp_path / "out" / name)]
+    with pytest.raises(UserError, match=f"cannot be written on Windows: .*{problem}; rename"):
+        refuse_windows_names(jobs, tmp_path / "out")
+    single = [Job(Path("a.png"), Path("a.png"), tmp_path / "nul.png")]
+    with pytest.raises(UserError, match=r"nul\.png: cannot be written on Windows: 'nul\.png' is the name of a device"):
+        refuse_windows_names(single, tmp_path / "nul.png")
+    good = [Job(Path(name), Path(name), tmp_path / "out" / name) for name in ("console.png", "com0/a b.png", "Zoë.png")]
+    refuse_windows_names(good, tmp_path / "out")
 
 
 def test_shards_see_the_clashes_between_them(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
