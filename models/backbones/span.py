@@ -8,6 +8,8 @@ with zeros.
 
 Differs from the paper:
 - The branches meet as kernels, not as feature maps: the same sum, at the cost of one convolution a step.
+- A block's output is added to its input: for small o the attention is nearly o / 4, so behind nine blocks without this
+  shortcut a signal of 0.3 was 0.0003 at the start, only the first block learned, and the training diverged.
 - The output is added to the enlarged input, so that an untrained network enlarges by repeating pixels.
 - The last concatenation takes the first block, the last one and one between them, beside the first features; the
   paper's takes the middle of a block instead of the block between.
@@ -65,7 +67,7 @@ class SPAN(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Three convolutions, whose output o also says how much of o + x passes: (o + x)(σ(o) - ½), (B, width, H, W)."""
+    """Three convolutions, whose output o also says how much of o + x is added: x + (o + x)(σ(o) - ½)."""
 
     def __init__(self, width: int, expansion: int) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class AttentionBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Compute (B, width, H, W) from (B, width, H, W)."""
         output = self.layers(features)
-        attended: Tensor = (output + features) * (torch.sigmoid(output) - 0.5)
+        attended: Tensor = features + (output + features) * (torch.sigmoid(output) - 0.5)
         return attended
 
 

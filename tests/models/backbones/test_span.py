@@ -40,11 +40,22 @@ def test_folding_changes_nothing_but_the_number_of_parameters() -> None:
     assert torch.equal(plain(image), network(image))
 
 
-def test_attention_is_the_papers_equation() -> None:
+def test_a_block_adds_the_papers_attention_to_its_input() -> None:
     torch.manual_seed(0)
     block, features = AttentionBlock(4, 0), torch.randn(1, 4, 5, 5)
     output = block.layers(features)
-    torch.testing.assert_close(block(features), (output + features) * (1 / (1 + (-output).exp()) - 0.5))
+    attended = (output + features) * (1 / (1 + (-output).exp()) - 0.5)
+    torch.testing.assert_close(block(features), features + attended)
+
+
+def test_a_signal_passes_all_blocks_of_an_untrained_network() -> None:
+    torch.manual_seed(0)
+    network = SPAN(4, expansion=2)
+    features = network.first(torch.rand(1, 3, 24, 24))
+    before = features.std()
+    for block in network.blocks:
+        features = block(features)
+    assert 0.5 < features.std() / before < 2
 
 
 def test_untrained_it_repeats_pixels_up_to_little() -> None:
