@@ -279,11 +279,13 @@ def _compress_tiff_strips(samples: Pixels, compression: str) -> tuple[Sequence[b
 
 def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
     """Return 8-bit pixels in sRGB, converted from the colours of an ICC profile; gray stays gray."""
+    gray = pixels.shape[2] == 1
+    source = np.arange(256, dtype=np.uint8).reshape(1, 256, 1) if gray else pixels  # few values, converted exactly
     try:
-        converted = convert_to_srgb(_to_image(pixels, None), profile)
+        converted = np.asarray(convert_to_srgb(_to_image(source, None), profile))
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         raise PictureError(f"has a colour profile that cannot be used ({error}): set `color` to keep") from error
-    return np.asarray(converted)[:, :, : pixels.shape[2]]
+    return converted[0, :, 0][pixels] if gray else converted
 
 
 def recompress(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

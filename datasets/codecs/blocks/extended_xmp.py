@@ -28,12 +28,15 @@ def join_extended(packet: bytes, segments: Iterable[bytes]) -> tuple[bytes, bool
     if link is None:
         return packet, True
     packet = remove_names(packet, _LINK)
-    parts: dict[int, bytes] = {}
+    parts, length = dict[int, bytes](), 0
+    head = len(EXTENSION) + 40
     for segment in segments:
-        head = len(EXTENSION) + 40
-        if segment.startswith(EXTENSION) and segment[len(EXTENSION) :][:32].upper() == link[1].upper():
-            parts[struct.unpack_from(">I", segment, head - 4)[0]] = segment[head:]
+        if segment.startswith(EXTENSION + link[1]) and len(segment) > head:
+            length, start = struct.unpack_from(">II", segment, head - 8)
+            parts[start] = segment[head:]
     extension = b"".join(parts[start] for start in sorted(parts))
+    if len(extension) != length:
+        return packet, False
     joined = _join(packet.decode("utf-8", "surrogateescape"), extension.decode("utf-8", "surrogateescape"))
     return packet if joined is None else joined.encode("utf-8", "surrogateescape"), joined is not None
 
@@ -66,6 +69,7 @@ def split_packet(packet: bytes) -> tuple[bytes, list[bytes]] | None:
         return packet, []
     if _find_descriptions(packet.decode("utf-8", "surrogateescape")) is None:
         return None
+    packet = re.sub(rb"<\?xpacket[^>]*>", b"", packet)  # an extension has no wrapper
     guid = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper()
     head = EXTENSION + guid.encode() + struct.pack(">I", len(packet))
     segments = []
