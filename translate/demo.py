@@ -79,6 +79,9 @@ def check_empty(out: Path) -> None:
 def make_photographs(out: Path) -> None:
     """Write scikit-image's photographs into the folders `photos` and `unseen`.
 
+    Those to learn from that have colours come three times, with their channels exchanged in turn: half of them are gray
+    and hardly one is blue, so a network that learns from them alone turns blue to gray.
+
     Raises:
         UserError: scikit-image is not installed.
     """
@@ -91,7 +94,11 @@ def make_photographs(out: Path) -> None:
         (out / kind).mkdir(parents=True)
         for name in names:
             found = next(path for path in (folder / f"{name}.png", folder / f"{name}.jpg") if path.is_file())
-            write_picture(Picture(read_picture(found).pixels), out / kind / f"{name}.png")
+            pixels = read_picture(found).pixels
+            write_picture(Picture(pixels), out / kind / f"{name}.png")
+            if kind == "photos" and pixels.shape[2] == 3:
+                for turn, order in enumerate(((2, 0, 1), (1, 2, 0)), 1):
+                    write_picture(Picture(np.ascontiguousarray(pixels[:, :, order])), out / kind / f"{name}-{turn}.png")
 
 
 def upscale_photographs(out: Path) -> tuple[float, float]:

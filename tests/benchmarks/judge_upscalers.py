@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from measure import commit
 from torch import Tensor
-from upscaling import PHOTOGRAPHS, TIMED, WINDOW, y_of
+from upscaling import PHOTOGRAPHS, TIMED, WINDOW, rounded, y_of
 
 from datasets.codecs.images import read_picture
 from datasets.degradations.resampling import shrink
@@ -86,8 +86,7 @@ def make_pair(path: Path, scale: int) -> tuple[Tensor, Tensor]:
     pixels = read_picture(path).pixels
     height, width = (side // scale * scale for side in pixels.shape[:2])
     large = convert_channels(to_floats(pixels[:height, :width]), 3)
-    small = (shrink(large, scale).clip(0, 1) * 255).round() / np.float32(255)
-    return to_tensor(small), to_tensor(large)
+    return to_tensor(rounded(shrink(large, scale))), to_tensor(large)
 
 
 def find_difference(outputs: list[Tensor]) -> tuple[slice, slice, slice]:

@@ -52,8 +52,10 @@ def test_the_demo_leaves_sheets_a_report_and_an_honest_table(
     assert noisy < median < bilateral
     assert noisy < translated < bilateral
     assert re.search(r"note: \d+ steps are too few .* --minutes 0\.2 ", ended.err)  # as three seconds always are
-    for kind, names in (("photos", demo.TRAINING), ("unseen", HELD_OUT)):
-        assert {path.stem for path in (out / kind).iterdir()} == set(names)
+    for kind, names in (("photos", {"brick", "coffee", "coffee-1", "coffee-2"}), ("unseen", set(HELD_OUT))):
+        assert {path.stem for path in (out / kind).iterdir()} == names
+    colours = [read_picture(out / "photos" / f"coffee{turn}.png").pixels.mean((0, 1)) for turn in ("", "-1", "-2")]
+    assert [int(means.argmax()) for means in colours] == [0, 1, 2]  # red, green and blue in equal parts
     with Image.open(out / "sheet.png") as sheet:
         assert sheet.width > 5 * 200
     assert (out / "run" / "report.html").stat().st_size > 10_000
