@@ -1,6 +1,7 @@
 """Files of a run: replaced whole or not at all, with one sentence about the reason."""
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,20 @@ def write_text(path: Path, text: str) -> None:
     """
     with replace_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be written to a folder, or that it can be created.
+
+    Raises:
+        UserError: They cannot.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # what rights say is not the whole truth, as on a read-only disk
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to: {error.strerror or error}; choose another place") from None
 
 
 def file_digest(path: Path) -> str:

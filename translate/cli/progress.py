@@ -41,9 +41,10 @@ def show_progress(stream: Generator["Outcome", None, None], total: int, monitor:
 
 
 def _print_outcome(outcome: "Outcome", display: "Display", reasons: set[str]) -> None:
-    """Print why a file failed, once where it fails for several domains, and its notes."""
-    if outcome.status == "failed" and outcome.reason not in reasons:
+    """Print why a file failed or was left alone, once where that is for several domains, and its notes."""
+    if outcome.status in ("failed", "left_alone") and outcome.reason not in reasons:
         reasons.add(str(outcome.reason))
-        display.console.print(f"failed: {spell_options(str(outcome.reason))}", style="red", markup=False)
+        status, style = outcome.status.replace("_", " "), "red" if outcome.status == "failed" else None
+        display.console.print(f"{status}: {spell_options(str(outcome.reason))}", style=style, markup=False)
     for note in outcome.notes:
         display.console.print(f"note: {outcome.name}: {spell_options(note)}", markup=False)

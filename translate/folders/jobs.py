@@ -3,22 +3,25 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED, choose_suffix
-from datasets.errors import UserError
+from datasets.errors import UserError, count_of
 from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import FileSet, find_windows_problem, fold_name
 from models.contract import Domain
-from translate.files import file_digest
+from translate.files import check_writable, file_digest
+from translate.folders.inputs import Inputs, Source
 from translate.folders.options import RunOptions
 
 # Instead of a mask's path: the transparent part of the picture is the hole, or the part that the options mark in it.
 ALPHA: Literal["alpha"] = "alpha"
 MARKED: Literal["marked"] = "marked"
+
+LOSSY = frozenset({"JPEG", "WEBP"})  # formats with a quality
 
 
 class NothingFoundError(UserError):
@@ -36,6 +39,7 @@ class Job:
         name: Its name in messages and in the manifest: the path of the source within the folder that is read.
         output: The file to write.
         unreadable: What kind of file the source is, where that kind cannot be read.
+        named: The user named the source itself, not a folder that it was found in.
         origin: What it is made from, in words, where that is not a file.
         to: The name of the domain to translate to, where there is a choice.
         domain: The same, as the translator takes it.
@@ -46,6 +50,7 @@ class Job:
     name: Path
     output: Path
     unreadable: str | None = None
+    named: bool = False
     origin: str | None = None
     to: str | None = None
     domain: Domain = 0
@@ -64,33 +69,34 @@ class Job:
         return file_digest(self.source) + mask
 
 
-def find_jobs(source: Path, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
+def find_jobs(source: Source, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
     """Return a job for every picture, and notes for the user.
+
+    Where up-to-date outputs are skipped, the limit is left to the run, which knows what is still to be done.
 
     Raises:
         NothingFoundError: There are no pictures, or none in this shard.
-        UserError: Something would be overwritten, or two outputs would be one file.
+        UserError: Something would be overwritten, two outputs would be one file, or the destination cannot be written.
     """
-    notes: list[str] = []
-    if source.is_dir():
-        found = find_pictures(source, recurse=options.recurse)
-        jobs = _folder_jobs(found, source, destination, options)
-        notes += found.describe_ignored()
+    inputs, notes = Inputs.of(source), list[str]()
+    if inputs.is_folder:
+        jobs, notes = _folder_jobs(inputs, destination, options)
     else:
-        jobs = [_file_job(source, destination, options)]
+        jobs = [_file_job(inputs.paths[0], destination, options)]
     if not jobs:
-        raise NothingFoundError(f"{source}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
+        raise NothingFoundError(f"{inputs}: holds no picture; known are {', '.join(sorted(SUFFIXES))}")
     _refuse_clashes(jobs, destination)  # also between shards
     if os.name == "nt":
         refuse_windows_names(jobs, destination)
     first, every = options.shard
-    mine = jobs[first - 1 :: every][: options.limit]
+    mine = jobs[first - 1 :: every][: None if options.on_exists == "skip" else options.limit]
     if not mine:
-        raise NothingFoundError(f"{source}: shard {first}/{every} of {len(jobs)} pictures is empty; take fewer shards")
-    _refuse_sources(mine, FileSet(job.source.resolve() for job in jobs), source)
+        raise NothingFoundError(f"{inputs}: shard {first}/{every} of {len(jobs)} pictures is empty; take fewer shards")
+    _refuse_sources(mine, FileSet(job.source.resolve() for job in jobs), inputs)
     if options.on_exists == "error":
         refuse_existing(mine, "choose another place, or set `on_exists` to skip or overwrite")
-    return mine, notes
+    check_writable(destination if inputs.is_folder else jobs[0].output.parent)
+    return mine, notes + _quality_notes(mine, options)
 
 
 def refuse_existing(jobs: Sequence[Job], hint: str = "choose another place") -> None:
@@ -105,18 +111,39 @@ def refuse_existing(jobs: Sequence[Job], hint: str = "choose another place") -> 
         raise UserError(f"{existing[0]}: exists{more}; {hint}")
 
 
-def _folder_jobs(found: Listing, source: Path, destination: Path, options: RunOptions) -> list[Job]:
+def _folder_jobs(inputs: Inputs, destination: Path, options: RunOptions) -> tuple[list[Job], list[str]]:
     if destination.is_file():
         raise UserError(f"{destination}: is a file; a folder of pictures needs a folder to go to")
+    if len(inputs.paths) > 1 and destination.suffix.lower() in SUFFIXES and not destination.exists():
+        raise UserError(f"{destination}: is the name of one picture, and {inputs} need a folder to go to")
+    jobs: list[Job] = []
+    others = links = 0
+    for path in inputs.paths:
+        if path.is_dir():
+            _refuse_inside(path, destination)
+            found = find_pictures(path, recurse=options.recurse)
+            others, links = others + found.others, links + found.links
+            jobs += [_job(inputs, path / name, destination, options) for name in found.pictures]
+            jobs += [_job(inputs, path / name, destination, options, kind) for name, kind in found.unsupported]
+        elif path.exists() and path.suffix.lower() not in SUFFIXES | UNSUPPORTED.keys():
+            others += 1
+        else:
+            kind = UNSUPPORTED.get(path.suffix.lower())
+            jobs.append(replace(_job(inputs, path, destination, options, kind), named=True))
+    jobs.sort(key=lambda job: job.unreadable is not None)
+    return jobs, Listing((), (), others, links).describe_ignored()
+
+
+def _job(inputs: Inputs, source: Path, destination: Path, options: RunOptions, unreadable: str | None = None) -> Job:
+    name = inputs.name_of(source)
+    suffix = name.suffix if unreadable else choose_suffix(name, options.save)
+    return Job(source, name, destination / name.with_suffix(suffix), unreadable)
+
+
+def _refuse_inside(source: Path, destination: Path) -> None:
     source_folder, output_folder = source.resolve(), destination.resolve()
     if any(folder in FileSet([source_folder]) for folder in (output_folder, *output_folder.parents)):
         raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")
-    readable = [
-        Job(source / name, name, destination / name.with_suffix(choose_suffix(name, options.save)))
-        for name in found.pictures
-    ]
-    unreadable = [Job(source / name, name, destination / name, kind) for name, kind in found.unsupported]
-    return readable + unreadable
 
 
 def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
@@ -133,11 +160,11 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
         if destination.is_file():
             raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
         output = destination / name.with_suffix(choose_suffix(name, options.save))
-        return Job(source, name, output, UNSUPPORTED.get(suffix))
-    expected = FORMAT_OF.get(suffix) if options.save.format == "keep" else options.save.format.upper()
-    if expected is not None and FORMAT_OF[destination.suffix.lower()] != expected:
-        raise UserError(f"{destination}: is another format than {expected}; name the format with `format`")
-    return Job(source, name, destination, UNSUPPORTED.get(suffix))
+        return Job(source, name, output, UNSUPPORTED.get(suffix), named=True)
+    asked = options.save.format
+    if asked != "keep" and FORMAT_OF[destination.suffix.lower()] != asked.upper():
+        raise UserError(f"{destination}: is no name of a {asked.upper()}; leave `format` out, or change the name")
+    return Job(source, name, destination, UNSUPPORTED.get(suffix), named=True)
 
 
 def _refuse_clashes(jobs: Sequence[Job], destination: Path) -> None:
@@ -166,8 +193,22 @@ def refuse_windows_names(jobs: Sequence[Job], destination: Path) -> None:
             raise UserError(f"{job.output}: cannot be written on Windows: {problem}; rename {job.name.as_posix()}")
 
 
-def _refuse_sources(jobs: Sequence[Job], sources: FileSet, source: Path) -> None:
+def _refuse_sources(jobs: Sequence[Job], sources: FileSet, source: Inputs) -> None:
     """Refuse to write over a picture that is read, which a link in the destination may lead to."""
     for job in jobs:
         if job.output.resolve() in sources:
             raise UserError(f"{job.output}: would be overwritten by a translation; choose another place than {source}")
+
+
+def _quality_notes(jobs: Sequence[Job], options: RunOptions) -> list[str]:
+    """Return a note if the quality that was asked for does not matter to some outputs.
+
+    Raises:
+        UserError: It matters to none.
+    """
+    if options.save.quality is None:
+        return []
+    exact = [job for job in jobs if FORMAT_OF.get(job.output.suffix.lower()) not in LOSSY]
+    if len(exact) == len(jobs):
+        raise UserError("`quality` is for JPEG and WebP files, and none is written; leave it out, or set `format`")
+    return [f"`quality` is for JPEG and WebP, and changes nothing in {count_of(len(exact), 'file')}"] if exact else []

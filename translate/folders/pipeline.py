@@ -191,8 +191,7 @@ def _read(job: J, read: Callable[[J], T | Outcome], manifest: Manifest, skip_cur
     started = time.monotonic()
     try:
         if job.unreadable:
-            hint = "; convert it to PNG, TIFF or JPEG first" if job.source.is_file() else ""
-            raise UserError(f"{job.name}: {job.unreadable} cannot be read{hint}")
+            return Item(job, _leave_alone(job))
         digest = job.digest()
         if skip_current and job.output.exists():
             return Item(job, _skip(job, manifest, digest))
@@ -201,6 +200,13 @@ def _read(job: J, read: Callable[[J], T | Outcome], manifest: Manifest, skip_cur
         return Item(job, fail(job, f"{job.name}: cannot be read: {error.strerror or error}"))
     except UserError as error:
         return Item(job, fail(job, str(error)))
+
+
+def _leave_alone(job: Job) -> Outcome:
+    """Leave a file alone that cannot be read; one that the user named has failed."""
+    hint = "; convert it to PNG, TIFF or JPEG first" if job.source.is_file() else ""
+    reason = f"{job.name}: {job.unreadable} cannot be read{hint}"
+    return fail(job, reason) if job.named else Outcome(job.name, job.output, "left_alone", reason)
 
 
 def _skip(job: Job, manifest: Manifest, digest: str) -> Outcome:

@@ -10,6 +10,7 @@ from datasets.codecs.images import SUFFIXES, Header, read_header
 from datasets.errors import UserError
 from models.contract import Domain, DomainError, Translator
 from translate.files import domain_folder
+from translate.folders.inputs import Inputs, Source
 from translate.folders.jobs import Job, find_jobs
 from translate.folders.options import RunOptions
 from translate.inference.tiling import check_tile
@@ -29,14 +30,14 @@ class Plan:
 
 
 def make_plan(
-    translator: Translator, trained_size: int | None, source: Path, destination: Path, options: RunOptions
+    translator: Translator, trained_size: int | None, source: Source, destination: Path, options: RunOptions
 ) -> Plan:
     """Find the pictures and decide where each output goes.
 
     Args:
         translator: The model's network.
         trained_size: The shorter side, in pixels, that pictures were scaled to in training; None if they were not.
-        source: A picture, or a folder of pictures.
+        source: A picture, a folder of pictures, or several of both.
         destination: A file for a picture, or a folder.
         options: How the model will be run.
 
@@ -49,30 +50,33 @@ def make_plan(
         raise UserError("this model fills holes and needs a mask; use `inpaint`")
     check_tile(translator, options.tile, options.norms)
     domains = find_domains(translator, options.to)
-    if len(domains) > 1 and (destination.is_file() or (not source.is_dir() and destination.suffix.lower() in SUFFIXES)):
+    inputs = Inputs.of(source)
+    if len(domains) > 1 and (
+        destination.is_file() or (not inputs.is_folder and destination.suffix.lower() in SUFFIXES)
+    ):
         raise UserError(
             f"{destination}: is one file, and each of the {len(domains)} domains needs its own: give a folder"
         )
     jobs: list[Job] = []
     notes: list[str] = []
     for name, domain, folder in domains:
-        found, notes = find_jobs(source, destination / folder, options)
+        found, notes = find_jobs(inputs, destination / folder, options)
         jobs += [replace(job, name=folder / job.name, to=name, domain=domain) for job in found]
     if options.work_size is None and translator.scale == 1 and trained_size is not None:
         notes += _size_notes(jobs, trained_size)
     _refuse_without_room(jobs, destination, translator.scale)
-    return build_plan(jobs, source, destination, options, notes)
+    return build_plan(jobs, inputs, destination, options, notes)
 
 
 def build_plan(
-    jobs: Sequence[Job], source: Path, destination: Path, options: RunOptions, notes: Sequence[str] = ()
+    jobs: Sequence[Job], inputs: Inputs, destination: Path, options: RunOptions, notes: Sequence[str] = ()
 ) -> Plan:
     """Return the plan of these jobs, with the path of its manifest.
 
     Raises:
         UserError: An existing file is to be skipped if up to date, and there is no manifest to tell.
     """
-    single = not source.is_dir() and jobs[0].output == destination
+    single = not inputs.is_folder and jobs[0].output == destination
     if single and options.on_exists == "skip" and destination.exists():
         raise UserError(f"{destination}: exists, and only a folder's manifest could tell whether it is up to date")
     # Beside a file that the user named, no manifest is left.
@@ -104,7 +108,7 @@ def _refuse_without_room(jobs: Sequence[Job], destination: Path, scale: int) -> 
     needed = scale**2 * sum(job.source.stat().st_size for job in jobs if job.source.is_file())
     folder = next(folder for folder in (destination, *destination.resolve().parents) if folder.is_dir())
     free = shutil.disk_usage(folder).free
-    if needed > free:
+    if 0 < free < needed:  # some file systems, of networks and containers, say that 0 are free and are not full
         raise UserError(
             f"{destination}: pictures {scale} times as large need about {needed / 2**30:.1f} GiB, and only "
             f"{free / 2**30:.1f} are free; choose another place, or translate fewer at once with `shard`"

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from translate.folders.inputs import Source
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import run_jobs
@@ -15,7 +16,7 @@ from translate.inference.precision import BatchChoice
 
 
 def translate_folder(
-    model: Model | Path | str, source: Path | str, destination: Path | str, options: RunOptions | None = None
+    model: Model | Path | str, source: Source, destination: Path | str, options: RunOptions | None = None
 ) -> Generator[Outcome, None, None]:
     """Translate a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -24,7 +25,7 @@ def translate_folder(
 
     Args:
         model: A loaded model, a model file, a run folder, or the name of a model that ships.
-        source: A picture, or a folder of pictures.
+        source: A picture, a folder of pictures, or several of both.
         destination: A folder, or a file for a single picture.
         options: How to run the model; None: the defaults.
 
@@ -34,7 +35,7 @@ def translate_folder(
     """
     chosen = options or RunOptions()
     model = model if isinstance(model, Model) else load_model(model)
-    plan = make_plan(model.translator, model.card.scaled_to, Path(source), Path(destination), chosen)
+    plan = make_plan(model.translator, model.card.scaled_to, source, Path(destination), chosen)
     return run_plan(model, plan, chosen)
 
 
@@ -61,6 +62,7 @@ def run_plan(
         manifest=Manifest(plan.manifest, model.digest, facts),
         schedule=work.schedule(len(plan.jobs)),
         skip_current=options.on_exists == "skip",
+        limit=options.limit if options.on_exists == "skip" else None,
         monitor=monitor,
     )
     return run_within(work.computing, outcomes)

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from translate.folders.inputs import Source
 from translate.folders.manifest import Outcome
 from translate.folders.options import RunOptions
 from translate.folders.translated_folder import translate_folder
@@ -11,7 +12,7 @@ from translate.inference.upscaling import check_upscaler, load_upscaler
 
 
 def upscale_folder(
-    source: Path | str,
+    source: Source,
     destination: Path | str,
     scale: int | None = None,
     model: Model | Path | str | None = None,
@@ -20,7 +21,7 @@ def upscale_folder(
     """Enlarge a picture or a tree of pictures; yield an outcome for each, in order.
 
     Args:
-        source: A picture, or a folder of pictures.
+        source: A picture, a folder of pictures, or several of both.
         destination: A folder, or a file for a single picture.
         scale: How many times larger on each side; None: as the model enlarges, and 4 for those that ship.
         model: An upscaler, or where it is; None: the one that ships for this scale.

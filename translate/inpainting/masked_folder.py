@@ -13,6 +13,7 @@ from datasets.masks.colours import TOLERANCE, find_painted
 from datasets.masks.drawing import Mask
 from datasets.masks.reading import PhotographError, dilate, find_transparency, fit_mask, read_mask
 from datasets.storage.atomic import replace_file
+from translate.folders.inputs import Source
 from translate.folders.jobs import ALPHA, MARKED, Job
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
@@ -175,7 +176,7 @@ class Inpainting:
 
 def inpaint_folder(
     model: Inpainter | Path | str | None,
-    source: Path | str,
+    source: Source,
     destination: Path | str,
     mask: Path | str | None,
     masks: MaskOptions | None = None,
@@ -187,7 +188,7 @@ def inpaint_folder(
 
     Args:
         model: An inpainter, a model file, a run folder, "telea" or "navier-stokes"; None: the inpainter that ships.
-        source: A picture, or a folder of pictures.
+        source: A picture, a folder of pictures, or several of both.
         destination: A folder, or a file for a single picture.
         mask: A mask, a folder of masks, or "alpha": what is transparent is hole, and the result is opaque. None:
             `masks` says what is hole.
@@ -231,6 +232,7 @@ def run_inpainting(
         manifest=Manifest(plan.manifest, inpainter.digest, facts),
         schedule=schedule,
         skip_current=options.on_exists == "skip",
+        limit=options.limit if options.on_exists == "skip" else None,
         monitor=monitor,
     )
     return run_within(inpainter.computing, outcomes)

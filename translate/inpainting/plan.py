@@ -18,6 +18,7 @@ from datasets.errors import UserError
 from datasets.masks.shapes import Marks
 from datasets.storage.listing import find_pictures
 from datasets.storage.names import FileSet, stem_of
+from translate.folders.inputs import Inputs, Source
 from translate.folders.jobs import ALPHA, MARKED, Job, NothingFoundError, find_jobs
 from translate.folders.options import RunOptions
 from translate.folders.plan import Plan, build_plan
@@ -49,11 +50,13 @@ class MaskOptions(Marks):
     missing_mask: Literal["error", "copy", "skip"] = "error"
 
 
-def plan_inpainting(source: Path, destination: Path, mask: str | None, masks: MaskOptions, options: RunOptions) -> Plan:
+def plan_inpainting(
+    source: Source, destination: Path, mask: str | None, masks: MaskOptions, options: RunOptions
+) -> Plan:
     """Find the pictures and their masks, and decide where each output goes.
 
     Args:
-        source: A picture, or a folder of pictures.
+        source: A picture, a folder of pictures, or several of both.
         destination: A file for a picture, or a folder.
         mask: A mask, a folder of masks, or "alpha"; None: `masks` says what is hole.
         masks: How masks are used.
@@ -65,12 +68,14 @@ def plan_inpainting(source: Path, destination: Path, mask: str | None, masks: Ma
             would do nothing.
     """
     _check_masks(mask, masks)
+    inputs = Inputs.of(source)
     path = Path(mask or "")
     if mask not in (ALPHA, None):
         if not path.exists():
             raise NothingFoundError(f"`mask` {mask}: there is no such file or folder; give one, or alpha")
-        _refuse_within(path, source, options)
-    jobs, notes = find_jobs(source, destination, options)
+        for one in inputs.paths:
+            _refuse_within(path, one, options)
+    jobs, notes = find_jobs(inputs, destination, options)
     if mask == ALPHA:
         jobs = [replace(job, mask=ALPHA) for job in jobs]
     elif mask is None:
@@ -85,7 +90,7 @@ def plan_inpainting(source: Path, destination: Path, mask: str | None, masks: Ma
         notes.append(
             f"{lossy} pictures are encoded again as JPEG, which changes known pixels a little; `format` png keeps them"
         )
-    return build_plan(jobs, source, destination, options, notes)
+    return build_plan(jobs, inputs, destination, options, notes)
 
 
 def _check_masks(mask: str | None, masks: MaskOptions) -> None:

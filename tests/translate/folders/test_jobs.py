@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from datasets.errors import UserError
+from translate.folders.inputs import Source, read_list
 from translate.folders.jobs import Job, NothingFoundError, find_jobs, refuse_windows_names
 from translate.folders.options import RunOptions
 
@@ -18,7 +19,7 @@ Finder = Callable[..., list[Job]]
 def find() -> Finder:
     """`find(source, destination, limit=2)`: the jobs."""
 
-    def make(source: Path, destination: Path, **options: Any) -> list[Job]:
+    def make(source: Source, destination: Path, **options: Any) -> list[Job]:
         return find_jobs(source, destination, RunOptions.model_validate(options))[0]
 
     return make
@@ -203,13 +204,10 @@ def test_existing_outputs_are_refused_and_counted(find: Finder, fill: Callable[.
     assert len(find(folder, tmp_path / "out", on_exists="overwrite")) == 3
 
 
-def test_a_file_is_not_quietly_written_in_another_format(
-    find: Finder, fill: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_the_suffix_of_a_name_chooses_the_format(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
     picture = fill("a.png") / "a.png"
-    with pytest.raises(UserError, match=r"b\.jpg: is another format than PNG; name the format with `format`"):
-        find(picture, tmp_path / "b.jpg")
-    with pytest.raises(UserError, match=r"b\.jpg: is another format than TIFF"):
+    assert find(picture, tmp_path / "b.jpg")[0].output == tmp_path / "b.jpg"
+    with pytest.raises(UserError, match=r"b\.jpg: is no name of a TIFF; leave `format` out, or change the name"):
         find(picture, tmp_path / "b.jpg", save={"format": "tiff"})
     assert find(picture, tmp_path / "b.jpg", save={"format": "jpeg"})[0].output == tmp_path / "b.jpg"
 
@@ -255,3 +253,52 @@ def test_a_job_changes_with_its_source_and_its_mask(tmp_path: Path) -> None:
 
 def test_what_is_made_from_no_file_is_known_by_its_origin() -> None:
     assert Job(Path(), Path("a.png"), Path("out/a.png"), origin="seed 1").digest() == "seed 1"
+
+
+def test_several_inputs_keep_their_paths_in_the_folder_that_they_share(
+    find: Finder, fill: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = fill("a/1.png", "a/deep/2.png", "b/1.png", "3.png", "b/notes.png")
+    (folder / "b" / "notes.txt").write_text("no picture")
+    found = find([folder / "a", folder / "b" / "1.png", folder / "3.png", folder / "b" / "1.png"], tmp_path / "out")
+    assert names(found) == ["a/1.png", "a/deep/2.png", "b/1.png", "3.png"]
+    assert [job.output for job in found] == [tmp_path / "out" / name for name in names(found)]
+    assert [job.named for job in found] == [False, False, True, True]
+    jobs, notes = find_jobs([folder / "3.png", folder / "b" / "notes.txt"], tmp_path / "out", RunOptions())
+    assert names(jobs) == ["3.png"]
+    assert "not pictures: 1 file" in notes[0]
+
+
+def test_patterns_are_expanded_where_the_shell_did_not(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
+    folder = fill("a.png", "b.png", "c.jpg", "sub/d.png", "[a]*.png")
+    assert names(find(folder / "?.png", tmp_path / "out")) == ["a.png", "b.png"]
+    assert names(find(str(folder / "**" / "*.png"), tmp_path / "out")) == ["[a]*.png", "a.png", "b.png", "sub/d.png"]
+    assert names(find(folder / "[a]*.png", tmp_path / "out")) == ["[a]*.png"]  # a file of that very name
+    with pytest.raises(NothingFoundError, match=r"\*\.tif: there is no such file or folder"):
+        find(folder / "*.tif", tmp_path / "out")
+
+
+def test_several_inputs_need_a_folder(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
+    folder = fill("a.png", "b.png", "c.png")
+    with pytest.raises(UserError, match=r"c\.png: is a file; a folder of pictures needs a folder to go to"):
+        find([folder / "a.png", folder / "b.png"], folder / "c.png")
+    with pytest.raises(UserError, match=r"new\.png: is the name of one picture, and 2 inputs in .* need a folder"):
+        find([folder / "a.png", folder / "b.png"], tmp_path / "new.png")
+
+
+def test_a_missing_one_of_several_inputs_fails_alone(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
+    folder = fill("a.png")
+    assert names(find([folder / "a.png", folder / "gone.png"], tmp_path / "out")) == ["a.png", "gone.png"]
+
+
+def test_a_quality_that_changes_nothing_is_told_or_refused(fill: Callable[..., Path], tmp_path: Path) -> None:
+    folder, options = fill("a.png", "b.jpg"), RunOptions.model_validate({"save": {"quality": 50}})
+    _, notes = find_jobs(folder, tmp_path / "out", options)
+    assert notes == ["`quality` is for JPEG and WebP, and changes nothing in 1 file"]
+    with pytest.raises(UserError, match="`quality` is for JPEG and WebP files, and none is written; leave it out"):
+        find_jobs(folder / "a.png", tmp_path / "out", options)
+    assert find_jobs(folder / "a.png", tmp_path / "out.jpg", options)[1] == []
+
+
+def test_lists_of_paths_have_one_a_line() -> None:
+    assert read_list(["a.png\n", "\n", "  b c.png \r\n"]) == [Path("a.png"), Path("b c.png")]

@@ -188,15 +188,16 @@ def test_a_damaged_manifest_is_read_as_far_as_it_goes(
 
 
 def test_a_failure_while_overwriting_leaves_the_older_file_and_its_doubt(
-    unchanged: Models, tmp_path: Path, run: Run, noise: Noise, ordinary_rights: Rights
+    unchanged: Models, tmp_path: Path, run: Run, noise: Noise
 ) -> None:
     folder, out = noise(tmp_path / "in", "a.png"), tmp_path / "out"
     run(unchanged(), folder, out)
     written = (out / "a.png").read_bytes()
-    out.chmod(0o555)
-    with ordinary_rights():
-        failed = run(replace(unchanged(), digest="newer"), folder, out, on_exists="overwrite")
-    out.chmod(0o755)
+    (out / "a.png").rename(out / "kept.png")
+    (out / "a.png").mkdir()  # which no file can replace
+    failed = run(replace(unchanged(), digest="newer"), folder, out, on_exists="overwrite")
+    (out / "a.png").rmdir()
+    (out / "kept.png").rename(out / "a.png")
     assert statuses(failed) == {"a.png": "failed"}
     assert (out / "a.png").read_bytes() == written
     assert statuses(run(replace(unchanged(), digest="newer"), folder, out, on_exists="skip")) == {"a.png": "failed"}

@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,12 @@ def test_a_kind_that_cannot_be_read_is_not_opened(jobs: Any, run: Runner, tmp_pa
     job = Job(tmp_path / "in" / "0.heic", Path("0.heic"), tmp_path / "out" / "0.heic", "HEIC")
     jobs(1)
     (gone,) = run([job], read=lambda job: pytest.fail("was opened"))
-    assert (gone.status, gone.reason) == ("failed", "0.heic: HEIC cannot be read")
+    assert (gone.status, gone.reason) == ("left_alone", "0.heic: HEIC cannot be read")
     job.source.touch()
     (there,) = run([job], read=lambda job: pytest.fail("was opened"))
     assert there.reason == "0.heic: HEIC cannot be read; convert it to PNG, TIFF or JPEG first"
+    (named,) = run([replace(job, named=True)], read=lambda job: pytest.fail("was opened"))
+    assert (named.status, named.reason) == ("failed", there.reason)  # since nothing else was asked for
 
 
 def test_what_is_up_to_date_is_skipped_and_nothing_else_is_replaced(jobs: Any, run: Runner) -> None:

@@ -135,7 +135,9 @@ def test_a_bad_file_is_one_failure_and_the_rest_is_done(
         "moving.gif": "GIF cannot be read",
     }
     good = {"good.png", "sub/good.jpg"}
-    assert statuses(outcomes) == dict.fromkeys(good, "ok") | dict.fromkeys(reasons, "failed")
+    left_alone = ("phone.heic", "camera.NEF", "moving.gif")
+    expected = dict.fromkeys(good, "ok") | dict.fromkeys(reasons, "failed") | dict.fromkeys(left_alone, "left_alone")
+    assert statuses(outcomes) == expected
     for name, reason in reasons.items():
         sentence = outcomes[name].reason
         assert sentence is not None
@@ -166,39 +168,40 @@ def test_a_file_that_is_replaced_before_its_turn_is_translated_as_it_is_then(
     assert statuses(run(model, folder, out, on_exists="skip")) == {"a.png": "skipped", "b.png": "skipped"}
 
 
-def test_an_output_folder_that_cannot_be_written_to_keeps_what_it_had(
+def test_an_output_folder_that_cannot_be_written_to_is_found_before_the_first_picture(
     unchanged: Models, tmp_path: Path, run: Run, noise: Noise, ordinary_rights: Rights
 ) -> None:
     folder, out = noise(tmp_path / "in", "a.png", "b.png", "sub/c.png"), tmp_path / "out"
     out.mkdir()
     (out / "a.png").write_bytes(b"mine")
     out.chmod(0o555)
-    with ordinary_rights():
-        outcomes = run(unchanged(), folder, out, on_exists="overwrite")
+    with ordinary_rights(), pytest.raises(UserError, match="out: cannot be written to: Permission denied; choose ano"):
+        run(unchanged(), folder, out, on_exists="overwrite")
+    with ordinary_rights(), pytest.raises(UserError, match="out/deep/er: cannot be written to: Permission denied"):
+        run(unchanged(), folder, out / "deep" / "er")
     out.chmod(0o755)
-    assert set(statuses(outcomes).values()) == {"failed"}
-    assert all("denied" in (outcome.reason or "") for outcome in outcomes.values())
     assert files_in(out) == {"a.png"}
     assert (out / "a.png").read_bytes() == b"mine"
 
 
-def test_a_full_disk_fails_what_finds_no_place_and_leaves_nothing_half(
+def test_a_full_disk_ends_the_run_and_leaves_nothing_half(
     unchanged: Models,
     no_file_beyond: Callable[[int], AbstractContextManager[None]],
     tmp_path: Path,
     run: Run,
     noise: Noise,
 ) -> None:
-    folder, small = noise(tmp_path / "in", "1 large.png", "3 large.bmp", "5 large.tif", size=(300, 300)), tmp_path / "s"
-    noise(folder, "2 small.png", "4 small.png")
+    folder, small = noise(tmp_path / "in", "3 large.png", "4 large.bmp", "5 large.tif", size=(300, 300)), tmp_path / "s"
+    noise(folder, "1 small.png", "2 small.png")
     with small_disk(small, no_file_beyond):
         outcomes = run(unchanged(), folder, small / "out")
         left, manifest = files_in(small / "out"), (small / "out" / "manifest.jsonl").read_text()
-    assert {name for name, status in statuses(outcomes).items() if status == "ok"} == {"2 small.png", "4 small.png"}
-    for outcome in outcomes.values():
-        if outcome.status == "failed":
-            assert str(outcome.output) in (outcome.reason or "")
-    assert left == {"2 small.png", "4 small.png", "manifest.jsonl"}
+    failed = [outcome for outcome in outcomes.values() if outcome.status == "failed"]
+    assert {name for name, status in statuses(outcomes).items() if status == "ok"} == {"1 small.png", "2 small.png"}
+    assert len(failed) == (1 if failed[0].disk_full else 3)  # where no disk can be mounted, only large files fail
+    for outcome in failed:
+        assert str(outcome.output) in (outcome.reason or "")
+    assert left == {"1 small.png", "2 small.png", "manifest.jsonl"}
     assert {json.loads(line)["status"] for line in manifest.splitlines()} <= {"writing", "ok", "failed"}
 
 
@@ -266,7 +269,9 @@ def test_a_killed_run_is_finished_by_the_same_command(
         for name in done:
             assert (out / name).read_bytes() == (whole / name).read_bytes()
         if interrupted:
-            assert re.fullmatch(rf"interrupted \d+ ok, 0 skipped, 0 failed → {out}", stderr.splitlines()[-1])
+            assert re.fullmatch(
+                rf"interrupted \d+ ok, 0 skipped, 0 failed, \d+ not tried → {out}", stderr.splitlines()[-1]
+            )
             assert not list(out.glob(".*"))
         ended = command(*arguments(model_file, folder, out))
         assert ended.code == 0, ended.err
