@@ -13,6 +13,7 @@ from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import BAND
+from models.contract import Domain
 from translate.folders.jobs import Job
 from translate.folders.manifest import Outcome
 from translate.folders.options import RunOptions
@@ -43,6 +44,8 @@ class ModelInput:
         image: (C, H, W) in [-1, 1], at the size that the model works on.
         precision: That it is to be computed with.
         tiled: It is cut into tiles, and so never part of a batch.
+        domain: To translate to, as the translator takes it.
+        chosen: Why the model chose that domain itself; None: it did not.
         notes: For the user.
     """
 
@@ -50,12 +53,14 @@ class ModelInput:
     image: Tensor
     precision: str
     tiled: bool
+    domain: Domain
+    chosen: str | None
     notes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> tuple[object, ...]:
         """What pictures must have in common to be translated at once."""
-        return (*self.image.shape, self.precision)
+        return (*self.image.shape, self.precision, self.domain)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class ModelOutput:
     picture: Picture
     output: Tensor
     precision: str
+    chosen: str | None
     notes: tuple[str, ...]
 
 
@@ -125,13 +131,14 @@ class Translation:
             notes = () if picture.depth == 16 else ("nearly flat: computed in fp32",)
         height, width = image.shape[-2:]
         side = tile_side(self.model.translator, height, width, self.options.tile, self.options.norms)
-        return ModelInput(picture, image, precision, side is not None, notes)
+        domain, chosen = (job.domain, None) if self.model.choose is None else self.model.choose(picture)
+        return ModelInput(picture, image, precision, side is not None, domain, chosen, notes)
 
     def group(self, items: Iterable[InputItem]) -> Iterator[list[InputItem]]:
         """Yield batches of neighbouring pictures of one kind, of the size that was found fastest."""
 
         def key(item: InputItem) -> Hashable | None:
-            return None if isinstance(item.content, Outcome) else (item.content.kind, item.job.domain)
+            return None if isinstance(item.content, Outcome) else item.content.kind
 
         def limit(item: InputItem) -> int:
             single = isinstance(item.content, Outcome) or item.content.tiled
@@ -186,18 +193,19 @@ class Translation:
         )
         notes = write_picture(translated, item.job.output, self.options.save)
         record = {**describe_change(item.job, content.picture, translated), "precision": content.precision}
+        record |= {} if content.chosen is None else {"input": content.chosen}
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
     def _run(self, batch: Tensor, item: InputItem) -> Tensor:
         options, content = self.options, item.content
         with self.monitor.picture(item.job.name.as_posix(), batch[:, 0].numel()) as report:
-            return self.model.run(batch, item.job.domain, content.precision, options.tile, options.norms, report)
+            return self.model.run(batch, content.domain, content.precision, options.tile, options.norms, report)
 
     def _check(self, item: InputItem, output: Tensor) -> ModelOutput | Outcome:
         """Return the output, computed again in fp32 if it holds infinities or NaNs."""
         content = item.content
         if _is_finite(output):
-            return ModelOutput(content.picture, output, content.precision, content.notes)
+            return ModelOutput(content.picture, output, content.precision, content.chosen, content.notes)
         if content.precision != "fp32":
             notes = (*content.notes, f"not finite in {content.precision}: computed in fp32")
             again = replace(item, content=replace(content, precision="fp32", notes=notes))

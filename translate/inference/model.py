@@ -1,5 +1,6 @@
 """A loaded model: a network that translates pictures in memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -45,6 +46,7 @@ class Model:
         digest: Of the file, and of what was changed after reading it; manifests record it.
         device: Where it computes.
         numerics: Precision, memory layout and threads.
+        choose: Returns the domain of a picture and, in a few words, why; None: the caller names it, if there are any.
     """
 
     translator: Translator
@@ -52,6 +54,7 @@ class Model:
     digest: str
     device: torch.device
     numerics: Numerics
+    choose: Callable[[Picture], tuple[int, str]] | None = None
 
     @overload
     def __call__(
@@ -93,6 +96,7 @@ class Model:
             if isinstance(image, Tensor):
                 return self._translate_tensor(image, domain, work_size, tile)
             picture = to_picture(image)
+            domain = domain if self.choose is None else self.choose(picture)[0]
             background = self.card.composed_on
             batch = to_input(picture, self.translator, work_size, background)[None]
             output = self._translate(batch, domain, picture.depth, tile)[0]

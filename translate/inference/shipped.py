@@ -18,15 +18,15 @@ def builtin_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(pretrained_folder().glob("*.safetensors"))}
 
 
-def upscaler_name(scale: int | None = None, input_kind: str | None = None) -> str:
+def upscaler_name(scale: int | None = None, input_kind: str = "clean") -> str:
     """Return the name of the upscaler that ships for a scale and a kind of input.
 
     Raises:
         UserError: None ships for these.
     """
-    scale, input_kind = scale or SCALE, input_kind or "clean"
+    scale = scale or SCALE
     if input_kind not in SUFFIXES:
-        raise UserError(f"`input_kind` {input_kind}: expected {' or '.join(SUFFIXES)}")
+        raise UserError(f"`input_kind` {input_kind}: expected auto, {' or '.join(SUFFIXES)}")
     shipped = builtin_models()
     name = f"upscale-x{scale}{SUFFIXES[input_kind]}"
     if name not in shipped:

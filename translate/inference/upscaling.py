@@ -1,12 +1,18 @@
 """Enlarge pictures, with a model that ships or with one of the user's own."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
+from torch import Tensor, nn
+
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
+from models.contract import Translator
+from translate.inference.input_kind import find_input_kind
 from translate.inference.model import F, Model, P, load_model
-from translate.inference.shipped import upscaler_name
+from translate.inference.shipped import SUFFIXES, upscaler_name
 
 
 @overload
@@ -47,7 +53,8 @@ def load_upscaler(
 
     Args:
         scale: How many times larger on each side; None: as the model enlarges, and 4 for those that ship.
-        input_kind: What the pictures are: "clean", or "compressed": blurred, noisy and with JPEG's blocks.
+        input_kind: What the pictures are: "clean", "compressed" (by JPEG, or a little noisy), or "auto", the same as
+            None: each is looked at, and the model for its kind is used.
         model: The user's own: a model file or a run folder.
         device: As for `load_model`.
         precision: As for `load_model`.
@@ -56,11 +63,45 @@ def load_upscaler(
         ModelError: There is no such model.
         UserError: None ships for these, or the model does not enlarge, or not so much.
     """
+    if model is None and input_kind == "auto":
+        models = [load_model(upscaler_name(scale, kind), device=device, precision=precision) for kind in SUFFIXES]
+        return join_models(*models)
     if model is None:
-        return load_model(upscaler_name(scale, input_kind), device=device, precision=precision)
+        return load_model(upscaler_name(scale, input_kind or "clean"), device=device, precision=precision)
     if input_kind is not None:
         raise UserError("`input_kind` chooses among the models that ship: leave it out, or `model`")
     return check_upscaler(load_model(model, device=device, precision=precision), scale, str(model))
+
+
+class UpscalerByInput(Translator):
+    """Two upscalers of one kind and scale: `domain` 0 is for clean pictures, 1 for compressed ones."""
+
+    def __init__(self, clean: Translator, compressed: Translator) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList([clean, compressed])
+        self.channels_in, self.channels_out, self.scale = clean.channels_in, clean.channels_out, clean.scale
+        self.multiple = math.lcm(clean.multiple, compressed.multiple)
+        self.minimum = max(clean.minimum, compressed.minimum)
+        margins = clean.margin, compressed.margin
+        self.margin = None if None in margins else max(margin for margin in margins if margin is not None)
+
+    def forward(self, image: Tensor, domain: int = 0) -> Tensor:
+        """Enlarge (B, 3, H, W) with one of the two."""
+        output: Tensor = self.networks[domain](image)
+        return output
+
+
+def join_models(clean: Model, compressed: Model) -> Model:
+    """Return a model that looks at every picture, and enlarges it with the one of two models that is for its kind."""
+
+    def choose(picture: Picture) -> tuple[int, str]:
+        kind = find_input_kind(picture)
+        return int(kind.compressed), f"{'compressed' if kind.compressed else 'clean'}: {kind.reason}"
+
+    precisions = {clean.numerics.precision, compressed.numerics.precision}
+    numerics = clean.numerics if len(precisions) == 1 else replace(clean.numerics, precision="fp32")
+    translator = UpscalerByInput(clean.translator, compressed.translator).eval()
+    return Model(translator, clean.card, f"{clean.digest}-{compressed.digest}", clean.device, numerics, choose)
 
 
 def check_upscaler(model: Model, scale: int | None, name: str = "this model") -> Model:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
 from PIL import Image
 
 from datasets.errors import UserError
 from translate.files import file_digest
 from translate.inference.model import Model, load_model
 from translate.inference.model_file import model_path
-from translate.inference.upscaling import load_upscaler, upscale
+from translate.inference.upscaling import join_models, load_upscaler, upscale
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (10, 12, 3), np.uint8)
 
@@ -41,3 +42,15 @@ def test_a_kind_of_input_is_for_the_models_that_ship() -> None:
     assert upscaler.digest == file_digest(expected)
     with pytest.raises(UserError, match="`input_kind` chooses among the models that ship"):
         load_upscaler(input_kind="clean", model="upscale-x2")
+
+
+def test_a_joined_model_enlarges_each_picture_with_the_model_for_its_kind():
+    clean, compressed = load_upscaler(4, "clean"), load_upscaler(4, "compressed")
+    joined = join_models(clean, compressed)
+    assert (joined.translator.scale, joined.translator.margin) == (4, clean.translator.margin)
+    photograph = np.array(Image.fromarray(skimage.data.astronaut()).resize((96, 96), Image.Resampling.BICUBIC))
+    noise = np.random.default_rng(0).normal(0, 12, photograph.shape)
+    noisy = np.clip(photograph + noise, 0, 255).astype(np.uint8)
+    assert np.array_equal(joined(photograph), clean(photograph))
+    assert np.array_equal(joined(noisy), compressed(noisy))
+    assert not np.array_equal(joined(noisy), clean(noisy))
