@@ -12,7 +12,7 @@ from torch import Tensor
 from datasets.augment import CropConfig, Cropper
 from datasets.contract import OpenedData, Paired, Samples, derive_seed
 from datasets.degradations.batches import BATCHED, convert_batch, degrade_batch, recolour_batch
-from datasets.degradations.degrade import DEGRADATIONS, degrade
+from datasets.degradations.degrade import DEGRADATIONS, DegradationName, degrade
 from datasets.devices import move
 from datasets.errors import DataError
 from datasets.pairs import DerivedPairs, Pair, PairFolders, PairsConfig
@@ -101,18 +101,24 @@ class PicturePairs(Samples[Paired]):
         target = self.cropper.recolour(target, derive_seed(seed, 0))
         derivation = self.config.pairs
         if isinstance(derivation, DerivedPairs):
-            source = degrade(target, derivation.degradation, derivation.strength, derive_seed(seed, 1))
+            strength = derivation.draw_strength(derive_seed(seed, 2))
+            source = degrade(target, derivation.degradation, strength, derive_seed(seed, 1))
         else:
             source = self.cropper.recolour(source, derive_seed(seed, 1))
         source_channels, target_channels = self.config.channels
         return Paired(_to_tensor(source, source_channels), _to_tensor(target, target_channels))
 
     def without_degradation(self) -> "UndegradedPairs | None":
-        """Return the same pairs with colour changes and degradation left to `finish`, where batches can have them."""
+        """Return the same pairs with colour changes and degradation left to `finish`, where batches can have them.
+
+        A batch has one strength, so samples with a strength each stay as they are.
+        """
         derivation = self.config.pairs
-        if isinstance(derivation, DerivedPairs) and derivation.degradation in BATCHED:
-            return UndegradedPairs(self, derivation)
-        return None
+        if not isinstance(derivation, DerivedPairs) or derivation.degradation not in BATCHED:
+            return None
+        if isinstance(derivation.strength, tuple):
+            return None
+        return UndegradedPairs(self, derivation.degradation, derivation.strength)
 
     def crop(self, index: int, seed: int) -> tuple[Floats, Floats]:
         """Return the same square of the source and the target at `index`, (size, size, 1, 3 or 4) in [0, 1]."""
@@ -139,9 +145,10 @@ class Undegraded(NamedTuple):
 class UndegradedPairs(Samples[Undegraded]):
     """The targets of derived pairs, recoloured and degraded in batches on the device."""
 
-    def __init__(self, pairs: PicturePairs, derivation: DerivedPairs) -> None:
+    def __init__(self, pairs: PicturePairs, degradation: DegradationName, strength: float | None) -> None:
         self.pairs = pairs
-        self.derivation = derivation
+        self.degradation: DegradationName = degradation
+        self.strength = strength
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -160,7 +167,7 @@ class UndegradedPairs(Samples[Undegraded]):
         """Return the pairs on `device`."""
         target = recolour_batch(move(batch.image, device), batch.colours)
         noise_seeds = [derive_seed(seed, 1) for seed in seeds]
-        source = degrade_batch(target, self.derivation.degradation, self.derivation.strength, noise_seeds)
+        source = degrade_batch(target, self.degradation, self.strength, noise_seeds)
         # A gray picture gets gray noise.
         is_gray = move(batch.is_gray, device).view(-1, 1, 1, 1)
         source = torch.where(is_gray, source[:, :1], source)

@@ -103,14 +103,23 @@ class DerivedPairs(Settings):
     degradation: DegradationName = Field(
         default="gray", description="what is done to the pictures, for the model to undo"
     )
-    strength: float | None = Field(
-        default=None, description="of the degradation, on a scale of its own; null: its default"
+    strength: float | tuple[float, float] | None = Field(
+        default=None,
+        description="of the degradation, on a scale of its own; two numbers: drawn between them for each sample; "
+        "null: its default",
     )
 
     def find_pairs(self, root: Path) -> tuple[list[Pair], list[str]]:
         """Return the pairs under `root`, one for every picture, and a sentence about each unreadable file."""
-        check_strength(self.degradation, self.strength)
+        for strength in self.strength if isinstance(self.strength, tuple) else (self.strength,):
+            check_strength(self.degradation, strength)
         return pair_every_picture(root)
+
+    def draw_strength(self, seed: int) -> float | None:
+        """Return the strength for one sample: evenly drawn where there are two, else the one that was set."""
+        if not isinstance(self.strength, tuple):
+            return self.strength
+        return float(np.random.default_rng(seed).uniform(*sorted(self.strength)))
 
     def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
         """Return the target twice; the source is degraded only after cropping."""

@@ -1,5 +1,6 @@
 """Pairs from two folders, from halves of one file, and from photographs alone."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -148,8 +149,21 @@ def test_samples_have_the_channels_that_the_config_promises(pairs, settings, cha
 
 def test_a_strength_out_of_reach_is_said_before_any_picture_is_read(tmp_path):
     (tmp_path / "broken.png").touch()
-    with pytest.raises(DataError, match="jpeg: strength is the JPEG quality, from 1 to 95, and 300 was given"):
-        config(pairs={"kind": "derived", "degradation": "jpeg", "strength": 300}).open(tmp_path)
+    for strength in (300, (20, 300)):
+        with pytest.raises(DataError, match="jpeg: strength is the JPEG quality, from 1 to 95, and 300 was given"):
+            config(pairs={"kind": "derived", "degradation": "jpeg", "strength": strength}).open(tmp_path)
+
+
+def test_two_strengths_are_the_ends_between_which_each_sample_draws_its_own(photos):
+    pairs = {"kind": "derived", "degradation": "noise", "strength": (5, 50)}
+    samples = config(pairs=pairs).open(photos).training
+    deviations = []
+    for seed in range(24):
+        source, target = samples.sample(0, seed)
+        assert torch.equal(source, samples.sample(0, seed).source)
+        deviations.append((source - target).std().item() * 255 / 2)
+    assert 2 < min(deviations) < 15 < 40 < max(deviations) < 55
+    assert samples.without_degradation() is None  # a batch has one strength
 
 
 def test_samples_are_functions_of_index_and_seed(photos):
@@ -232,3 +246,13 @@ def test_what_batches_cannot_do_stays_on_the_threads(photos, pairs):
     derived = {"kind": "derived", "degradation": "edges"}
     assert config(pairs=derived).open(photos).training.without_degradation() is None
     assert config().open(pairs).training.without_degradation() is None
+
+
+def test_names_that_look_alike_are_a_pair_however_they_are_spelled(tmp_path):
+    for number in range(4):
+        for folder, form in (("Zo\u00eb", "NFC"), ("B", "NFD")):
+            name = unicodedata.normalize(form, f"Zo\u00eb\u2460{number}")
+            save(tmp_path / unicodedata.normalize("NFD", folder) / f"{name}.png")
+    opened = config(pairs={"source": "Zo\u00eb"}).open(tmp_path)
+    assert everything(opened) == [f"Zo\u00eb\u2460{number}" for number in range(4)]
+    assert opened.skipped == ()
