@@ -19,6 +19,7 @@ BLOCKINESS = 1.06
 NOISE = 1.2  # standard deviation, in 8-bit levels
 
 WINDOW = 1024  # pixels on a side of the part that is measured, the centre: enough, and quick
+FEWEST_BLOCKS = 24  # in a row, below which chance makes some columns look like borders; chosen by hand
 PATCH = 16  # pixels on a side of the squares whose noise is measured; chosen by hand
 FLATTEST = 10  # percent of these squares that are taken for flat, where what varies is noise
 
@@ -69,7 +70,7 @@ def measure_blockiness(luma: NDArray[np.float32]) -> float:
     """
     strengths = []
     for steps in (np.abs(np.diff(luma, axis=1)).mean(0), np.abs(np.diff(luma, axis=0)).mean(1)):
-        if len(steps) < 32:  # too few blocks to tell
+        if len(steps) < 8 * FEWEST_BLOCKS:
             return 1.0
         by_offset = np.array([steps[offset::8].mean() for offset in range(8)])
         strengths.append(by_offset.max() / max(float(np.median(by_offset)), 1e-6))

@@ -50,8 +50,8 @@ def test_noise_on_a_slope_is_measured(deviation):
 
 @pytest.mark.parametrize("offset", [0, 3])
 def test_blocks_are_seen_wherever_they_begin(offset):
-    blocks = np.kron(np.random.default_rng(0).normal(0, 1, (16, 16)), np.ones((8, 8)))
-    smooth = np.random.default_rng(1).normal(0, 1, (128, 128))
+    blocks = np.kron(np.random.default_rng(0).normal(0, 1, (30, 30)), np.ones((8, 8)))
+    smooth = np.random.default_rng(1).normal(0, 1, (240, 240))
     assert measure_blockiness((smooth + blocks)[offset:, offset:].astype(np.float32)) > 1.1
     assert measure_blockiness(smooth.astype(np.float32)) < 1.1
 
