@@ -34,6 +34,7 @@ _TIFF_LOST = {
 PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
 # Kept, or said by the pixels; iDOT only tells Apple's decoder where to cut the file.
 _PNG_KNOWN_CHUNKS = PNG_COLOUR_CHUNKS | set(b"IHDR PLTE IDAT IEND tRNS iCCP pHYs tEXt zTXt iTXt eXIf iDOT".split())
+_XMP_TEXT = "XML:com.adobe.xmp"  # of PNG: international text, or against the rules another kind of text
 _RAW_PROFILE = "Raw profile type "
 _XMP_HEADING = b"http://ns.adobe.com/xap/1.0/\0"
 _GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -88,7 +89,7 @@ def read_exif(image: Image.Image, stream: BinaryIO) -> bytes | None:
 
 def _read_xmp(image: Image.Image) -> bytes | None:
     """Return the file's XMP packet, or None; of a JPEG, without its extension."""
-    xmp = image.info.get("xmp")
+    xmp = image.info.get("xmp") or image.info.get(_XMP_TEXT)
     if isinstance(xmp, str):
         xmp = xmp.encode()
     xmp = xmp or _read_raw_profile(image, "xmp", b"") or _read_raw_profile(image, "APP1", _XMP_HEADING)
@@ -175,7 +176,7 @@ def _read_jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile, drop
 
 
 def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes, dropped: list[str]) -> Origin:
-    used = {"XML:com.adobe.xmp", *(_RAW_PROFILE + kind for kind in ("exif", "xmp", "APP1"))}  # kept as XMP and EXIF
+    used = {_XMP_TEXT, *(_RAW_PROFILE + kind for kind in ("exif", "xmp", "APP1"))}  # kept as XMP and EXIF
     text = tuple((key, str(value)) for key, value in image.text.items() if key not in used)
     kept = tuple(item for item in text if not _holds_picture(image, item))
     dropped += ["a picture in PNG text"] if kept != text else []
