@@ -21,6 +21,7 @@ NOISE = 1.2  # standard deviation, in 8-bit levels
 WINDOW = 1024  # pixels on a side of the part that is measured, the centre: enough, and quick
 FEWEST_BLOCKS = 24  # in a row, below which chance makes some columns look like borders; chosen by hand
 PATCH = 16  # pixels on a side of the squares whose noise is measured; chosen by hand
+FEWEST_SQUARES = 100  # below which none may be flat, and detail would pass for noise; chosen by hand
 FLATTEST = 10  # percent of these squares that are taken for flat, where what varies is noise
 
 # Table K.1 of ITU-T T.81, row by row: luma at a quality of 50 in libjpeg's scale.
@@ -83,7 +84,7 @@ def estimate_noise(luma: NDArray[np.float32]) -> float:
     Immerkær 1996, doi:10.1006/cviu.1996.0060: a mask that answers neither to slopes nor to edges.
     """
     height, width = (side // PATCH * PATCH for side in luma.shape)
-    if not height or not width:
+    if height * width < FEWEST_SQUARES * PATCH**2:
         return 0.0
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     answers = np.abs(cv2.filter2D(luma, -1, mask, borderType=cv2.BORDER_REFLECT_101))[:height, :width]
