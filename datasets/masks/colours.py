@@ -120,7 +120,8 @@ def _find_strokes(pixels: NDArray[np.int16], colour: str | None, stroke: int) ->
     contrast = cv2.morphologyEx(np.dstack([255 * saturation, value]), cv2.MORPH_TOPHAT, kernel).max(2)
     lowest, highest = STAMP_HUES
     strokes = (hue >= lowest) & (hue <= highest) & (saturation >= STAMP_SATURATION) & (value >= STAMP_BRIGHTNESS)
-    return strokes & (contrast >= STAMP_CONTRAST)
+    strokes &= contrast >= STAMP_CONTRAST
+    return strokes
 
 
 def _keep_line(strokes: Mask, stroke: int) -> Mask:
@@ -137,7 +138,8 @@ def _keep_line(strokes: Mask, stroke: int) -> Mask:
         line &= _are_near(left, left + width, line, tall, size)
         if width[line].sum() > slimness * size:
             best, slimness = line, width[line].sum() / size
-    return best[labels]
+    kept: Mask = best[labels]
+    return kept
 
 
 def _are_near(left: NDArray[np.int32], right: NDArray[np.int32], line: Mask, start: int, gap: float) -> Mask:

@@ -125,7 +125,7 @@ def is_photograph(picture: Picture) -> bool:
     pixels = picture.pixels if picture.depth == 8 else (picture.pixels >> 8).astype(np.uint8)
     alpha = picture.alpha
     if alpha is not None and alpha.min() < alpha.max():
-        return np.count_nonzero(np.bincount(pixels.max(2)[alpha > 0])) > FEW**2
+        return bool(np.count_nonzero(np.bincount(pixels.max(2)[alpha > 0])) > FEW**2)
     brightest = pixels.max(2)
     if min(brightest.shape) < 3 or ((brightest >= 16) & (brightest < 240)).mean() < BETWEEN:
         return False

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from datasets.attributes import AttributesConfig, CelebATable
+from datasets.attributes import AttributesConfig
 from datasets.contract import Attributed, LabelSet, OpenedData
 from datasets.errors import DataError
+from datasets.labels import CelebATable
 
 CROP = {"load": None, "size": 8, "flip": False}
 HAIR = ("black", "blond")

@@ -2,6 +2,7 @@
 
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -56,7 +57,8 @@ def test_a_table_and_its_pictures_may_be_spelled_in_two_ways(tmp_path: Path) -> 
     chosen = {"attributes": [unicodedata.normalize("NFD", "ö"), "hat"], "table": "ä.csv"}
     assert len(read_labels(tmp_path / "in", kind="csv", **chosen)) == 4
     (tmp_path / "classes").mkdir()
-    for name, form in (("a", "NFC"), ("b", "NFC"), ("c", "NFD"), ("d", "NFD")):
+    forms: dict[str, Literal["NFC", "NFD"]] = {"a": "NFC", "b": "NFC", "c": "NFD", "d": "NFD"}
+    for name, form in forms.items():
         folder = tmp_path / "classes" / unicodedata.normalize(form, "é" if name in "ac" else "①1ö")
         folder.mkdir()
         for number in range(2):

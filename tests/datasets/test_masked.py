@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from PIL import Image
 
@@ -147,3 +148,22 @@ def test_large_pictures_are_met_more_often(tmp_path):
     samples = config().open(tmp_path).training
     names = [samples.name(index) for index in range(len(samples))]
     assert (names.count("large.png"), names.count("small.png")) == (12, 1)
+
+
+def test_masks_are_found_and_read_as_in_a_run(tmp_path):
+    noise(tmp_path / "a.png", 16, 16)
+    noise(tmp_path / "\udcff.png", 16, 16)  # a name that is not Unicode
+    folder = tmp_path / "mu\u0308ll"
+    mask_file(folder / "1.png", corner(8, 8))
+    Image.fromarray(corner(8, 8).astype(np.uint8) * np.uint8(3)).save(folder / "1.png")
+    opened = config(masks={"files": 1, "folder": "m\u00fcll"}, validation_fraction=0).open(tmp_path)
+    assert (len(opened.training), opened.training.sample(0, 0).mask.mean().item()) == (2, corner(16, 16).mean())
+    opened = config(masks={"folder": "m\u00fcll", "files": 1}, validation_fraction=0.5).open(tmp_path)
+    assert opened.validation.sample(0, 0).mask.any()
+    Image.fromarray(skimage.data.camera()[::8, ::8]).save(folder / "2.png")
+    with pytest.raises(DataError, match=r"2\.png: this looks like a photograph, and a mask was expected"):
+        config(masks={"folder": "m\u00fcll", "files": 1}).open(tmp_path)
+    levels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(levels).save(folder / "2.png")
+    with pytest.raises(DataError, match=r"2\.png: is nowhere bright enough; a mask is white where the hole is"):
+        config(masks={"folder": "m\u00fcll", "files": 1}).open(tmp_path)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from datasets.errors import DataError
 from datasets.paired import PairedConfig
 from datasets.pairs import DerivedPairs
 
+Form = Literal["NFC", "NFD"]
 CROP = {"load": None, "size": 16}
 
 
@@ -250,7 +252,8 @@ def test_what_batches_cannot_do_stays_on_the_threads(photos, pairs):
 
 def test_names_that_look_alike_are_a_pair_however_they_are_spelled(tmp_path):
     for number in range(4):
-        for folder, form in (("Zo\u00eb", "NFC"), ("B", "NFD")):
+        forms: tuple[tuple[str, Form], ...] = (("Zo\u00eb", "NFC"), ("B", "NFD"))
+        for folder, form in forms:
             name = unicodedata.normalize(form, f"Zo\u00eb\u2460{number}")
             save(tmp_path / unicodedata.normalize("NFD", folder) / f"{name}.png")
     opened = config(pairs={"source": "Zo\u00eb"}).open(tmp_path)

@@ -1,6 +1,8 @@
 """Two folders of pictures: what is found, what is put together, and what is held out."""
 
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from datasets.contract import OpenedData, Unpaired
 from datasets.errors import DataError
 from datasets.unpaired import UnpairedConfig, UnpairedPictures
 
+Form = Literal["NFC", "NFD"]
 CROP = {"load": None, "size": 8, "flip": False}
 
 
@@ -181,3 +184,18 @@ def test_samples_have_the_channels_that_the_config_promises(folders, channels):
     sample = chosen.open(folders).training.sample(0, 0)
     assert chosen.channels == (channels,)
     assert (len(sample.a), len(sample.b)) == (channels, channels)
+
+
+def test_folders_and_pairs_are_found_however_their_names_are_spelled(tmp_path):
+    forms: tuple[tuple[str, Form], ...] = (("Zo\u00eb", "NFC"), ("B", "NFD"))
+    for folder, form in forms:
+        fill(tmp_path / unicodedata.normalize("NFD", folder), range(4))
+        for value in range(4):
+            file = tmp_path / unicodedata.normalize("NFD", folder) / f"{value}.png"
+            file.rename(file.with_stem(unicodedata.normalize(form, f"\u00e9{value}")))
+    opened = config(a="Zo\u00eb", truth=True, validation_fraction=0.5).open(tmp_path)
+    assert opened.domains == ("Zo\u00eb", "B")
+    assert len(opened.validation) == 2
+    for index in range(2):
+        a, b = values(opened.validation.sample(index, 0))
+        assert a == b

@@ -1,5 +1,6 @@
 """The contracts' defaults: what a new model has to write, and what it inherits."""
 
+import unicodedata
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -68,6 +69,11 @@ def test_a_configuration_inherits_what_most_models_do() -> None:
 
 def test_a_domain_is_found_by_name() -> None:
     assert Seasons().resolve_domain("winter") == 1
+    model = Seasons()
+    model.domains = ("été", unicodedata.normalize("NFD", "été 2"))
+    for form in ("NFC", "NFD"):
+        assert model.resolve_domain(unicodedata.normalize(form, "été")) == 0
+        assert model.resolve_domain(unicodedata.normalize(form, "été 2")) == 1
     assert Single().resolve_domain(None) == 0
 
 

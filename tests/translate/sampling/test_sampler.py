@@ -33,6 +33,7 @@ def test_a_class_must_be_known(flat: Callable[..., LoadedSampler], tmp_path: Pat
     with pytest.raises(UserError, match="there is no class xyz in this model; there are cat, dog"):
         sample(flat(domains=("cat", "dog")), tmp_path, classes=("xyz",))
     assert flat(domains=("cat", "dog")).labels(["dog", "cat", "dog"]) == (1, 0)
+    assert flat(domains=("cat", "Zo\u00eb")).labels(["Zoe\u0308"]) == (1,)
 
 
 def test_no_pictures_are_none_to_make(flat: Callable[..., LoadedSampler]) -> None:
