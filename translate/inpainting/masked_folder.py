@@ -98,19 +98,20 @@ class Inpainting:
             UserError: The format cannot hold it.
         """
         job, content = item.job, item.content
-        notes: tuple[str, ...] = ()
+        notes: tuple[str, ...] = ()  # on what is not as it was in the file: nothing, in a copy
         if content.filled is None and _same_file(job, self.options.save):
             with replace_file(job.output, durable=False) as partial:
                 shutil.copyfile(job.source, partial)
         else:
-            notes = write_picture(content.filled or content.picture, job.output, self.options.save)
+            written = write_picture(content.filled or content.picture, job.output, self.options.save)
+            notes = (*notes_of(content.picture), *written)
         fraction = 0.0 if content.hole is None else float(content.hole.mean())
         record = {
             **describe_change(job, content.picture, content.filled or content.picture),
             "hole": fraction,
             "precision": self.inpainter.precision,
         }
-        return Written((*content.notes, *notes_of(content.picture), *notes), record)
+        return Written((*content.notes, *notes), record)
 
     def _find_hole(self, job: Job, picture: Picture) -> tuple[Mask | None, tuple[str, ...]]:
         """Return the hole, (H, W), None where there is no mask, and notes on how it was found."""

@@ -95,6 +95,7 @@ def test_without_a_hole_a_file_is_copied_byte_for_byte_and_counted(folder: Path,
     assert ended.code == 0
     assert (out / "a.png").read_bytes() == original
     assert "note: a.png: its mask shows no hole: copied as it is" in ended.err
+    assert "dropped" not in ended.err
     assert "note: without a hole, and copied as they are: 1 pictures" in ended.err
 
 
