@@ -2,7 +2,8 @@
 
 Ledig et al. 2017, arXiv:1609.04802 (SRResNet, SRGAN). With the RRDB generator, content before activation, a
 relativistic discriminator and a pixel loss beside it, it is ESRGAN: Wang et al. 2018, arXiv:1809.00219. With the pixel
-loss alone it trains SRResNet, RRDB, compact and SPAN upscalers, without VGG and without a discriminator.
+loss alone it trains SRResNet, RRDB, compact and SPAN upscalers, without VGG and without a discriminator. At scale 1 it
+trains restorers from pairs of one size.
 
 Differs from the papers:
 - Both stages are one training with one schedule of learning rates; Adam's averages are kept when the stage changes.
@@ -41,8 +42,8 @@ class SRGANConfig(ModelConfig):
 
     batch_type: ClassVar[type[Paired]] = Paired
     name: Literal["srgan"] = "srgan"
-    scale: Literal[2, 3, 4] = Field(
-        default=4, description="how many times larger the results are; data.scale must be the same"
+    scale: Literal[1, 2, 3, 4] = Field(
+        default=4, description="how many times larger the results are, as data.scale; 1: restored, from paired data"
     )
     generator: UpscalerConfig = SRResNetConfig()
     pixel_loss: Literal["l1", "mse"] = Field(

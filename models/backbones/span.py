@@ -1,4 +1,4 @@
-"""SPAN: plain convolutions with attention that has no parameters, for upscalers that are quick on a CPU.
+"""SPAN: plain convolutions with attention that has no parameters, for upscalers and restorers that are quick on a CPU.
 
 Wan et al. 2024, arXiv:2311.12770. While training, each convolution is the sum of linear branches, which is folded into
 one kernel: Zhang, Zeng, Zhang 2021 (ECBSR, doi:10.1145/3474085.3475291), and the expanded branch of the paper's code.
@@ -11,6 +11,8 @@ Differs from the paper:
 - A block's output is added to its input: for small o the attention is nearly o / 4, so behind nine blocks without this
   shortcut a signal of 0.3 was 0.0003 at the start, only the first block learned, and the training diverged.
 - The output is added to the enlarged input, so that an untrained network enlarges by repeating pixels.
+- At scale 1, for restoration, squares of 2x2 pixels are folded into channels first and unfolded at the end, as in
+  Zhang, Zuo, Zhang 2018 (FFDNet, arXiv:1710.04026); the paper only enlarges.
 - The last concatenation takes the first block, the last one and one between them, beside the first features; the
   paper's takes the middle of a block instead of the block between.
 """
@@ -26,7 +28,7 @@ class SPAN(nn.Module):
     """Blocks with attention at the size of the input, and one pixel shuffle, added to the enlarged input.
 
     Args:
-        scale: 2, 3 or 4.
+        scale: 1, 2, 3 or 4.
         blocks: Number of blocks, of three convolutions each.
         width: Channels.
         expansion: How many times wider the middle of each convolution's expanded branch is; 0: there are no branches.
@@ -40,24 +42,28 @@ class SPAN(nn.Module):
 
     def __init__(self, scale: int = 4, *, blocks: int = 9, width: int = 32, expansion: int = 0) -> None:
         super().__init__()
-        self.scale, self.multiple, self.minimum = scale, 1, 1
-        self.margin = 3 * blocks + 3  # 3 per block; 1 each for the first, the one after the blocks, and the last
-        self.first = BranchedConvolution(3, width, expansion)
+        self.scale, self.fold_by = scale, 2 if scale == 1 else 1
+        self.multiple = self.minimum = self.fold_by
+        # In folded pixels: 3 per block; 1 each for the first convolution, the one after the blocks, and the last. The
+        # other pixels of a folded square are seen with it.
+        self.margin = self.fold_by * (3 * blocks + 3) + self.fold_by - 1
+        self.first = BranchedConvolution(3 * self.fold_by**2, width, expansion)
         self.blocks = nn.ModuleList(AttentionBlock(width, expansion) for _ in range(blocks))
         self.after = BranchedConvolution(width, width, expansion)
         self.join = nn.Conv2d(4 * width, width, 1)
-        self.last = nn.Conv2d(width, 3 * scale**2, 3, padding=1)
-        initialize_as_nearest(self.last, scale, gain=0.1)  # small: the enlarged input alone is nearly right
+        growth = scale * self.fold_by
+        self.last = nn.Conv2d(width, 3 * growth**2, 3, padding=1)
+        initialize_as_nearest(self.last, growth, gain=0.1)  # small: the enlarged input alone is nearly right
 
     def forward(self, image: Tensor) -> Tensor:
         """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
-        depths = [self.first(image)]
+        depths = [self.first(F.pixel_unshuffle(image, self.fold_by))]
         for block in self.blocks:
             depths.append(block(depths[-1]))
         count = len(self.blocks)
         joined = torch.cat([depths[0], self.after(depths[-1]), depths[min(1, count)], depths[count // 2]], dim=1)
-        residual = F.pixel_shuffle(self.last(self.join(joined)), self.scale)
-        return residual + F.interpolate(image, scale_factor=float(self.scale))
+        residual = F.pixel_shuffle(self.last(self.join(joined)), self.scale * self.fold_by)
+        return residual + (image if self.scale == 1 else F.interpolate(image, scale_factor=float(self.scale)))
 
     def fold(self) -> None:
         """Replace the branches of every convolution by one kernel; what the network computes stays the same."""

@@ -37,6 +37,7 @@ SMALL: dict[str, Callable[[], Upscaler]] = {
     "compact-2": lambda: CompactChain(2, depth=0, width=2),
     "compact-3": lambda: CompactChain(3, depth=1, width=2),
     "compact-4": lambda: CompactChain(4, depth=3, width=2),
+    "span-1": lambda: SPAN(1, blocks=1, width=2, expansion=2),
     "span-2": lambda: SPAN(2, blocks=0, width=2),
     "span-3": lambda: SPAN(3, blocks=1, width=3, expansion=1),
     "span-4": lambda: SPAN(4, blocks=2, width=2, expansion=2),

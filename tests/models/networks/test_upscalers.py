@@ -25,7 +25,7 @@ def test_defaults_are_the_published_networks() -> None:
         assert count(CompactConfig().build(4)) == 621_424
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("config", SMALL, ids=lambda config: config.name)
 def test_every_scale_is_built_or_named(
     config: SRResNetConfig | RRDBConfig | CompactConfig | SPANConfig, scale: int

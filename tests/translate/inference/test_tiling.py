@@ -73,6 +73,7 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "compact-2": lambda: Wrapped(CompactChain(2, depth=2, width=4)),
     "compact-3": lambda: Wrapped(CompactChain(3, depth=1, width=4)),
     "compact-4": lambda: Wrapped(CompactChain(4, depth=4, width=4)),
+    "span-1": lambda: Wrapped(SPAN(1, blocks=2, width=4)),
     "span-4": lambda: Wrapped(SPAN(4, blocks=2, width=4)),
     "bicubic-3": lambda: BicubicUpscaler(3),
     "unet": lambda: Wrapped(UNet(3, 3, depth=3, width=4, norm="none")),
