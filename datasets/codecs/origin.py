@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from datasets.codecs import metadata
+from datasets.codecs.blocks.bmp_colour import read_bmp_profile
 from datasets.codecs.blocks.descriptive import read_description, read_resolution
 from datasets.codecs.blocks.directories import build_block
 from datasets.codecs.blocks.exif_colour import read_tagged_colours
@@ -34,6 +35,7 @@ _TIFF_LOST = {
 PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
 # Kept, or said by the pixels; iDOT only tells Apple's decoder where to cut the file.
 _PNG_KNOWN_CHUNKS = PNG_COLOUR_CHUNKS | set(b"IHDR PLTE IDAT IEND tRNS iCCP pHYs tEXt zTXt iTXt eXIf iDOT".split())
+_WEBP_KNOWN_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"})
 _XMP_TEXT = "XML:com.adobe.xmp"  # of PNG: international text, or against the rules another kind of text
 _RAW_PROFILE = "Raw profile type "
 _XMP_HEADING = b"http://ns.adobe.com/xap/1.0/\0"
@@ -131,8 +133,12 @@ def read_origin(image: Image.Image, data: bytes, *, turned: bool) -> Origin:
         origin = _read_jpeg_origin(origin, image, dropped)
     elif isinstance(image, PngImagePlugin.PngImageFile):
         origin = _read_png_origin(origin, image, data, dropped)
+    elif format == "BMP":
+        origin = replace(origin, icc=read_bmp_profile(data))
     elif format == "WEBP":
         origin = replace(origin, webp_quality=estimate_webp_quality(data))
+        names = {chunk.name for chunk in metadata.find_webp_chunks(data[: 8 + int.from_bytes(data[4:8], "little")])}
+        dropped += _name_lost_chunks("WebP", names - _WEBP_KNOWN_CHUNKS, b"C2PA")
     origin = _read_tagged_profile(origin, data if format == "TIFF" else exif, 1 if image.mode in _GRAY_MODES else 3)
     note = ("dropped: " + ", ".join(dict.fromkeys(dropped)),) if dropped else ()
     return replace(origin, notes=(*origin.notes, *note))
@@ -182,10 +188,14 @@ def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: b
     dropped += ["a picture in PNG text"] if kept != text else []
     chunks = [*metadata.find_png_chunks(io.BytesIO(data))]
     colour = {name: data[start : start + length] for name, start, length in chunks if name in PNG_COLOUR_CHUNKS}
-    lost = sorted({chunk.name.decode("latin-1") for chunk in chunks if chunk.name not in _PNG_KNOWN_CHUNKS} - {"caBX"})
-    dropped += [f"PNG's {', '.join(lost)}"] if lost else []
-    dropped += [CREDENTIALS] if any(chunk.name == b"caBX" for chunk in chunks) else []
+    dropped += _name_lost_chunks("PNG", {chunk.name for chunk in chunks} - _PNG_KNOWN_CHUNKS, b"caBX")
     return replace(origin, text=kept, png_colour=tuple(colour.items()))
+
+
+def _name_lost_chunks(format: str, names: set[bytes], credentials: bytes) -> list[str]:
+    """Return what the chunks of a PNG or WebP file that are not kept were, in the words of a note."""
+    others = ", ".join(sorted(name.decode("latin-1").strip() for name in names - {credentials}))
+    return ([f"{format}'s {others}"] if others else []) + ([CREDENTIALS] if credentials in names else [])
 
 
 def _holds_picture(image: PngImagePlugin.PngImageFile, item: tuple[str, str]) -> bool:

@@ -1,13 +1,14 @@
 """A picture in memory, the header of one in a file, and how one is saved."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
+from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.origin import Origin
 from datasets.contract import Settings
 
@@ -106,7 +107,7 @@ class SaveOptions(Settings):
     """How pictures are saved; by default as their files were.
 
     Attributes:
-        format: Of the file; "keep": as its suffix says.
+        format: Of the file, or one of its suffixes; "keep": as its suffix says.
         quality: Of JPEG and WebP; None: as the source's, or else 95 for JPEG and 90 for WebP.
         metadata: "strip" drops EXIF, XMP, IPTC, comments and text, but not the colour profile.
         color: "srgb" converts colours to sRGB and drops the profile.
@@ -118,6 +119,12 @@ class SaveOptions(Settings):
     metadata: Literal["keep", "strip"] = "keep"
     color: Literal["keep", "srgb"] = "keep"
     background: Colour | None = None
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _name_format(cls, value: Any) -> Any:
+        """Return the format that a suffix stands for, such as "jpeg" for "jpg"."""
+        return FORMAT_OF.get(f".{value.lower()}", value).lower() if isinstance(value, str) else value
 
 
 def parse_colour(name: str) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from datasets.codecs import encoding
 from datasets.codecs.blocks.colour import Stated, read_chunks
-from datasets.codecs.blocks.icc import build_profile
+from datasets.codecs.blocks.icc import build_profile, read_profile_code_points
 from datasets.codecs.origin import Origin, PictureError
 from datasets.codecs.picture import Pixels, SaveOptions
 
@@ -50,9 +50,10 @@ def _read_space(profile: bytes) -> str:
 
 def _convert_to_srgb(pixels: Pixels, origin: Origin, stated: Stated | None) -> tuple[Pixels, Origin]:
     profile = origin.icc if stated is None else None
-    if stated is not None and stated.hdr is not None:
+    named = read_chunks({b"cICP": read_profile_code_points(profile)}) if profile is not None else stated
+    if named is not None and named.hdr is not None:
         raise PictureError(
-            f"has HDR colours ({stated.hdr}), which become sRGB only by a choice of how to darken highlights: "
+            f"has HDR colours ({named.hdr}), which become sRGB only by a choice of how to darken highlights: "
             "set `color` to keep, or convert it with an HDR editor"
         )
     if stated is not None and stated.colours is not None:

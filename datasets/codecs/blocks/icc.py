@@ -88,6 +88,16 @@ def build_profile(colours: Colours, channels: int) -> bytes:
     return _build_file(b"GRAY" if channels == 1 else b"RGB ", tags)
 
 
+def read_profile_code_points(profile: bytes) -> bytes:
+    """Return the code points of ITU-T H.273 that a profile names (ICC.1:2022, 9.2.17), four as in cICP, or none."""
+    place = profile.find(b"cicp", 132)
+    if place < 0 or place + 12 > len(profile):
+        return b""
+    (start,) = struct.unpack_from(">I", profile, place + 4)
+    data = profile[start : start + 12]
+    return data[8:] if data.startswith(b"cicp") else b""
+
+
 def _build_file(space: bytes, tags: dict[bytes, bytes]) -> bytes:
     start = 128 + 4 + 12 * len(tags)
     places: dict[bytes, int] = {}  # equal tags share their bytes

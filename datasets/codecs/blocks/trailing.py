@@ -12,7 +12,11 @@ PICTURES = "the pictures behind the first one (a preview or a gain map)"
 OTHER = "data behind the picture"
 # The box that begins an MP4 or QuickTime file: its length, its name, and a brand.
 _VIDEO = re.compile(rb"\0\0..ftyp[0-9A-Za-z ]{4}", re.DOTALL)
-_SEGMENTS = ((b"urn:iso:std:iso:ts:21496:-1\0", GAIN_MAP), (b"FLIR\0", "the thermal data (FLIR)"))
+_SEGMENTS = (
+    (b"urn:iso:std:iso:ts:21496:-1\0", GAIN_MAP),
+    (b"HDR_RI ", GAIN_MAP),  # JPEG-HDR
+    (b"FLIR\0", "the thermal data (FLIR)"),
+)
 _PATH = re.compile(rb"8BIM(..)", re.DOTALL)
 _GAIN_MAP = re.compile(rb"hdr-gain-map|hdrgainmap|HDRGainMap|urn:iso:std:iso:ts:21496:-1", re.IGNORECASE)
 

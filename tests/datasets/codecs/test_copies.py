@@ -90,7 +90,7 @@ def tiff_with(tag, kind, data):
     plain = bytearray(save("TIFF"))
     (start,) = struct.unpack_from("<I", plain, 4)
     (count,) = struct.unpack_from("<H", plain, start)
-    entries = [plain[place : place + 12] for place in range(start + 2, start + 2 + 12 * count, 12)]
+    entries = [bytes(plain[place : place + 12]) for place in range(start + 2, start + 2 + 12 * count, 12)]
     size = {1: 1, 4: 4, 7: 1}[kind]
     entries.append(struct.pack("<HHII", tag, kind, len(data) // size, len(plain)))
     plain += data + bytes(len(data) % 2)
@@ -237,7 +237,11 @@ def test_webp_states_its_resolution_in_exif_or_says_that_it_is_lost(tmp_path, sm
     assert notes == ()
 
 
-def test_png_chunks_that_are_dropped_are_named(tmp_path, smooth, png_chunk, roundtrip):
+def test_chunks_that_are_dropped_are_named(tmp_path, png_chunk, roundtrip):
+    data = save("WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0") + b"C2PA\4\0\0\0jumbmine\1\0\0\0a\0"
+    (tmp_path / "a.webp").write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    _, notes = roundtrip(tmp_path / "a.webp")
+    assert notes == ("dropped: WebP's mine, the content credentials (C2PA)",)
     data = save("PNG")
     chunks = png_chunk(b"sBIT", b"\5\6\5") + png_chunk(b"bKGD", bytes(6)) + png_chunk(b"tIME", b"\x07\xe4\1\2\3\4\5")
     (tmp_path / "a.png").write_bytes(data[:33] + chunks + png_chunk(b"caBX", b"c2pa") + data[33:])

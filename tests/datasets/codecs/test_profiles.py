@@ -10,6 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from datasets.codecs import images
+from datasets.codecs.blocks.colour import SRGB as SRGB_COLOURS
+from datasets.codecs.blocks.icc import build_profile
 from datasets.codecs.images import PictureError, SaveOptions
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -148,6 +150,19 @@ def test_hdr_is_refused_or_noted(write_png, roundtrip):
         assert "HDR colours (PQ) was dropped" in notes[0]
         with Image.open(target) as image:
             assert image.info.get("icc_profile") == (SRGB.tobytes() if chunks == ALL else None)
+
+
+def test_a_profile_of_hdr_is_refused_too(tmp_path, roundtrip):
+    profile = build_profile(SRGB_COLOURS, 3)
+    named = profile.replace(b"cprt", b"cicp", 1)  # where the copyright was, there is
+    place = int.from_bytes(named[named.find(b"cicp") + 4 :][:4], "big")
+    named = named[:place] + b"cicp\0\0\0\0\x09\x12\0\x01" + named[place + 12 :]
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.webp", icc_profile=named)
+    with pytest.raises(PictureError, match=r"HDR colours \(HLG\)"):
+        roundtrip(tmp_path / "a.webp", SaveOptions(color="srgb"))
+    target, notes = roundtrip(tmp_path / "a.webp", SaveOptions(format="jpeg"))
+    with Image.open(target) as image:
+        assert (image.info["icc_profile"], notes) == (named, ())
 
 
 def test_code_points_that_are_not_known_are_noted(write_png, roundtrip):

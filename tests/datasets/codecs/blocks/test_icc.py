@@ -8,7 +8,14 @@ import pytest
 from PIL import Image, ImageCms
 
 from datasets.codecs.blocks.colour import ADOBE_RGB, SRGB, SRGB_CURVE
-from datasets.codecs.blocks.icc import Colours, Curve, build_matrix, build_profile
+from datasets.codecs.blocks.icc import (
+    Colours,
+    Curve,
+    _build_file,
+    build_matrix,
+    build_profile,
+    read_profile_code_points,
+)
 
 P3 = SRGB._replace(red=(0.68, 0.32), green=(0.265, 0.69))
 DCI = P3._replace(white=(0.314, 0.351), curve=Curve(2.6))
@@ -95,3 +102,10 @@ def test_equal_colours_give_equal_bytes_and_points_on_a_line_none():
     line = Colours("a", (0.3, 0.3), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), Curve(1.0))
     with pytest.raises(np.linalg.LinAlgError):
         build_profile(line, 3)
+
+
+def test_code_points_within_a_profile_are_read():
+    assert read_profile_code_points(build_profile(P3, 3)) == b""
+    named = _build_file(b"RGB ", {b"cicp": b"cicp\0\0\0\0\x09\x10\0\x01"})
+    assert read_profile_code_points(named) == b"\x09\x10\0\x01"
+    assert read_profile_code_points(named[:150]) == b""
