@@ -16,6 +16,7 @@ from datasets.contract import DataConfig, OpenedData, Pictures
 from datasets.errors import DataError
 from datasets.storage.atomic import replace_file
 from datasets.storage.memory import PicturesInMemory, split_rows
+from datasets.storage.tables import decode_text
 
 TABLE = "points.csv"
 HEADER = "x,y"
@@ -63,21 +64,24 @@ def read_points(path: Path) -> NDArray[np.float32]:
     Raises:
         DataError: The table is missing, or holds something else than points.
     """
-    points = []
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = file.readline().strip()
-            if header.replace(" ", "") != HEADER:
-                raise DataError(f"{path}: expected {HEADER} in the first line, found {header[:40] or 'nothing'}")
-            points = [_parse_point(path, number, line) for number, line in enumerate(file, 2) if line.strip()]
+        text = decode_text(path.read_bytes())
     except FileNotFoundError:
         raise DataError(
             f"{path}: expected a table of points, found nothing; draw one with translate data mixture"
         ) from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: expected a table of points, found something else than text") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if text is None:
+        raise DataError(f"{path}: expected a table of points, found something else than text")
+    header, *lines = text.splitlines() or [""]
+    delimiter = next((delimiter for delimiter in ",;\t" if delimiter in header), ",")
+    names = [name.strip().strip('"').lower() for name in header.split(delimiter)]
+    if sorted(name for name in names if name) != ["x", "y"]:
+        raise DataError(f"{path}: expected {HEADER} in the first line, found {header.strip()[:40] or 'nothing'}")
+    points = [
+        _parse_point(path, number, line, delimiter, names) for number, line in enumerate(lines, 2) if line.strip()
+    ]
     if not points:
         raise DataError(f"{path}: holds no points below its header")
     return np.array(points, np.float32)
@@ -89,9 +93,11 @@ def write_points(points: NDArray[np.float32], path: Path) -> None:
         np.savetxt(partial, points, fmt="%.9g", delimiter=",", header=HEADER, comments="")
 
 
-def _parse_point(path: Path, number: int, line: str) -> tuple[float, float]:
+def _parse_point(path: Path, number: int, line: str, delimiter: str, names: list[str]) -> tuple[float, float]:
+    """Return x and y; beside another delimiter, a comma is the decimal sign."""
     try:
-        x, y = map(float, line.split(","))
+        values = dict(zip(names, line.split(delimiter), strict=True))
+        x, y = (float(values[name].strip('" ').replace(",", ".")) for name in ("x", "y"))
     except ValueError:
         x = y = math.nan
     if not (abs(x) < LARGEST and abs(y) < LARGEST):

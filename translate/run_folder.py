@@ -1,6 +1,7 @@
 """Run folders: the configuration, state, model files, metrics and sample pictures of one training."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -149,11 +150,16 @@ class RunFolder:
             lines = self.metrics.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _step_of(line) is not None and (_step_of(line) or 0) <= step]
             write_text(self.metrics, "".join(f"{line}\n" for line in kept))
-        for sample in self.samples.glob("step_*.png"):
-            if int(sample.stem.removeprefix("step_")) > step:
+        for sample_step, sample in self.find_samples():
+            if sample_step > step:
                 remove_file(sample)
         for leftover in self.path.rglob(".*.partial"):
             remove_file(leftover)
+
+    def find_samples(self) -> list[tuple[int, Path]]:
+        """Return the sample pictures and their steps, in order; copies that somebody made have other names."""
+        names = [(re.fullmatch(r"step_([0-9]+)", path.stem), path) for path in self.samples.glob("step_*.png")]
+        return sorted((int(name[1]), path) for name, path in names if name is not None)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl.

@@ -104,7 +104,11 @@ def find_text_stamp(picture: Picture, corner: Corner, colour: str | None) -> tup
     mask = np.zeros((height, width), bool)
     mask[rows, columns] = dilate(text, max(EDGE, stroke // 2))
     if not text.any():
-        return mask, (f"no date was found in the corner {corner}; name its colour, as in {corner},white",)
+        named = "" if colour is None else f" and {colour}"
+        return mask, (
+            f"nothing in the corner {corner} looks like a date{named}; name the colour of its digits, as in "
+            f"{corner},#ffaa28",
+        )
     return mask, ()
 
 

@@ -69,6 +69,14 @@ def read_text(path: Path, expected: str) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     if data.startswith((b"PK\3\4", b"\xd0\xcf\x11\xe0")):
         raise DataError(f"{path}: expected {expected} as text, found a spreadsheet's own format; save it as CSV")
+    text = decode_text(data)
+    if text is None:
+        raise DataError(f"{path}: expected {expected}, found something else than text; save it as CSV in UTF-8")
+    return text
+
+
+def decode_text(data: bytes) -> str | None:
+    """Return text in UTF-8, UTF-16 or Windows' cp1252, without a byte order mark; None if it is something else."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif data[:2].count(0) == 1:
@@ -82,7 +90,7 @@ def read_text(path: Path, expected: str) -> str:
             continue
         if "\0" not in text:
             return text.removeprefix("\ufeff")
-    raise DataError(f"{path}: expected {expected}, found something else than text; save it as CSV in UTF-8")
+    return None
 
 
 def find_column(name: str, columns: Sequence[str]) -> int | None:

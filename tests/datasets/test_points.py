@@ -54,6 +54,9 @@ def test_a_point_stays_on_its_side_when_others_come(tmp_path):
 def test_a_table_from_a_spreadsheet_is_read(tmp_path):
     (tmp_path / "points.csv").write_bytes(b"\xef\xbb\xbfx, y\r\n1, -2.5e0\r\n\r\n3,4\r\n")
     assert read_points(tmp_path / "points.csv").tolist() == [[1, -2.5], [3, 4]]
+    for encoding, content in (("utf-16", "X;Y\r\n1;-2,5\r\n3;4\r\n"), ("cp1252", ",y,x\n0,-2.5,1\n1,4,3\n")):
+        (tmp_path / "points.csv").write_bytes(content.encode(encoding))
+        assert read_points(tmp_path / "points.csv").tolist() == [[1, -2.5], [3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,11 @@ def test_a_table_from_a_spreadsheet_is_read(tmp_path):
         (b"x,y\nnan,1\n", "line 2: expected two numbers, found nan,1"),
         (b"x,y\n1,-inf\n", "line 2: expected two numbers, found 1,-inf"),
         (b"x,y\n1,1e60\n", "line 2: expected two numbers, found 1,1e60"),
-        (b"\x89PNG\r\n\x1a\n\xff", "found something else than text"),
-        (b"x,y\n\xff,1\n", "found something else than text"),
+        (b"\x89PNG\r\n\x1a\n\0\xff", "found something else than text"),
+        (b"x,y\n\0\x81,1\n", "found something else than text"),
+        (b"x,y\n\xff,1\n", "line 2: expected two numbers, found \u00ff,1"),
+        (b"x;y\n1;2;3\n", "line 2: expected two numbers, found 1;2;3"),
+        (b"x,y,z\n1,2,3\n", "expected x,y in the first line, found x,y,z"),
     ],
 )
 def test_what_is_no_point_is_said(tmp_path, content, sentence):

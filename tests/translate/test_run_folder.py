@@ -65,7 +65,12 @@ def test_what_a_killed_process_wrote_after_its_last_checkpoint_is_deleted(folder
     (folder.path / ".state.pt.123.partial").write_text("half")
     (folder.samples / ".step_0000005.png.partial").write_text("half")
     (folder.path / "notes.txt").write_text("mine")
+    (folder.samples / "step_0000004 (copy).png").write_text("mine")
+    (folder.samples / "step_4\u00b2.png").write_text("mine")
+    assert [step for step, _ in folder.find_samples()] == [0, 1, 2, 3, 4]
     folder.discard_after(2)
+    for name in ("step_0000004 (copy).png", "step_4\u00b2.png"):
+        (folder.samples / name).unlink()
     assert [json.loads(line)["step"] for line in folder.metrics.read_text().splitlines()] == [0, 1, 2]
     assert sorted(path.name for path in folder.samples.iterdir()) == [f"step_000000{step}.png" for step in range(3)]
     assert {path.name for path in folder.path.iterdir()} == {".lock", "metrics.jsonl", "samples", "notes.txt"}

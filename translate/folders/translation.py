@@ -13,6 +13,7 @@ from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import BAND
+from datasets.storage.names import encode_name
 from models.contract import Domain
 from translate.folders.jobs import Job
 from translate.folders.manifest import Outcome
@@ -159,7 +160,9 @@ class Translation:
         """Translate a batch; where memory is not enough for it, its pictures one by one."""
         first, images = group[0], [item.content.image for item in group]
         if self.model.translator.draws:
-            seed_draws(derive_seed(*first.job.name.as_posix().encode()), self.model.device)  # the name alone decides
+            seed_draws(
+                derive_seed(*encode_name(first.job.name.as_posix())), self.model.device
+            )  # the name alone decides
         started = time.perf_counter()
         outputs = None
         try:

@@ -31,7 +31,7 @@ def write_report(folder: RunFolder) -> None:
     lines = _read_lines(folder.metrics)
     parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _metrics_table(lines), _health(lines)]
     parts += ["<h2>Held out</h2>", *_curves(lines, "metrics"), "<h2>Losses</h2>", *_curves(lines, "losses")]
-    parts += ["<h2>Pictures over time</h2>", *_previews(folder.samples)]
+    parts += ["<h2>Pictures over time</h2>", *_previews(folder.find_samples())]
     settings = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
     parts += ["<h2>Configuration</h2>", f"<pre>{html.escape(settings)}</pre>"]
     parts += ["<h2>Environment</h2>", _table(facts)]
@@ -91,17 +91,15 @@ def _curve(name: str, points: Sequence[tuple[int, float | None]]) -> str:
     )
 
 
-def _previews(folder: Path) -> list[str]:
-    pictures = sorted(folder.glob("step_*.png"))
+def _previews(pictures: Sequence[tuple[int, Path]]) -> list[str]:
     last = len(pictures) - 1
     chosen = sorted({round(last * index / (PREVIEWS - 1)) for index in range(PREVIEWS)}) if pictures else []
-    return [_preview(pictures[index]) for index in chosen]
+    return [_preview(*pictures[index]) for index in chosen]
 
 
-def _preview(picture: Path) -> str:
+def _preview(step: int, picture: Path) -> str:
     # Inside the page, so that it can be sent to somebody as one file.
     data = base64.b64encode(picture.read_bytes()).decode()
-    step = int(picture.stem.removeprefix("step_"))
     return f'<p>step {step}<br><img alt="step {step}" src="data:image/png;base64,{data}"></p>'
 
 

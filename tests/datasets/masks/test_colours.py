@@ -124,6 +124,8 @@ def test_no_date_is_no_hole() -> None:
     mask, notes = find_text_stamp(Picture(np.full((60, 90, 3), 120, np.uint8)), "top-right", None)
     assert mask.shape == (60, 90)
     assert not mask.any()
-    assert notes == ("no date was found in the corner top-right; name its colour, as in top-right,white",)
+    assert notes == (
+        "nothing in the corner top-right looks like a date; name the colour of its digits, as in top-right,#ffaa28",
+    )
     for height, width in ((1, 1), (2, 300), (300, 2)):
         assert not find_text_stamp(Picture(np.zeros((height, width, 1), np.uint8)), "bottom-left", "white")[0].any()
