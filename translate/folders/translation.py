@@ -160,9 +160,8 @@ class Translation:
         """Translate a batch; where memory is not enough for it, its pictures one by one."""
         first, images = group[0], [item.content.image for item in group]
         if self.model.translator.draws:
-            seed_draws(
-                derive_seed(*encode_name(first.job.name.as_posix())), self.model.device
-            )  # the name alone decides
+            # The name alone decides what is drawn.
+            seed_draws(derive_seed(*encode_name(first.job.name.as_posix())), self.model.device)
         started = time.perf_counter()
         outputs = None
         try:
