@@ -1,12 +1,11 @@
 """Pixels from picture files, for `datasets.codecs.images`.
 
 No single library reads every picture faithfully. Pillow opens all files and decodes 8 bits, but it cuts 16-bit colour
-to 8, so OpenCV decodes that, and tifffile where a TIFF's samples lie in separate planes, which OpenCV misreads. None of
-them may turn a picture, since each does it in its own way.
+to 8, so OpenCV decodes that; `tiff.py` adds what TIFF needs. None of them may turn a picture, since each does it in its
+own way.
 """
 
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,16 +13,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from datasets.codecs import metadata
-from datasets.codecs.libraries import silent_opencv, silent_tifffile
+from datasets.codecs.libraries import silent_opencv
 from datasets.codecs.origin import Origin, PictureError, format_name, read_exif, read_origin
-from datasets.codecs.picture import Pixels
+from datasets.codecs.picture import FramesError, Header, Pixels
+from datasets.codecs.repair import explain, read_jpeg_frame, repair
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
-_DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA"})  # Pillow's, where a file has 16 bits
-_MODES = _DEEP_MODES | {"1", "L", "LA", "P", "PA", "CMYK", "YCbCr"}
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
 
 @contextmanager
@@ -47,22 +45,49 @@ def open_image(stream: BinaryIO) -> Image.Image:
     return Image.open(stream, formats=FORMATS)
 
 
-def refuse_unfaithful(image: Image.Image) -> None:
-    """Raise PictureError if reading an open picture would lose frames, depth or colour."""
-    format = format_name(image)
+@contextmanager
+def open_repaired(stream: BinaryIO) -> Iterator[Image.Image]:
+    """Open a picture with Pillow, if need be after a repair; where that fails, say what the file is instead."""
+    try:
+        with report_damage("unknown"):
+            image = open_image(stream)
+    except PictureError as error:
+        stream.seek(0)
+        repaired, notes = repair(stream.read())
+        if not notes:
+            raise PictureError(explain(stream)) from error
+        try:
+            with report_damage("unknown"):
+                image = open_image(io.BytesIO(repaired))
+        except PictureError:
+            raise PictureError(explain(stream)) from error
+    with image:
+        yield image
+
+
+def read_header(stream: BinaryIO) -> Header:
+    """Return the header of a picture file, without decoding its pixels.
+
+    Raises:
+        PictureError: It has several frames, or cannot be opened.
+    """
+    with open_repaired(stream) as image:
+        format = format_name(image)
+        with report_damage(format):
+            refuse_frames(image)
+            channels, depth, alpha = read_shape(image)
+            width, height = image.size
+            orientation = read_orientation(image, stream)
+            if orientation > 4:
+                width, height = height, width
+        return Header(width, height, channels, depth, alpha, format, orientation)
+
+
+def refuse_frames(image: Image.Image) -> None:
+    """Raise PictureError if an open picture is animated."""
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and format == "TIFF":
-        raise PictureError(f"has {frames} pages, and only one-page TIFF is read: save its pages as single files")
-    if frames > 1 and format != "JPEG":
-        raise PictureError(f"is animated ({frames} frames), and only still pictures are read: save its frames first")
-    bits = _read_bits(image)
-    if image.mode not in _MODES:
-        kind = {"F": "floating-point", "I": "32-bit or signed", "LAB": "Lab"}.get(image.mode, image.mode)
-        raise PictureError(f"has {kind} pixels, which are not read: save it as 8 or 16 bits a channel, gray or RGB")
-    if bits > 8 and (bits != 16 or image.mode not in _DEEP_MODES):
-        raise PictureError(
-            f"has {bits}-bit {image.mode} pixels, which are not read: save it as gray or RGB of 8 or 16 bits"
-        )
+    if frames > 1 and format_name(image) != "JPEG":
+        raise FramesError(f"is animated ({frames} frames), and one picture was expected: save its frames apart")
 
 
 def read_shape(image: Image.Image) -> tuple[int, int, bool]:
@@ -78,15 +103,12 @@ def read_shape(image: Image.Image) -> tuple[int, int, bool]:
 
 def read_orientation(image: Image.Image, stream: BinaryIO) -> int:
     """Return the EXIF orientation, 1 to 8, of an open picture; 1 where the file has none or an invalid one."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        value = image.tag_v2.get(metadata.ORIENTATION)
-    else:
-        block = read_exif(image, stream)
-        value = None if block is None else metadata.read_number(block, metadata.ORIENTATION)
-    return _valid_orientation(value)
+    block = read_exif(image, stream)
+    return valid_orientation(None if block is None else metadata.read_number(block, metadata.ORIENTATION))
 
 
-def _valid_orientation(orientation: Any) -> int:
+def valid_orientation(orientation: Any) -> int:
+    """Return an EXIF orientation, 1 to 8; 1 for anything else."""
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
@@ -97,9 +119,6 @@ def _read_raw_mode(image: Image.Image) -> str:
 
 
 def _read_bits(image: Image.Image) -> int:
-    """Return the bits per sample in the file."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return int(max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
     return 16 if image.mode.startswith("I;16") or ";16" in _read_raw_mode(image) else 8
 
 
@@ -118,46 +137,30 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
 
     The pixels are as they lie in the file: the caller turns them as the orientation says.
     """
-    tiff_orientation = 1
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        # The libraries turn TIFFs unasked, each in its own way: give them no reason to.
-        tiff_orientation = _valid_orientation(metadata.read_number(data, metadata.ORIENTATION))
-        data = metadata.patch_numbers(data, {metadata.ORIENTATION: 1})
+    data, repairs = repair(data)
     stream = io.BytesIO(data)
-    with open_image(stream) as image:
+    with open_repaired(stream) as image:
         format = format_name(image)
-        channels, depth, _ = read_shape(image)
-        orientation = tiff_orientation if format == "TIFF" else read_orientation(image, stream)
-        raw_mode = _read_raw_mode(image)
+        refuse_frames(image)
+        _, depth, _ = read_shape(image)
+        orientation = read_orientation(image, stream)
+        frame = read_jpeg_frame(data)
+        if frame is not None and frame.lossless:
+            repairs = [*repairs, "lossless JPEG becomes lossy where JPEG is written"]
         with report_damage(format):
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
-                _check_strips(image.tag_v2, data)
-            if depth == 8 or (image.mode.startswith("I;16") and format == "PNG"):
-                pixels, alpha, notes = _decode_pillow(image, channels, raw_mode)
+            if depth == 8 or image.mode.startswith("I;16"):
+                pixels, alpha, notes = decode_pillow(image)
             else:
-                pixels, alpha, notes = _decode_deep(image, data)
+                pixels, alpha, notes = _decode_deep_png(image, data)
         origin = read_origin(image, data, turned=orientation != 1)
         if image.mode == "CMYK":
             origin = replace(origin, icc=None)  # the pixels are no longer in its colours
-        return pixels, alpha, replace(origin, notes=(*notes, *origin.notes)), orientation
+        return pixels, alpha, replace(origin, notes=(*repairs, *notes, *origin.notes)), orientation
 
 
-def _check_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, data: bytes) -> None:
-    """Raise if compressed strips or tiles are cut off or, for deflate, do not match their checksums.
-
-    Otherwise libtiff within Pillow would write to the terminal, and the one within OpenCV would return wrong pixels.
-    """
-    compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
-    starts = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
-    counts = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
-    for start, count in zip(starts, counts, strict=False) if compression != 1 else ():
-        if start + count > len(data):
-            raise ValueError(f"{start + count - len(data)} bytes are missing")
-        if compression in {8, 32946}:
-            zlib.decompress(data[start : start + count])
-
-
-def _decode_pillow(image: Image.Image, channels: int, raw_mode: str) -> tuple[Pixels, Pixels | None, list[str]]:
+def decode_pillow(image: Image.Image) -> tuple[Pixels, Pixels | None, list[str]]:
+    """Return the pixels and the alpha of an open picture that Pillow decodes faithfully, and notes."""
+    channels, raw_mode = read_shape(image)[0], _read_raw_mode(image)
     notes = []
     key = None
     converted = image
@@ -166,7 +169,7 @@ def _decode_pillow(image: Image.Image, channels: int, raw_mode: str) -> tuple[Pi
         transparent = image.mode == "PA" or "transparency" in image.info
         converted = image.convert("RGBA" if transparent else "RGB")
     elif image.mode == "CMYK":
-        converted, note = _convert_cmyk(image)
+        converted, note = convert_cmyk(image)
         notes.append(note)
     elif image.mode in {"1", "YCbCr"}:
         key = image.info.get("transparency")
@@ -190,7 +193,7 @@ def _make_key_alpha(pixels: Pixels, key: NDArray[np.int_]) -> Pixels:
     return np.where((pixels == key).all(axis=2), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
-def _convert_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
+def convert_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
     """Return a CMYK picture in RGB, and a note on how; by hand, since `Image.convert` ignores the colour profile."""
     profile = image.info.get("icc_profile")
     if profile:
@@ -201,28 +204,18 @@ def _convert_cmyk(image: Image.Image) -> tuple[Image.Image, str]:
     return image.convert("RGB"), "CMYK without a usable profile was converted to RGB by rule of thumb"
 
 
-def _decode_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None, list[str]]:
-    """Decode 16 bits: all TIFF, and PNG of more than one channel."""
+def _decode_deep_png(image: Image.Image, data: bytes) -> tuple[Pixels, Pixels | None, list[str]]:
+    """Decode a 16-bit PNG of more than one channel."""
     key = image.info.get("transparency")
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        planes = image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and image.mode.startswith("RGB")
-        samples = _decode_tiff_planes(data) if planes else _decode_opencv(data)
-        if image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
-            samples = 0xFFFF - samples  # white is zero, which OpenCV leaves as it is
-        alpha = samples[:, :, 3] if image.mode == "RGBA" else None
-        pixels = samples[:, :, : 1 if image.mode.startswith("I;16") else 3]
-        if alpha is not None and image.tag_v2.get(TiffImagePlugin.EXTRASAMPLES, (0,))[0] == 1:
-            return _unmultiply(pixels, alpha), alpha, []
-        return pixels, alpha, []
     gray = _read_raw_mode(image).startswith("LA")
     image.load()  # finds damage in silence, where libpng within OpenCV would write to the terminal
-    samples = _decode_opencv(_strip_png(data))  # OpenCV gives gray with alpha as four channels
+    samples = decode_opencv(_strip_png(data))  # OpenCV gives gray with alpha as four channels
     pixels = samples[:, :, : 1 if gray else 3]
     alpha = samples[:, :, 3] if samples.shape[2] == 4 else None
     return pixels, alpha if key is None else _make_key_alpha(pixels, np.atleast_1d(key)), []
 
 
-def _decode_opencv(data: bytes) -> NDArray[np.uint16]:
+def decode_opencv(data: bytes) -> NDArray[np.uint16]:
     """Return the samples (H, W, C) of a 16-bit picture, in the order RGB."""
     with silent_opencv() as cv2:
         samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -233,22 +226,11 @@ def _decode_opencv(data: bytes) -> NDArray[np.uint16]:
     return np.asarray(samples[:, :, order], np.uint16)
 
 
-def _decode_tiff_planes(data: bytes) -> NDArray[np.uint16]:
-    with silent_tifffile() as tifffile, tifffile.TiffFile(io.BytesIO(data)) as file:
-        return np.moveaxis(np.asarray(file.pages[0].asarray(), np.uint16), 0, -1)
-
-
 def _strip_png(data: bytes) -> bytes:
     """Return a PNG of pixels alone, since libpng within OpenCV comments on odd profiles on the terminal."""
     needed = [chunk for chunk in metadata.find_png_chunks(io.BytesIO(data)) if chunk.name in {b"IHDR", b"IDAT"}]
     chunks = [metadata.build_png_chunk(name, data[start : start + length]) for name, start, length in needed]
     return b"".join([metadata.PNG_SIGNATURE, *chunks, metadata.build_png_chunk(b"IEND", b"")])
-
-
-def _unmultiply(pixels: Pixels, alpha: Pixels) -> Pixels:
-    """Return the colours of pixels whose colours were multiplied with alpha."""
-    scale = np.float32(0xFFFF) / np.maximum(alpha, 1).astype(np.float32)[:, :, None]
-    return np.clip(np.rint(pixels * scale), 0, 0xFFFF).astype(pixels.dtype)
 
 
 def convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

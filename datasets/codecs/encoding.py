@@ -9,6 +9,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,20 @@ from datasets.codecs.origin import TIFF_COMPRESSIONS, Origin, PictureError
 from datasets.codecs.picture import Picture, Pixels
 
 # In pixels: libjpeg's, libwebp's, and the largest signed 32-bit number.
-LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "PNG": 2**31 - 1, "TIFF": 2**31 - 1, "BMP": 2**31 - 1}
-DEEP = frozenset({"PNG", "TIFF"})  # formats that hold 16 bits
-WITH_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "BMP"})
+LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}
+LARGEST_SIDE |= dict.fromkeys(("PNG", "TIFF", "BMP", "JXL", "JP2", "J2K"), 2**31 - 1)
+DEEP = frozenset({"PNG", "TIFF", "JXL", "JP2", "J2K"})  # formats that hold 16 bits
+WITH_ALPHA = frozenset({"PNG", "WEBP", "TIFF", "BMP", "GIF", "JXL", "JP2", "J2K"})
 HOLDS = {
     "JPEG": ("icc", "exif", "xmp", "iptc", "comment"),
     "PNG": ("icc", "exif", "xmp", "text"),
     "WEBP": ("icc", "exif", "xmp"),
     "TIFF": ("icc", "exif", "xmp"),
     "BMP": (),
+    "GIF": (),
+    "JXL": ("exif", "xmp"),
+    "JP2": ("icc", "exif", "xmp"),
+    "J2K": (),
 }
 NAMES = {
     "icc": "colour profile",
@@ -47,6 +53,9 @@ NAMES = {
 PNG_LEVEL = 4
 # Bytes that fit into a JPEG segment beside its length and its heading.
 JPEG_ROOM = {"exif": 65533, "iptc": 65533 - 27, "comment": 65533}
+
+# Formats whose writers are modules of their own, imported when first needed.
+_ELSEWHERE = {"GIF": "animation", "JXL": "extras.jpeg_xl", "JP2": "extras.jpeg_2000", "J2K": "extras.jpeg_2000"}
 
 _TIFF_COMPRESSION_TAGS = {"none": 1, "lzw": 5, "deflate": 8, "packbits": 32773}
 
@@ -62,7 +71,10 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
         for part in NAMES
         if part not in HOLDS[format] and getattr(origin, part)
     ]
-    if format == "TIFF":
+    if format in _ELSEWHERE:
+        module = import_module(f"datasets.codecs.{_ELSEWHERE[format]}")
+        data, more = module.encode(format, picture, quality)
+    elif format == "TIFF":
         data, more = _encode_tiff(pixels, alpha, origin)
     elif pixels.dtype == np.uint16:
         data, more = _encode_deep_png(pixels, alpha, origin), []
@@ -71,27 +83,28 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
     elif format == "JPEG":
         data, more = _encode_jpeg(pixels, origin, quality)
     elif format == "WEBP":
-        options, more = _build_webp_options(origin, quality)
+        options, more = build_webp_options(origin, quality)
         data = _encode_pillow(pixels, alpha, "WEBP", options)
     else:
         data, more = _encode_bmp(pixels, alpha, origin), []
     return data, notes + more
 
 
-def _stack_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
+def stack_alpha(pixels: Pixels, alpha: Pixels | None) -> Pixels:
     """Return (H, W, C) samples with alpha as the last channel."""
     return np.ascontiguousarray(pixels if alpha is None else np.dstack([pixels, alpha]))
 
 
-def _to_image(pixels: Pixels, alpha: Pixels | None) -> Image.Image:
-    samples = _stack_alpha(pixels, alpha)
+def to_image(pixels: Pixels, alpha: Pixels | None) -> Image.Image:
+    """Return 8-bit pixels (H, W, 1 or 3) and alpha (H, W) as Pillow's picture."""
+    samples = stack_alpha(pixels, alpha)
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
     return Image.frombytes(mode, (samples.shape[1], samples.shape[0]), samples.tobytes())
 
 
 def _encode_pillow(pixels: Pixels, alpha: Pixels | None, format: str, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    _to_image(pixels, alpha).save(buffer, format, **{key: value for key, value in options.items() if value is not None})
+    to_image(pixels, alpha).save(buffer, format, **{key: value for key, value in options.items() if value is not None})
     return buffer.getvalue()
 
 
@@ -134,7 +147,8 @@ def _build_jpeg_options(origin: Origin, quality: int | None, channels: int) -> t
             options["extra"] += b"".join(packet[1])
     options["subsampling"] = (origin.jpeg_subsampling or 0) if channels == 3 else None
     if quality is None and origin.jpeg_tables:
-        options["qtables"] = [list(table) for table in origin.jpeg_tables]
+        # Baseline JPEG holds no coarser steps; libjpeg would write others too, and a caution to the terminal.
+        options["qtables"] = [[min(step, 255) for step in table] for table in origin.jpeg_tables]
     else:
         options["quality"] = quality or 95  # chosen by hand
     return options, notes
@@ -146,7 +160,8 @@ def _build_photoshop_segment(iptc: bytes) -> bytes:
     return b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
 
 
-def _build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, Any], list[str]]:
+def build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, Any], list[str]]:
+    """Return how Pillow is to write a WebP file like that of an origin, and notes."""
     exif, notes = origin.exif, []
     if origin.dpi is not None and exif is None:
         exif = build_block(state_resolution(origin.dpi), {})
@@ -183,7 +198,7 @@ def _add_colour_chunks(data: bytes, origin: Origin) -> bytes:
 
 def _encode_deep_png(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
     """Return a 16-bit PNG: Pillow writes a file of one pixel with all metadata, whose pixel is then replaced."""
-    samples = _stack_alpha(pixels, alpha)
+    samples = stack_alpha(pixels, alpha)
     height, width, channels = samples.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = metadata.build_png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))
@@ -222,7 +237,7 @@ def _encode_tiff(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> tuple[
         # Tried: neither Pillow nor OpenCV opens 16-bit gray TIFF with alpha.
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
         notes.append("gray with alpha became RGB with alpha: 16-bit TIFF of the former is opened by few")
-    samples = _stack_alpha(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
+    samples = stack_alpha(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
     compression = origin.tiff_compression or "deflate"
     described = read_description(origin.exif or b"")
     if not described.complete:
@@ -282,7 +297,7 @@ def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
     gray = pixels.shape[2] == 1
     source = np.arange(256, dtype=np.uint8).reshape(1, 256, 1) if gray else pixels  # few values, converted exactly
     try:
-        converted = np.asarray(convert_to_srgb(_to_image(source, None), profile))
+        converted = np.asarray(convert_to_srgb(to_image(source, None), profile))
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         raise PictureError(f"has a colour profile that cannot be used ({error}): set `color` to keep") from error
     return converted[0, :, 0][pixels] if gray else converted

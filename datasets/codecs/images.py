@@ -5,23 +5,32 @@ profile, metadata and coding) travels along as `Origin` and is written back. Wha
 notes, and what cannot be read faithfully is refused with a sentence.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from datasets.codecs import decoding, encoding
 from datasets.codecs.encoding import recompress
 from datasets.codecs.fitting import fit_to_format
-from datasets.codecs.formats import FORMAT_OF, SUFFIXES, SUFFIXES_OF, UNSUPPORTED, describe_unreadable
+from datasets.codecs.formats import (
+    FORMAT_OF,
+    READ_ONLY,
+    SUFFIXES,
+    SUFFIXES_OF,
+    UNSUPPORTED,
+    WRITTEN_SUFFIXES,
+    describe_unsupported,
+)
+from datasets.codecs.kinds import identify
 from datasets.codecs.libraries import configured_pillow
 from datasets.codecs.origin import Origin, PictureError, format_name
 from datasets.codecs.picture import Header, Picture, Pixels, SaveOptions
+from datasets.codecs.readers import choose_reader
 from datasets.storage.atomic import replace_file
 
 __all__ = [
@@ -42,6 +51,7 @@ __all__ = [
     "write_picture",
 ]
 
+WITH_PALETTES = frozenset({"PNG", "GIF", "TIFF", "BMP"})
 PIXEL_LIMIT = 500_000_000  # 1.5 GB of 8-bit RGB: chosen by hand, far above what cameras give
 
 
@@ -51,18 +61,10 @@ def read_header(path: Path) -> Header:
     Raises:
         PictureError: `read_picture` would raise it too, unless only the pixels are damaged.
     """
-    with _on_file(path):
+    with on_file(path):
         _refuse_by_name(path)
-        with path.open("rb") as stream, _open_image(stream) as image:
-            with decoding.report_damage(format_name(image)):
-                decoding.refuse_unfaithful(image)
-                channels, depth, alpha = decoding.read_shape(image)
-                width, height = image.size
-                orientation = decoding.read_orientation(image, stream)
-                # Of a TIFF, Pillow gives the upright size already.
-                if image.format != "TIFF" and orientation > 4:
-                    width, height = height, width
-            return Header(width, height, channels, depth, alpha, format_name(image), orientation)
+        with path.open("rb") as stream:
+            return choose_reader(path, stream).read_header(stream)
 
 
 def read_picture(path: Path | str, *, limit: int = PIXEL_LIMIT) -> Picture:
@@ -76,16 +78,16 @@ def read_picture(path: Path | str, *, limit: int = PIXEL_LIMIT) -> Picture:
     """
     path = Path(path)
     header = read_header(path)
-    with _on_file(path):
+    with on_file(path):
         if header.width * header.height > limit:
             size = f"{header.width} × {header.height} pixels"
             raise PictureError(f"has {size}, and the limit is {limit:,} in all: make it smaller or cut it into parts")
-        pixels, alpha, origin, orientation = decoding.decode(path.read_bytes())
+        data = path.read_bytes()
+        pixels, alpha, origin, orientation = choose_reader(path, io.BytesIO(data)).decode(data)
     expected = FORMAT_OF.get(path.suffix.lower())
     if expected is not None and expected != origin.format:
-        note = (
-            f"its name says {expected} and its content is {origin.format}: under that name it is written as {expected}"
-        )
+        written = "" if expected in READ_ONLY else f": under that name it is written as {expected}"
+        note = f"its name says {expected} and its content is {origin.format}{written}"
         origin = replace(origin, notes=(*origin.notes, note))
     return Picture(
         turn_upright(pixels, orientation), None if alpha is None else turn_upright(alpha, orientation), origin
@@ -98,10 +100,16 @@ def read_palette_indices(path: Path) -> NDArray[np.uint8] | None:
     Raises:
         PictureError: The file cannot be read.
     """
-    with _on_file(path), path.open("rb") as stream, _open_image(stream) as image:
-        if image.mode != "P":
+    with on_file(path), path.open("rb") as stream:
+        if identify(stream).name not in WITH_PALETTES:
             return None
-        with decoding.report_damage(format_name(image)):
+        try:
+            image = decoding.open_image(stream)
+        except (OSError, SyntaxError, ValueError):
+            return None  # a TIFF that Pillow does not open, and which so has no palette
+        with image, decoding.report_damage(format_name(image)):
+            if image.mode != "P":
+                return None
             # A TIFF is turned by Pillow itself.
             orientation = 1 if image.format == "TIFF" else decoding.read_orientation(image, stream)
             return turn_upright(np.asarray(image, np.uint8), orientation).astype(np.uint8)
@@ -117,8 +125,8 @@ def write_picture(picture: Picture, path: Path | str, options: SaveOptions | Non
     """
     path = Path(path)
     options = SaveOptions() if options is None else options
-    with _on_file(path):
-        format = _choose_format(path, options)
+    with on_file(path):
+        format = choose_format(path, options)
         fitted, notes = fit_to_format(picture, format, options)
         data, more = encoding.encode(format, fitted, options.quality)
         with replace_file(path, durable=False) as partial:  # waiting for the disk would slow down large folders
@@ -145,13 +153,13 @@ def turn_upright(array: Pixels, orientation: int) -> Pixels:
 
 
 @contextmanager
-def _on_file(path: Path) -> Iterator[None]:
+def on_file(path: Path) -> Iterator[None]:
     """Configure Pillow, and turn what is raised into one sentence that begins with the file's name."""
     try:
         with configured_pillow:
             yield
     except PictureError as error:
-        raise PictureError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise PictureError(f"{path}: there is no such file or folder: check the name") from error
     except PermissionError as error:
@@ -162,29 +170,20 @@ def _on_file(path: Path) -> Iterator[None]:
 
 def _refuse_by_name(path: Path) -> None:
     if path.suffix.lower() in UNSUPPORTED:
-        kind = UNSUPPORTED[path.suffix.lower()]
-        raise PictureError(f"is a picture of a kind that is not read ({kind}): convert it to PNG, TIFF or JPEG")
+        raise PictureError(describe_unsupported(UNSUPPORTED[path.suffix.lower()]))
     if path.exists() and not path.is_file():
         raise PictureError(f"is a {'folder' if path.is_dir() else 'device or pipe'}, and a picture file was expected")
 
 
-@contextmanager
-def _open_image(stream: BinaryIO) -> Iterator[Image.Image]:
-    """Open a picture with Pillow; where that fails, say what kind of file it is instead."""
-    try:
-        with decoding.report_damage("unknown"):
-            image = decoding.open_image(stream)
-    except PictureError as error:
-        stream.seek(0)
-        raise PictureError(describe_unreadable(stream.read(64))) from error
-    with image:
-        yield image
+def choose_format(path: Path, options: SaveOptions) -> str:
+    """Return the format in which `path` is written.
 
-
-def _choose_format(path: Path, options: SaveOptions) -> str:
+    Raises:
+        PictureError: Its suffix names none that is written, or another than `options` ask for.
+    """
     format = FORMAT_OF.get(path.suffix.lower())
-    if format is None:
-        known = " ".join(sorted(SUFFIXES))
+    if format is None or format in READ_ONLY:
+        known = " ".join(sorted(WRITTEN_SUFFIXES))
         raise PictureError(f"the suffix names no format that is written: use one of {known}")
     if options.format not in {"keep", format.lower()}:
         raise PictureError(f"the suffix names {format}, and {options.format} was asked for: let name and format agree")

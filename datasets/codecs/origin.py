@@ -35,6 +35,7 @@ _TIFF_LOST = {
 PNG_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"})
 # Kept, or said by the pixels; iDOT only tells Apple's decoder where to cut the file.
 _PNG_KNOWN_CHUNKS = PNG_COLOUR_CHUNKS | set(b"IHDR PLTE IDAT IEND tRNS iCCP pHYs tEXt zTXt iTXt eXIf iDOT".split())
+_PNG_KNOWN_CHUNKS |= {b"acTL", b"fcTL", b"fdAT"}  # frames, which `datasets.codecs.frames` reads
 _WEBP_KNOWN_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"})
 _XMP_TEXT = "XML:com.adobe.xmp"  # of PNG: international text, or against the rules another kind of text
 _RAW_PROFILE = "Raw profile type "
@@ -52,7 +53,7 @@ class PictureError(UserError):
 class Origin:
     """What a picture's file held beside its pixels; all that is None or empty was not there."""
 
-    format: str  # "JPEG", "PNG", "WEBP", "TIFF" or "BMP"
+    format: str  # one of `datasets.codecs.formats.SUFFIXES_OF`
     icc: bytes | None = None
     exif: bytes | None = None  # a TIFF block without "Exif\0\0"; its orientation is 1, and its thumbnail overwritten
     xmp: bytes | None = None
@@ -65,6 +66,7 @@ class Origin:
     jpeg_subsampling: int | None = None  # 0: 4:4:4, 1: 4:2:2, 2: 4:2:0
     jpeg_progressive: bool = False
     webp_quality: int | None = None  # None: lossless
+    jpeg_xl_lossy: bool = False
     tiff_compression: str | None = None  # "none", "lzw", "deflate" or "packbits"
     notes: tuple[str, ...] = ()  # what could not be kept
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 from pydantic import AfterValidator, Field, field_validator
 
-from datasets.codecs.formats import FORMAT_OF
-from datasets.codecs.origin import Origin
+from datasets.codecs.formats import FORMAT_OF, SUFFIXES_OF, describe_absence
+from datasets.codecs.origin import Origin, PictureError
 from datasets.contract import Settings
 
 Pixels = NDArray[np.uint8 | np.uint16]
@@ -26,6 +26,10 @@ def _check_colour(value: str) -> str:
 
 
 Colour = Annotated[str, AfterValidator(_check_colour)]  # a name as in CSS, or "#rrggbb"
+
+
+class FramesError(PictureError):
+    """A file holds several pictures where one was expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +94,7 @@ class Header:
         channels: 1 or 3; alpha is not counted.
         depth: Bits per sample: 8 or 16.
         alpha: Whether there is an alpha channel.
-        format: "JPEG", "PNG", "WEBP", "TIFF" or "BMP".
+        format: One of `datasets.codecs.formats.SUFFIXES_OF`.
         orientation: EXIF's, 1 to 8: how the pixels in the file are turned to be upright.
     """
 
@@ -114,7 +118,7 @@ class SaveOptions(Settings):
         background: Colour that transparent pictures are laid on for formats without alpha.
     """
 
-    format: Literal["keep", "jpeg", "png", "webp", "tiff", "bmp"] = "keep"
+    format: Literal["keep", "jpeg", "png", "webp", "tiff", "bmp", "jxl", "jp2"] = "keep"
     quality: int | None = Field(default=None, ge=1, le=100)
     metadata: Literal["keep", "strip"] = "keep"
     color: Literal["keep", "srgb"] = "keep"
@@ -125,6 +129,13 @@ class SaveOptions(Settings):
     def _name_format(cls, value: Any) -> Any:
         """Return the format that a suffix stands for, such as "jpeg" for "jpg"."""
         return FORMAT_OF.get(f".{value.lower()}", value).lower() if isinstance(value, str) else value
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, value: str) -> str:
+        if value != "keep" and value.upper() not in SUFFIXES_OF:
+            raise ValueError(f"{value} cannot be written {describe_absence(value.upper())}")
+        return value
 
 
 def parse_colour(name: str) -> tuple[int, int, int]:

@@ -63,13 +63,13 @@ def spoil(pairs: Path) -> list[str]:
     save(pairs / "A" / "torn.png")
     (pairs / "B" / "torn.png").write_bytes(b"no picture")
     save(pairs / "B" / "1.jpg", 40, 30)
-    (pairs / "A" / "phone.heic").touch()
+    (pairs / "A" / "phone.psd").touch()
     return [
         r"alone\.png: has no partner in B",
         r"wide: source and target differ in size, 20x20 and 21x20",
         r"B.torn\.png: ",
         r"B.1\.\w+: 1\.\w+ has the same stem",
-        r"phone\.heic: HEIC cannot be read",
+        r"phone\.psd: Photoshop cannot be read",
     ]
 
 

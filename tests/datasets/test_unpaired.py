@@ -122,8 +122,8 @@ def test_bad_pictures_are_named_and_can_be_left_out(folders):
     (folders / "A" / "torn.png").write_bytes(b"no picture")
     whole = (folders / "B" / "3.png").read_bytes()
     (folders / "B" / "cut.png").write_bytes(whole[:-30])
-    (folders / "B" / "phone.heic").touch()
-    with pytest.raises(DataError, match=r"2 of its pictures(?s:.*)A.torn\.png(?s:.*)HEIC cannot be read"):
+    (folders / "B" / "phone.psd").touch()
+    with pytest.raises(DataError, match=r"2 of its pictures(?s:.*)A.torn\.png(?s:.*)Photoshop cannot be read"):
         config().open(folders)
     opened = config(skip_bad=True).open(folders)
     assert len(opened.skipped) == 3

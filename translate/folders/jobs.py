@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from datasets.codecs.formats import FORMAT_OF
+from datasets.codecs.formats import FORMAT_OF, READ_ONLY, TITLES, WRITTEN_SUFFIXES
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED, choose_suffix
 from datasets.errors import UserError, count_of
 from datasets.storage.listing import Listing, find_pictures
@@ -38,7 +38,7 @@ class Job:
         source: The picture it is made from; an empty path where it is made from none.
         name: Its name in messages and in the manifest: the path of the source within the folder that is read.
         output: The file to write.
-        unreadable: What kind of file the source is, where that kind cannot be read.
+        unreadable: What kind of file the source is, where that kind cannot be read, or not be written again.
         named: The user named the source itself, not a folder that it was found in.
         origin: What it is made from, in words, where that is not a file.
         to: The name of the domain to translate to, where there is a choice.
@@ -137,7 +137,14 @@ def _folder_jobs(inputs: Inputs, destination: Path, options: RunOptions) -> tupl
 def _job(inputs: Inputs, source: Path, destination: Path, options: RunOptions, unreadable: str | None = None) -> Job:
     name = inputs.name_of(source)
     suffix = name.suffix if unreadable else choose_suffix(name, options.save)
-    return Job(source, name, destination / name.with_suffix(suffix), unreadable)
+    output = destination / name.with_suffix(suffix)
+    return Job(source, name, output, unreadable or _find_unwritten(output))
+
+
+def _find_unwritten(output: Path) -> str | None:
+    """Return the kind of an output, if it is one that is read only."""
+    format = FORMAT_OF.get(output.suffix.lower())
+    return TITLES.get(format, format) if format in READ_ONLY else None
 
 
 def _refuse_inside(source: Path, destination: Path) -> None:
@@ -153,14 +160,14 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if suffix not in SUFFIXES | UNSUPPORTED.keys():
         raise NothingFoundError(f"{source}: is no picture by its name; known are {', '.join(sorted(SUFFIXES))}")
     name = Path(source.name)
-    unsupported = UNSUPPORTED.get(destination.suffix.lower())
+    unsupported = UNSUPPORTED.get(destination.suffix.lower()) or _find_unwritten(destination)
     if unsupported and not destination.is_dir():
         raise UserError(f"{destination}: {unsupported} cannot be written; choose PNG or TIFF")
-    if destination.suffix.lower() not in SUFFIXES or destination.is_dir():
+    if destination.suffix.lower() not in WRITTEN_SUFFIXES or destination.is_dir():
         if destination.is_file():
             raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
         output = destination / name.with_suffix(choose_suffix(name, options.save))
-        return Job(source, name, output, UNSUPPORTED.get(suffix), named=True)
+        return Job(source, name, output, UNSUPPORTED.get(suffix) or _find_unwritten(output), named=True)
     asked = options.save.format
     if asked != "keep" and FORMAT_OF[destination.suffix.lower()] != asked.upper():
         raise UserError(f"{destination}: is no name of a {asked.upper()}; leave `format` out, or change the name")

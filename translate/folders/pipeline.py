@@ -13,7 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from datasets.codecs.formats import describe_unsupported
 from datasets.codecs.images import Picture
+from datasets.codecs.picture import FramesError
 from datasets.errors import UserError
 from datasets.storage.threads import ordered_map
 from translate.folders.jobs import Job
@@ -191,21 +193,21 @@ def _read(job: J, read: Callable[[J], T | Outcome], manifest: Manifest, skip_cur
     started = time.monotonic()
     try:
         if job.unreadable:
-            return Item(job, _leave_alone(job))
+            return Item(job, _leave_alone(job, f"{job.name}: {describe_unsupported(job.unreadable)}"))
         digest = job.digest()
         if skip_current and job.output.exists():
             return Item(job, _skip(job, manifest, digest))
         return Item(job, read(job), digest, started)
     except OSError as error:
         return Item(job, fail(job, f"{job.name}: cannot be read: {error.strerror or error}"))
+    except FramesError as error:
+        return Item(job, _leave_alone(job, str(error)))
     except UserError as error:
         return Item(job, fail(job, str(error)))
 
 
-def _leave_alone(job: Job) -> Outcome:
-    """Leave a file alone that cannot be read; one that the user named has failed."""
-    hint = "; convert it to PNG, TIFF or JPEG first" if job.source.is_file() else ""
-    reason = f"{job.name}: {job.unreadable} cannot be read{hint}"
+def _leave_alone(job: Job, reason: str) -> Outcome:
+    """Leave a file alone that is of a kind that is not translated; one that the user named has failed."""
     return fail(job, reason) if job.named else Outcome(job.name, job.output, "left_alone", reason)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from datasets.codecs import images
+from datasets.codecs.formats import WRITTEN_SUFFIXES
 from datasets.codecs.images import Picture, PictureError, SaveOptions
 
 
@@ -23,7 +24,7 @@ def test_content_and_name_agree_once_written(tmp_path, smooth, save, roundtrip):
         images.write_picture(images.read_picture(target), tmp_path / "b.txt")
 
 
-@pytest.mark.parametrize("suffix", sorted(images.SUFFIXES - {".jfif", ".jpe", ".dib"}))
+@pytest.mark.parametrize("suffix", sorted(WRITTEN_SUFFIXES - {".jfif", ".jpe", ".dib"}))
 def test_same_picture_same_bytes(tmp_path, suffix, smooth):
     picture = Picture(smooth(20, 30, 3))
     images.write_picture(picture, tmp_path / f"a{suffix}")

@@ -46,12 +46,12 @@ def test_a_cut_off_picture_is_found_by_decoding_only(photos: Path) -> None:
     whole = (photos / "c.jpg").read_bytes()
     (photos / "c.jpg").write_bytes(whole[:-40])
     (photos / "a.png").write_text("no picture")
-    (photos / "x.heic").write_text("")
+    (photos / "x.psd").write_text("")
     files, problems = find_usable(photos, decode=False)
     assert ([file.name for file in files], len(problems)) == (["b.png", "c.jpg", "d.png", "e.jpg", "f.png"], 2)
     files, problems = find_usable(photos, decode=True)
     assert [file.name for file in files] == ["b.png", "d.png", "e.jpg", "f.png"]
-    assert [Path(problem.split(":")[0]).name for problem in problems] == ["x.heic", "a.png", "c.jpg"]
+    assert [Path(problem.split(":")[0]).name for problem in problems] == ["x.psd", "a.png", "c.jpg"]
 
 
 def test_problems_are_returned_or_raised_in_the_order_of_the_items() -> None:

@@ -31,8 +31,8 @@ def test_suffixes_decide_in_any_case(tmp_path: Path) -> None:
 
 
 def test_pictures_that_cannot_be_read_are_named_with_their_kind(tmp_path: Path) -> None:
-    found = find_pictures(touch(tmp_path, "a.heic", "sub/b.GIF", "c.png"))
-    assert found.unsupported == ((Path("a.heic"), "HEIC"), (Path("sub/b.GIF"), "GIF"))
+    found = find_pictures(touch(tmp_path, "a.psd", "sub/b.SVG", "c.png"))
+    assert found.unsupported == ((Path("a.psd"), "Photoshop"), (Path("sub/b.SVG"), "SVG"))
     assert found.pictures == (Path("c.png"),)
 
 

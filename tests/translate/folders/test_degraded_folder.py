@@ -107,13 +107,13 @@ def test_a_strength_that_cannot_be_is_refused_before_anything_is_written(
 
 def test_a_bad_picture_fails_and_the_rest_is_done(photos: Path, command: Callable[..., Any], tmp_path: Path) -> None:
     (photos / "bad.png").write_text("no picture")
-    (photos / "phone.heic").write_bytes(b"whatever")
+    (photos / "layers.psd").write_bytes(b"whatever")
     ended = command("data", "degrade", "gray", photos, tmp_path / "out")
     assert (ended.code, ended.out) == (3, "")
     lines = ended.err.splitlines()
     assert lines[-1] == f"done 6 ok, 1 failed, 1 left alone → {tmp_path / 'out'}"
     assert "bad.png" in lines[0]
-    assert "phone.heic: HEIC cannot be read" in lines[1]
+    assert "layers.psd: Photoshop cannot be read" in lines[1]
     assert len(list((tmp_path / "out").iterdir())) == 6
 
 

@@ -54,11 +54,11 @@ def test_pipes_named_like_pictures_are_never_opened(find: Finder, fill: Callable
 def test_kinds_that_cannot_be_read_are_named_and_not_dropped(
     find: Finder, fill: Callable[..., Path], tmp_path: Path
 ) -> None:
-    found = find(fill("a.png", "b.HEIC", "c.gif", "d.nef"), tmp_path / "out")
+    found = find(fill("a.png", "b.HEIC", "c.psd", "d.nef"), tmp_path / "out")
     assert {job.name.as_posix(): job.unreadable for job in found} == {
         "a.png": None,
         "b.HEIC": "HEIC",
-        "c.gif": "GIF",
+        "c.psd": "Photoshop",
         "d.nef": "camera RAW",
     }
 

@@ -125,7 +125,7 @@ def test_the_manifest_tells_each_picture_on_one_line(unchanged: Models, tmp_path
     by_name = {line["name"]: line for line in ended}
     assert by_name["deep.png"]["in"] == {"width": 7, "height": 5, "channels": 1, "depth": 16, "alpha": True}
     assert by_name["deep.png"]["out"] == by_name["deep.png"]["in"]
-    assert "is not a picture" in by_name["bad.png"]["reason"]
+    assert "is text, and not a picture" in by_name["bad.png"]["reason"]
     assert {line["model"] for line in ended} == {"unchanged"}
     assert all(line["v"] == 1 for line in ended)
 

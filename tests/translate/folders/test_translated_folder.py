@@ -119,23 +119,26 @@ def test_a_bad_file_is_one_failure_and_the_rest_is_done(
     (folder / "text.png").write_text("no picture")
     (folder / "dangling.png").symlink_to("nowhere")
     os.mkfifo(folder / "pipe.png")
-    for name in ("phone.heic", "camera.NEF", "moving.gif"):
+    for name in ("phone.heic", "camera.NEF", "layers.psd"):
         (folder / name).write_bytes(b"whatever")
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     with ordinary_rights():
         outcomes = run(unchanged(), folder, tmp_path / "out", batch=4)
     reasons = {
         "truncated.png": "damaged or cut-off PNG",
         "locked.png": "denied",
         "empty.jpg": "is empty",
-        "text.png": "is not a picture",
+        "text.png": "is text, and not a picture",
         "dangling.png": "[Nn]o such file",
         "pipe.png": "pipe",
-        "phone.heic": "HEIC cannot be read",
-        "camera.NEF": "camera RAW cannot be read",
-        "moving.gif": "GIF cannot be read",
+        "phone.heic": "HEIC is read, and not written: set `format`",
+        "camera.NEF": "camera RAW is read, and not written: set `format`",
+        "layers.psd": "Photoshop cannot be read",
+        "moving.gif": "is animated .2 frames.",
     }
     good = {"good.png", "sub/good.jpg"}
-    left_alone = ("phone.heic", "camera.NEF", "moving.gif")
+    left_alone = ("phone.heic", "camera.NEF", "layers.psd", "moving.gif")
     expected = dict.fromkeys(good, "ok") | dict.fromkeys(reasons, "failed") | dict.fromkeys(left_alone, "left_alone")
     assert statuses(outcomes) == expected
     for name, reason in reasons.items():
