@@ -22,9 +22,10 @@ from torch import Tensor
 from datasets.codecs.images import read_picture
 from datasets.contract import Paired, derive_seed
 from datasets.degradations.real_world import degrade_twice
+from datasets.degradations.reductions import RealWorldReduction
 from datasets.degradations.resampling import shrink
 from datasets.pixels import to_floats, to_pixels, to_tensor
-from datasets.super_resolution import RealWorldReduction, SuperResolutionConfig
+from datasets.super_resolution import SuperResolutionConfig
 from models.baselines.bicubic import BicubicUpscaler
 from models.metrics import upscaling_metrics
 from translate.inference.model import Model, load_model
