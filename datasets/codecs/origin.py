@@ -15,6 +15,7 @@ from datasets.codecs.blocks.exif_colour import read_tagged_colours
 from datasets.codecs.blocks.extended_xmp import join_extended
 from datasets.codecs.blocks.icc import build_profile
 from datasets.codecs.blocks.pictures import blank_pictures
+from datasets.codecs.blocks.png_text import RAW_PROFILE, clean_text, read_raw_profile
 from datasets.codecs.blocks.thumbnails import blank_previews
 from datasets.codecs.blocks.trailing import describe_segments, describe_trailing, find_trailing
 from datasets.codecs.blocks.xmp import CREDENTIALS, remove_claims
@@ -38,7 +39,6 @@ _PNG_KNOWN_CHUNKS = PNG_COLOUR_CHUNKS | set(b"IHDR PLTE IDAT IEND tRNS iCCP pHYs
 _PNG_KNOWN_CHUNKS |= {b"acTL", b"fcTL", b"fdAT"}  # frames, which `datasets.codecs.frames` reads
 _WEBP_KNOWN_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"})
 _XMP_TEXT = "XML:com.adobe.xmp"  # of PNG: international text, or against the rules another kind of text
-_RAW_PROFILE = "Raw profile type "
 _XMP_HEADING = b"http://ns.adobe.com/xap/1.0/\0"
 _GRAY_MODES = frozenset({"1", "L", "LA", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -102,11 +102,8 @@ def _read_xmp(image: Image.Image) -> bytes | None:
 
 def _read_raw_profile(image: Image.Image, kind: str, heading: bytes) -> bytes | None:
     """Return what ImageMagick stored as hexadecimal PNG text before PNG had chunks for it, or None."""
-    try:
-        data = bytes.fromhex("".join(str(image.info[_RAW_PROFILE + kind]).split("\n")[3:]))
-    except (KeyError, ValueError):
-        return None
-    return data if data.startswith(heading) else None
+    data = read_raw_profile(str(image.info.get(RAW_PROFILE + kind, "")))
+    return data if data and data.startswith(heading) else None
 
 
 def read_origin(image: Image.Image, data: bytes, *, turned: bool) -> Origin:
@@ -184,13 +181,14 @@ def _read_jpeg_origin(origin: Origin, image: JpegImagePlugin.JpegImageFile, drop
 
 
 def _read_png_origin(origin: Origin, image: PngImagePlugin.PngImageFile, data: bytes, dropped: list[str]) -> Origin:
-    used = {_XMP_TEXT, *(_RAW_PROFILE + kind for kind in ("exif", "xmp", "APP1"))}  # kept as XMP and EXIF
+    used = {_XMP_TEXT, *(RAW_PROFILE + kind for kind in ("exif", "xmp", "APP1"))}  # kept as XMP and EXIF
     text = tuple((key, str(value)) for key, value in image.text.items() if key not in used)
-    kept = tuple(item for item in text if not _holds_picture(image, item))
-    dropped += ["a picture in PNG text"] if kept != text else []
+    cleaned = [(key, clean_text(key, value)) for key, value in text]
+    dropped += ["a picture in PNG text"] if tuple(cleaned) != text else []
     chunks = [*metadata.find_png_chunks(io.BytesIO(data))]
     colour = {name: data[start : start + length] for name, start, length in chunks if name in PNG_COLOUR_CHUNKS}
     dropped += _name_lost_chunks("PNG", {chunk.name for chunk in chunks} - _PNG_KNOWN_CHUNKS, b"caBX")
+    kept = tuple((key, value) for key, value in cleaned if value is not None)
     return replace(origin, text=kept, png_colour=tuple(colour.items()))
 
 
@@ -198,12 +196,6 @@ def _name_lost_chunks(format: str, names: set[bytes], credentials: bytes) -> lis
     """Return what the chunks of a PNG or WebP file that are not kept were, in the words of a note."""
     others = ", ".join(sorted(name.decode("latin-1").strip() for name in names - {credentials}))
     return ([f"{format}'s {others}"] if others else []) + ([CREDENTIALS] if credentials in names else [])
-
-
-def _holds_picture(image: PngImagePlugin.PngImageFile, item: tuple[str, str]) -> bool:
-    key, value = item
-    data = _read_raw_profile(image, key.removeprefix(_RAW_PROFILE), b"") or value.encode("ascii", "replace")
-    return blank_pictures(data) != data
 
 
 def _read_tiff_origin(origin: Origin, image: TiffImagePlugin.TiffImageFile, data: bytes, dropped: list[str]) -> Origin:

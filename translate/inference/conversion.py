@@ -16,6 +16,7 @@ from PIL.Image import fromarray
 from torch import Tensor
 
 from datasets.codecs.images import Picture, read_picture
+from datasets.codecs.pillow_info import clean_info
 from datasets.errors import UserError
 from datasets.pixels import Pixels, convert_channels, resize, show_alpha, take_off, to_floats, to_pixels, to_tensor
 from models.contract import Translator
@@ -54,7 +55,8 @@ def restore_kind(picture: Picture, like: Any) -> Any:
     joined = np.concatenate(parts, axis=2)
     if isinstance(like, PILImage):
         image = fromarray(joined[:, :, 0] if joined.shape[2] == 1 else joined)
-        image.info.update(ImageOps.exif_transpose(like).info)  # profile, EXIF and texts, for `save` to write
+        # Profile, EXIF and texts, for `save` to write, but nothing that shows the old picture.
+        image.info.update(clean_info(ImageOps.exif_transpose(like).info))
         return image
     return joined[:, :, 0] if like.ndim == 2 and joined.shape[2] == 1 else joined
 

@@ -64,6 +64,12 @@ def test_a_pil_image_comes_back_upright_and_in_its_kind(loaded: Model, mode: str
         assert np.asarray(output).max() > 40_000
 
 
+def test_a_pil_image_brings_no_thumbnail_of_the_old_picture(loaded: Model) -> None:
+    image = Image.new("RGB", (20, 30))
+    image.info |= {"xmp": b'<rdf:Description xmp:Rating="3" hdrgm:Version="1.0"/>', "photoshop": {0x040C: b"thumbnail"}}
+    assert loaded(image).info == {"xmp": b'<rdf:Description xmp:Rating="3"/>'}
+
+
 @pytest.mark.parametrize("shape", [(9, 7), (9, 7, 1), (9, 7, 2), (9, 7, 3), (9, 7, 4)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_an_array_keeps_its_shape_and_its_alpha(unchanged: Callable[..., Model], shape: Any, dtype: Any) -> None:
