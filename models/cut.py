@@ -175,9 +175,11 @@ class CUTRecipe(Recipe[Unpaired, CUT]):
     def contrast(self, fake_features: list[Tensor], source_features: list[Tensor]) -> Tensor:
         """Return the contrastive loss of features (B, C, H, W) of translations against those of their sources: (B,)."""
         places = draw_places(source_features, self.config.patches)
+        # First: older versions of torch reuse weights that autocast has cast without gradients.
+        queries = self.heads(fake_features, places)
         with torch.no_grad():
             keys = self.heads(source_features, places)
-        return patch_nce(self.heads(fake_features, places), keys, self.config.temperature)
+        return patch_nce(queries, keys, self.config.temperature)
 
     def preview(self, model: CUT, batch: Unpaired) -> list[Preview]:
         """Return images of the first domain translated to the second."""

@@ -33,7 +33,7 @@ class ImagePool(nn.Module):
             elif self.size and torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
                 self.images[place], fake = fake.clone(), self.images[place]
-            returned.append(fake)
+            returned.append(fake.to(fakes.device))  # images of a restored state are on the CPU
         return torch.stack(returned)
 
     def get_extra_state(self) -> Any:

@@ -70,9 +70,12 @@ def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
 
 
 def _compute_gradient(critic: Callable[[Tensor], Tensor], examples: Tensor) -> Tensor:
-    """Return the gradient of the sum of all scores with respect to the examples, flattened to (B, n)."""
+    """Return the gradient of the sum of all scores with respect to the examples, flattened to (B, n).
+
+    A compiled critic is run as if it were not: torch cannot differentiate compiled code twice.
+    """
     examples.requires_grad_()
-    with torch.autocast(examples.device.type, enabled=False):
+    with torch.autocast(examples.device.type, enabled=False), torch.compiler.set_stance("force_eager"):
         scores = critic(examples)
         (gradient,) = torch.autograd.grad(scores.sum(), examples, create_graph=True)
     return gradient.flatten(start_dim=1)

@@ -138,3 +138,13 @@ def test_metrics_are_contrasts_or_distances_to_true_counterparts(truth):
     assert torch.allclose(metrics["identity"], l1(translate_batch(recipe.model, examples.b), examples.b))
     assert torch.allclose(metrics["error"], l1(fake, examples.b) if truth else metrics["nce"])
     assert recipe.model.training
+
+
+def test_the_heads_learn_in_bfloat16_too():
+    """In older versions of torch they do not, where weights are cast for the keys first, which have no gradients."""
+    torch.manual_seed(0)
+    recipe = config().recipe()
+    with torch.autocast("cpu", torch.bfloat16):
+        *_, update = recipe.updates(batch(), 0)
+    update.losses["nce"].backward()
+    assert all(head.grad is not None and head.grad.abs().sum() > 0 for head in recipe.heads.parameters())

@@ -37,8 +37,8 @@ class _Statistics:
         """Add features (1, C, h, w); parts are combined without loss of digits (Chan, Golub, LeVeque 1979)."""
         values = features.float().flatten(2)[0]
         count, mean = values.shape[1], values.mean(1)
-        squares = ((values - mean[:, None]).square().sum(1)).double().cpu()
-        difference = mean.double().cpu() - self.mean
+        squares = (values - mean[:, None]).square().sum(1).cpu().double()  # Apple's GPUs have no float64
+        difference = mean.cpu().double() - self.mean
         total = self.count + count
         self.squares = self.squares + squares + difference.square() * self.count * count / total
         self.mean = self.mean + difference * count / total
@@ -47,8 +47,8 @@ class _Statistics:
     def normalize(self, norm: nn.InstanceNorm2d, features: Tensor) -> Tensor:
         """Return features (1, C, h, w) as `norm` would with these statistics."""
         shape = (1, -1, 1, 1)
-        scale = (self.squares / self.count + norm.eps).rsqrt().to(features.device, torch.float32).view(shape)
-        values = (features.float() - self.mean.to(features.device, torch.float32).view(shape)) * scale
+        scale = (self.squares / self.count + norm.eps).rsqrt().float().to(features.device).view(shape)
+        values = (features.float() - self.mean.float().to(features.device).view(shape)) * scale
         if norm.weight is not None and norm.bias is not None:
             values = values * norm.weight.view(shape) + norm.bias.view(shape)
         return values

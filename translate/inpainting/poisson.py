@@ -17,10 +17,12 @@ def blend(known: Tensor, fill: Tensor, hole: Tensor) -> Tensor:
     """Return the fill, (C, H, W), led over to the known picture around the hole, (1, H, W) of 0 and 1.
 
     Outside of the hole the result is the known picture. What is solved for is the difference to the fill, which is
-    harmonic in the hole and given around it: by conjugate gradients, in double precision.
+    harmonic in the hole and given around it: by conjugate gradients, in double precision, which not every GPU has, and
+    so on the CPU.
     """
-    inside = (hole > 0.5).double()
-    step = (known.double() - fill.double()) * (1 - inside)
+    device, dtype = fill.device, fill.dtype
+    known, fill, inside = known.cpu().double(), fill.cpu().double(), (hole > 0.5).cpu().double()
+    step = (known - fill) * (1 - inside)
     neighbours = _sum_neighbours(torch.ones_like(inside))
 
     def laplacian(field: Tensor) -> Tensor:
@@ -38,7 +40,7 @@ def blend(known: Tensor, fill: Tensor, hole: Tensor) -> Tensor:
         residual -= length * curved
         energy, before = residual.square().sum(), energy
         direction = residual + energy / before * direction
-    return torch.where(inside > 0, fill + difference, known.double()).to(fill.dtype)
+    return torch.where(inside > 0, fill + difference, known).to(dtype).to(device)
 
 
 def _sum_neighbours(field: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import torch
+
 from datasets.errors import UserError
 from translate import __version__
 from translate.inference.model_file import Card, save_model
@@ -45,7 +47,7 @@ class Checkpoints:
 
     def restore(self) -> None:
         """Return to the state that was saved last."""
-        state = self.setup.folder.read_state(self.setup.world.device)
+        state = self.setup.folder.read_state(torch.device("cpu"))  # a GPU may have no room for it beside the training
         self.best, self.metrics = state.pop("best"), state.pop("metrics")
         self.trainer.load_state_dict(state)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from datasets.errors import UserError
+from translate.hardware import DeviceWarning
 
 T = TypeVar("T")
 
@@ -58,13 +60,13 @@ class World:
             dist.all_gather_object(gathered, value)
         return gathered
 
-    def any(self, flag: bool) -> bool:
-        """Return whether the flag of any process is set; every process gets the same answer."""
+    def any(self, *flags: bool) -> tuple[bool, ...]:
+        """Return, for each flag, whether it is set in any process; every process gets the same answer."""
         if self.size == 1:
-            return flag
-        answer = torch.tensor(float(flag), device=self.device)
-        dist.all_reduce(answer, op=dist.ReduceOp.MAX)
-        return bool(answer)
+            return flags
+        answers = torch.tensor(flags, dtype=torch.float32, device=self.device)
+        dist.all_reduce(answers, op=dist.ReduceOp.MAX)
+        return tuple(map(bool, answers.tolist()))
 
     def wait(self) -> None:
         """Wait until every process has reached this call."""
@@ -74,6 +76,9 @@ class World:
 def join_world(device: torch.device) -> World:
     """Return the world that `torchrun` describes in the environment, or a world of one process.
 
+    Several processes train on CUDA GPUs, one each, or else on the CPU, of which a `DeviceWarning` says why: torch has
+    no way to average between Apple's or Intel's GPUs, and on Windows, which has no NCCL, none between CUDA GPUs.
+
     Raises:
         UserError: There are more processes on this machine than GPUs.
     """
@@ -81,6 +86,11 @@ def join_world(device: torch.device) -> World:
     if size == 1:
         return World(device=device)
     rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    if device.type != "cpu" and not (device.type == "cuda" and dist.is_nccl_available()):
+        reason = "has no NCCL" if device.type == "cuda" else f"cannot average between {device.type} devices"
+        message = f"all {size} processes compute on the CPU, since this torch {reason}"
+        warnings.warn(message, DeviceWarning, stacklevel=2)
+        device = torch.device("cpu")
     if device.type == "cuda":
         if local >= torch.cuda.device_count():
             raise UserError(f"{local + 1} processes were started here, and there are {torch.cuda.device_count()} GPUs")

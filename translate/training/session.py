@@ -1,5 +1,6 @@
 """A training, from its first step or from where it stopped, to its last."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -133,10 +134,14 @@ class Training:
             progress = self._report(interval)
             if progress.losses is not None:
                 interval = Interval()
-            stopped = self._reason_to_stop(stop, began)
-            overdue = time.monotonic() - saved > 60 * config.checkpoint_minutes
+            now, limit = time.monotonic(), config.max_minutes or math.inf
+            out_of_time = now - began > 60 * limit
+            overdue = now - saved > 60 * config.checkpoint_minutes
+            interrupted, out_of_time, overdue = self.setup.world.any(stop(), out_of_time, overdue)
+            if interrupted or out_of_time:
+                stopped = "interrupted" if interrupted else f"the {limit:g} minutes are over"
             # While steps fail the state is not one to return to.
-            if self.setup.world.any(overdue) and not trainer.failing:
+            if overdue and not trainer.failing:
                 self.save()
                 saved = time.monotonic()
             yield replace(progress, stopped=stopped)
@@ -203,14 +208,6 @@ class Training:
             notes += messages
         self._record.write_messages(step, notes)
         return Progress(step, config.steps, images, losses, metrics, waited, tuple(notes))
-
-    def _reason_to_stop(self, stop: Stop, began: float) -> str | None:
-        world, limit = self.setup.world, self.setup.experiment.training.max_minutes
-        if world.any(stop()):
-            return "interrupted"
-        if limit is not None and world.any(time.monotonic() - began > 60 * limit):
-            return f"the {limit:g} minutes are over"
-        return None
 
     def _validate(self) -> tuple[dict[str, float] | None, list[str]]:
         """Return validation metrics, None if no samples are held out, and messages about the training's health."""

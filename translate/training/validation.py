@@ -9,6 +9,7 @@ from torch import Tensor
 
 from datasets.contract import Samples, derive_seed, to_device
 from models.contract import Preview, Recipe
+from translate.hardware import keep_random_state, seed_draws
 from translate.training.processes import World
 
 
@@ -21,7 +22,7 @@ def validate(recipe: Recipe[Any, Any], model: Any, samples: Samples[Any], limit:
     indices = range(world.rank, count, world.size) or range(1)
     weight = 1.0 if world.rank < count else 0.0
     sums: dict[str, Tensor] = {}
-    with fixed_randomness(world.rank):
+    with fixed_randomness(world.device, world.rank):
         for first in range(0, len(indices), recipe.validation_batch):
             batch = _gather(samples, indices[first : first + recipe.validation_batch], world)
             for name, values in recipe.validate(model, batch).items():
@@ -34,15 +35,18 @@ def make_previews(
     recipe: Recipe[Any, Any], model: Any, samples: Samples[Any], count: int, world: World
 ) -> list[Preview]:
     """Return previews of the first `count` samples, one for each way in which the model translates."""
-    with fixed_randomness():
+    with fixed_randomness(world.device):
         return recipe.preview(model, _gather(samples, range(min(count, len(samples))), world))
 
 
 @contextmanager
-def fixed_randomness(rank: int = 0) -> Iterator[None]:
-    """Draw the same random numbers in every such block, so that metrics change only because the model does."""
-    with torch.random.fork_rng():
-        torch.manual_seed(derive_seed(rank))
+def fixed_randomness(device: torch.device, rank: int = 0) -> Iterator[None]:
+    """Draw the same random numbers in every such block, so that metrics change only because the model does.
+
+    Of all devices, only the one that computes is touched: to ask another GPU for its state would start it.
+    """
+    with keep_random_state(device):
+        seed_draws(derive_seed(rank), device)
         yield
 
 

@@ -58,3 +58,13 @@ def test_the_images_are_saved_and_restored() -> None:
     assert torch.equal(*exchanged)
     assert (exchanged[0] < 3).any()
     assert [float(image[0, 0, 0]) for image in saved] == [0, 1, 2]  # what was saved does not change later
+
+
+def test_images_of_a_restored_state_come_back_on_the_device_of_the_fakes() -> None:
+    pool = ImagePool(3)
+    pool.exchange(torch.zeros(3, 3, 2, 2))
+    restored = ImagePool(3)
+    restored.set_extra_state(pool.get_extra_state())
+    for seed in range(5):  # some of them take an old image
+        torch.manual_seed(seed)
+        assert restored.exchange(torch.zeros(2, 3, 2, 2, device="meta")).device.type == "meta"

@@ -65,3 +65,20 @@ def test_outside_nothing_changes_and_with_nothing_known_nothing_is_blended() -> 
     assert torch.equal(blend(known, fill, hole)[:, hole[0] == 0], known[:, hole[0] == 0])
     assert torch.equal(blend(known, fill, torch.ones(1, 14, 17)), fill)
     assert torch.equal(blend(known, fill, torch.zeros(1, 14, 17)), known)
+
+
+class OnApple(Tensor):
+    """A tensor of a GPU without float64; on the host it is a usual one."""
+
+    def double(self) -> Tensor:
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+
+    def cpu(self) -> Tensor:  # type: ignore[override]
+        return self.as_subclass(Tensor)
+
+
+def test_nothing_is_asked_of_a_gpu_that_it_does_not_have() -> None:
+    known, fill, hole = picture(0), picture(1), HOLES["inside"]
+    found = blend(*(tensor.as_subclass(OnApple) for tensor in (known, fill, hole)))
+    assert torch.equal(found, blend(known, fill, hole))
+    assert found.dtype == torch.float32

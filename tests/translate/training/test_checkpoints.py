@@ -14,7 +14,8 @@ from datasets.contract import Paired, Samples
 from translate.experiment import Experiment
 from translate.inference.model_file import load_network, read_card
 from translate.training.batches import Order
-from translate.training.checkpoints import PATIENCE, ROLLBACKS, DivergedError
+from translate.training.checkpoints import PATIENCE, ROLLBACKS, Checkpoints, DivergedError
+from translate.training.processes import World
 from translate.training.session import Training
 
 
@@ -80,3 +81,14 @@ def test_the_best_model_is_that_of_the_best_metric(
         kept.append((training.checkpoints.best["metric"], read_card(best).step, read_card(best).metrics["l1"]))
     assert kept == [(0.5, 0, 0.5), (0.5, 0, 0.5), (0.3, 2, 0.3), (0.3, 2, 0.3)]
     assert training.checkpoints.metrics == {"l1": 0.3}
+
+
+def test_a_state_is_read_into_the_hosts_memory_whatever_device_computes(
+    tiny: Callable[..., Experiment], photos: Path, tmp_path: Path
+) -> None:
+    training = Training(tiny(), photos, tmp_path / "run", device="cpu")
+    collections.deque(training.run(), maxlen=0)
+    elsewhere = dataclasses.replace(training.setup, world=World(device=torch.device("meta")))
+    checkpoints = Checkpoints(elsewhere, training.trainer)
+    checkpoints.restore()  # of tensors on such a device nothing could be copied
+    assert checkpoints.trainer.step == 2

@@ -20,8 +20,9 @@ import torch
 import yaml
 
 from translate.experiment import Experiment
+from translate.hardware import DeviceWarning
 from translate.inference.model import load_model
-from translate.training.processes import World
+from translate.training.processes import World, join_world
 from translate.training.validation import validate
 
 SCRIPT = Path(__file__).parent / "two_processes.py"
@@ -145,3 +146,20 @@ def test_a_signal_to_one_process_ends_all_saved_within_seconds(together):
     for report in together.reports:
         with pytest.raises(ProcessLookupError):
             os.kill(report["process"], 0)
+
+
+@pytest.mark.parametrize(
+    ("device", "nccl", "reason"),
+    [("mps", True, "cannot average between mps devices"), ("cuda", False, "has no NCCL")],
+)
+def test_where_gpus_cannot_exchange_gradients_all_processes_compute_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, device: str, nccl: bool, reason: str
+) -> None:
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    started: list[str] = []
+    monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: nccl)
+    monkeypatch.setattr(torch.distributed, "init_process_group", started.append)
+    with pytest.warns(DeviceWarning, match=f"all 2 processes compute on the CPU, since this torch {reason}"):
+        world = join_world(torch.device(device))
+    assert (world.rank, world.size, world.device.type, started) == (1, 2, "cpu", ["gloo"])

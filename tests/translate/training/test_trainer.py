@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
+from torch.overrides import TorchFunctionMode
 
 from datasets.contract import Paired
 from models.contract import Preview, Recipe, Translator, Update
@@ -212,3 +213,83 @@ def test_the_whole_state_is_restored():
     assert learner.average is not None
     assert other.average is not None
     assert torch.equal(other.average.weight, learner.average.weight)
+
+
+class Waits(TorchFunctionMode):
+    """Counts how often the host asks for a number that the device computes."""
+
+    QUESTIONS = (Tensor.tolist, Tensor.item, Tensor.__bool__, Tensor.__float__, Tensor.__int__)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function in self.QUESTIONS
+        return function(*args, **(kwargs or {}))
+
+
+def noise(seed: int, size: int = 16) -> Paired:
+    draws = torch.Generator().manual_seed(seed)
+    return Paired(*(torch.rand(2, 3, size, size, generator=draws) * 2 - 1 for _ in range(2)))
+
+
+def test_the_host_waits_for_the_device_once_a_step_not_once_an_update():
+    learner = trainer(pix2pix(2e-4))
+    learner.advance([noise(0)])
+    with Waits() as waits:
+        learner.advance([noise(1)])
+    assert waits.count == 1
+
+
+def test_a_fused_optimizer_leaves_out_what_is_not_finite_without_being_asked_by_the_host():
+    learner = trainer(pix2pix(2e-4))
+    learner.advance([noise(0)])
+    before = copy.deepcopy(learner.state_dict())
+    spoilt = noise(1)
+    learner.advance([Paired(spoilt.source, spoilt.target * math.nan)])
+    after = learner.state_dict()
+    assert (learner.skipped, learner.failing) == (2, 1)
+    for name, weight in before["recipe"].items():
+        assert torch.equal(weight, after["recipe"][name]), name
+    for player, optimizer in before["optimizers"].items():
+        for index, state in optimizer["state"].items():
+            for key, value in state.items():
+                assert torch.equal(value, after["optimizers"][player]["state"][index][key])
+
+
+def in_float16(**settings: Any) -> Trainer[Any]:
+    numerics = Numerics("fp16", "contiguous", 1)
+    return Trainer(pix2pix(2e-4), TrainingConfig(**settings), numerics, World())
+
+
+def test_in_float16_a_loss_is_scaled_and_an_overflow_is_no_failure():
+    learner = in_float16()
+    learner.recipe.config = learner.recipe.config.model_copy(update={"l1_weight": 1e5})  # too steep for float16
+    for step in range(8):
+        learner.advance([noise(step)])
+        assert learner.failing == 0
+    scales = {player: scaler.get_scale() for player, scaler in learner.scalers.items()}
+    assert scales["generator"] == 2.0**16 / 2**learner.skipped < scales["discriminator"] == 2.0**16
+    assert learner.skipped < 16
+    spoilt = noise(9)
+    learner.advance([Paired(spoilt.source, spoilt.target * math.nan)])
+    assert learner.failing == 1  # a loss that is not finite is a failure in any precision
+
+
+def test_in_float16_a_resumed_training_is_the_same_to_the_last_bit(tmp_path):
+    straight, first, second = (in_float16(seed=5) for _ in range(3))
+    for step in range(6):
+        straight.advance([noise(step)])
+    for step in range(3):
+        first.advance([noise(step)])
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    for step in range(3, 6):
+        second.advance([noise(step)])
+    expected, found = straight.state_dict(), second.state_dict()
+    assert expected["scalers"] == found["scalers"]
+    assert expected["scalers"]["generator"]["scale"] < 2.0**16  # it has moved
+    for name, weight in expected["recipe"].items():
+        assert torch.equal(weight, found["recipe"][name]), name
+    assert straight.skipped == second.skipped > 0

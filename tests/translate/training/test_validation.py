@@ -1,5 +1,6 @@
 """Validation is the mean over single samples, draws the same numbers every time, and leaves others' draws alone."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,24 @@ def test_fixed_randomness_draws_the_same_numbers_and_restores_the_state() -> Non
     torch.manual_seed(5)
     drawn = []
     for rank in (0, 0, 1):
-        with fixed_randomness(rank):
+        with fixed_randomness(torch.device("cpu"), rank):
             drawn.append(torch.rand(2).tolist())
     assert torch.equal(torch.rand(3), expected)
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_fixed_randomness_starts_no_gpu_but_the_one_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    touched = []
+    places = contextlib.nullcontext
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device="cuda": touched.append(str(device)))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device="cuda": touched.append(str(device)))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: touched.append(str(device)) or places())
+    monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: None)
+    with fixed_randomness(torch.device("cuda:3")):
+        pass
+    assert touched == ["cuda:3"] * 3
+    with fixed_randomness(torch.device("cpu")):
+        pass
+    assert touched == ["cuda:3"] * 3

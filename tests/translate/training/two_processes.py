@@ -120,7 +120,7 @@ def main(config: str, data: Path, out: Path) -> Iterator[Progress]:
     world.average([own])
     report = {
         "process": os.getpid(),
-        "agreed": [world.any(world.rank == 1), world.any(False), own.tolist(), world.total(torch.ones(1)).item()],
+        "agreed": [*world.any(world.rank == 1, False), own.tolist(), world.total(torch.ones(1)).item()],
         "gradients": gradients(world),
         "spoiled": spoiled(world),
         "resumed": resumed(world),
