@@ -14,6 +14,7 @@ GAP = 6  # pixels between pictures
 TITLE = 26  # pixels above a column
 MARGIN = 4  # pixels beside a title
 VISIBLE = 64  # pixels on a side below which a picture is enlarged, to be seen on a screen; chosen by eye
+MINIMUM = 180  # pixels of width for the title of a column
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -31,6 +32,43 @@ def contact_sheet(rows: Sequence[Sequence[Pixels]], titles: Sequence[str], path:
             sheet[top : top + height, left : left + row[column].shape[1]] = row[column]
         left += widths[column] + GAP
     write_picture(Picture(sheet), path)
+
+
+def write_rows(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], titles: Sequence[str], path: Path) -> None:
+    """Write rows of (H, W, 3) pictures of any sizes, each under its caption, with a title above each column.
+
+    A row may be shorter than the others.
+    """
+    columns = max(len(pictures) for _, pictures in rows)
+    widths = [
+        max([MINIMUM, *(pictures[column].shape[1] for _, pictures in rows if column < len(pictures))])
+        for column in range(columns)
+    ]
+    heights = [max(picture.shape[0] for picture in pictures) for _, pictures in rows]
+    sheet = np.full(
+        (TITLE + sum(2 * GAP + TITLE + h for h in heights), sum(widths) + GAP * (columns - 1), 3), 255, np.uint8
+    )
+    lefts = [sum(widths[:column]) + GAP * column for column in range(columns)]
+    for left, title in zip(lefts, titles, strict=False):
+        write_text(sheet, title, left + MARGIN, TITLE - 8)
+    top = TITLE
+    for (caption, pictures), height in zip(rows, heights, strict=True):
+        write_text(sheet, caption, MARGIN, top + TITLE - 8)
+        top += TITLE
+        for left, picture in zip(lefts, pictures, strict=False):
+            sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        top += height + 2 * GAP
+    write_picture(Picture(sheet), path)
+
+
+def write_text(sheet: NDArray[np.uint8], text: str, left: int, bottom: int) -> None:
+    """Write a line of text into a sheet (H, W, 3), in any script where OpenCV has its font; else in ASCII."""
+    if hasattr(cv2, "FontFace"):  # since 5.0
+        _, drawn = cv2.putText(sheet, text, (left, bottom), (0, 0, 0), cv2.FontFace("uni"), 14)
+        sheet[:] = drawn
+    else:
+        ascii_only = text.replace("→", "->").encode("ascii", "replace").decode()
+        cv2.putText(sheet, ascii_only, (left, bottom), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
 
 
 def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] = (), gap: int = 2) -> Pixels:

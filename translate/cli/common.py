@@ -53,9 +53,9 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 
 # A setting in backticks, as messages from below the command line name them.
 SETTING = (
-    "`(arithmetic|axes|background|batch|blend|box|circle|color|count|device|format|grid|init_from|input_kind|labels|mask|"
-    "mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|polygon|text_stamp|tolerance|"
-    "model|norms|on_exists|out|precision|scale|shard|tile|to|truncation|work_size)`"
+    "`(arithmetic|axes|background|batch|blend|box|circle|color|compare|count|device|format|grid|init_from|"
+    "input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
+    "on_exists|out|polygon|precision|quality|scale|shard|text_stamp|tile|to|tolerance|truncation|work_size)`"
 )
 
 
@@ -192,11 +192,12 @@ def absolute(path: Path) -> str:
 
 
 def _describe_outcome(outcome: "Outcome") -> dict[str, Any]:
+    names = {"in": "before", "out": "after"}  # of what the pictures were; "out" is the path
     return {
         "name": outcome.name.as_posix(),
         "out": absolute(outcome.output),
         "status": outcome.status,
         "reason": None if outcome.reason is None else spell_options(outcome.reason),
         "notes": [spell_options(note) for note in outcome.notes],
-        **outcome.record,
+        **{names.get(key, key): value for key, value in outcome.record.items()},
     }

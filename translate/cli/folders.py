@@ -1,12 +1,14 @@
 """What the verbs from folder to folder do alike: read options, show the plan, run it, compare."""
 
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from translate.cli.common import (
+    Results,
     absolute,
     console,
     finish,
@@ -18,14 +20,16 @@ from translate.cli.common import (
 )
 from translate.cli.options import OutputOptions, PictureOptions, ReportOptions, TilingOptions
 from translate.cli.progress import show_progress
+from translate.cli.watching import watch_folders
 
 if TYPE_CHECKING:
+    from translate.folders.inputs import Inputs
     from translate.folders.manifest import Outcome
     from translate.folders.options import RunOptions
     from translate.folders.plan import Plan
     from translate.inference.monitor import Monitor
 
-COMPARED = 12  # pictures, the first that were made, in the contact sheet of --compare
+Start = Callable[["Plan", "Monitor"], Generator["Outcome", None, None]]
 
 
 def run_options(
@@ -53,70 +57,121 @@ def run_options(
     )
 
 
-def check_plan(plan: "Plan", scale: int, report: ReportOptions) -> None:
-    """Print what the user should know first; a dry run prints the plan and ends the command.
+def find_inputs(source: list[Path] | None, pictures: PictureOptions) -> "Inputs":
+    """Return what is to be read.
 
     Raises:
-        UserError: The contact sheet would overwrite a result.
+        UserError: Nothing is named, or there are two lists of it.
     """
-    if report.compare:
-        _sheet_path(plan)
+    from datasets.errors import UserError
+    from translate.folders.inputs import Inputs, read_list
+    from translate.folders.jobs import NothingFoundError
+
+    if pictures.from_file is None:
+        if not source:
+            raise UserError("IN: name a picture or a folder before OUT, or a list of them with --from-file")
+        return Inputs.of(source)
+    if source:
+        raise UserError(f"--from-file {pictures.from_file}: names what is read; leave out {source[0]}")
+    try:
+        is_stdin = pictures.from_file == Path("-")
+        text = sys.stdin.read() if is_stdin else pictures.from_file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--from-file {pictures.from_file}: cannot be read: {error}") from None
+    paths = read_list(text.splitlines())
+    if not paths:
+        raise NothingFoundError(f"--from-file {pictures.from_file}: names no picture")
+    return Inputs.of(paths)
+
+
+def run_folders(
+    inputs: "Inputs",
+    plan_for: Callable[["Inputs"], "Plan"],
+    start: Start,
+    options: "RunOptions",
+    report: ReportOptions,
+    destination: Path,
+    *,
+    scale: int = 1,
+    watch: bool = False,
+) -> None:
+    """Plan a run and carry it out, and end the command with the exit code of its outcomes.
+
+    Args:
+        inputs: What is read.
+        plan_for: Plans a run over inputs.
+        start: Starts the run of a plan.
+        options: How it is run.
+        report: What is reported about it.
+        destination: Where the outputs go.
+        scale: How many times larger the outputs are.
+        watch: Go on with what arrives.
+
+    Raises:
+        UserError: The run cannot be carried out without harm.
+    """
+    from translate.folders.comparison import plan_sheet
+    from translate.inference.monitor import Monitor
+
+    if watch:
+        watch_folders(inputs, plan_for, start, options, report, destination)
+        return
+    plan = plan_for(inputs)
+    sheet = plan_sheet(plan, options.on_exists) if report.compare else None
     print_notes(plan.notes)
     if report.dry_run:
-        _print_plan(plan, scale, as_json=report.json)
-        raise typer.Exit
-
-
-def run_plan(stream: Generator["Outcome", None, None], plan: "Plan", report: ReportOptions, monitor: "Monitor") -> None:
-    """Run a plan to its end, and end the command with the exit code of its outcomes."""
-    results = show_progress(stream, len(plan.jobs), monitor)
-    if report.compare and not results.abandoned:
-        _write_sheet(results.outcomes, plan)
+        _print_plan(plan, options, scale, as_json=report.json)
+        return
+    monitor = Monitor()
+    results = show_progress(start(plan, monitor), len(plan.jobs), monitor)
+    facts = _write_sheet(results, plan, sheet) if report.compare else {}
     if report.json:
-        print_results(results, plan.destination, plan.notes)
+        print_results(results, plan.destination, plan.notes, **facts)
     finish(results, plan.destination)
 
 
-def _sheet_path(plan: "Plan") -> Path:
+def _write_sheet(results: Results, plan: "Plan", sheet: Path | None) -> dict[str, Any]:
+    """Write the sheet of a run; return what the document tells of it."""
     from datasets.errors import UserError
+    from translate.folders.comparison import NAME, write_sheet
 
-    folder = plan.destination if plan.manifest is not None else plan.destination.parent
-    sheet = folder / "contact-sheet.png"
-    if sheet in {job.output for job in plan.jobs}:
-        raise UserError(f"{sheet}: is one of the results, and --compare would write there; run without it")
-    return sheet
-
-
-def _write_sheet(outcomes: Sequence["Outcome"], plan: "Plan") -> None:
-    """Write a contact sheet of the first pictures, before and after."""
-    from datasets.codecs.images import read_picture
-    from translate.sheet import contact_sheet
-
-    sources = {job.name: job.source for job in plan.jobs}
-    first = [outcome for outcome in outcomes if outcome.status == "ok"][:COMPARED]
-    if not first:
-        return
-    rows = [(read_picture(sources[outcome.name]).pixels, read_picture(outcome.output).pixels) for outcome in first]
-    sheet = _sheet_path(plan)
-    contact_sheet(rows, ["before", "after"], sheet)
-    console().print(f"compare {absolute(sheet)}", markup=False)
+    if sheet is None:
+        print_notes([f"{NAME}: exists and is left; `on_exists` overwrite replaces it"])
+        return {"sheet": None}
+    try:
+        written = not results.abandoned and write_sheet(results.outcomes, plan, sheet)
+    except UserError as error:
+        print_notes([f"{sheet}: {error}"])
+        return {"sheet": None}
+    if written:
+        console().print(f"compare {absolute(sheet)}", markup=False)
+    return {"sheet": absolute(sheet) if written else None}
 
 
-def _print_plan(plan: "Plan", scale: int, *, as_json: bool) -> None:
+def _print_plan(plan: "Plan", options: "RunOptions", scale: int, *, as_json: bool) -> None:
+    """Print what a run would do, after a look at the header of every picture."""
+    from datasets.errors import count_of
+    from datasets.storage.threads import ordered_map
+    from translate.folders.plan import find_problem
+
     screen = console()
-    for job in plan.jobs:
-        if job.unreadable:
-            screen.print(f"would fail: {job.name}: {job.unreadable} cannot be read", style="red", markup=False)
-        elif job.output.exists():
-            screen.print(f"exists: {job.output}: would be left or replaced, as --on-exists says", markup=False)
-    readable = [job for job in plan.jobs if not job.unreadable]
-    files = [{"name": job.name.as_posix(), "out": absolute(job.output)} for job in readable]
+    files, problems = [], []
+    for job, problem in zip(plan.jobs, ordered_map(find_problem, plan.jobs, threads=4, ahead=64), strict=True):
+        if problem is None:
+            files.append({"name": job.name.as_posix(), "out": absolute(job.output)})
+            if job.output.exists():
+                consequence = "left if it is up to date" if options.on_exists == "skip" else "replaced"
+                screen.print(f"exists: {job.output}: would be {consequence}", markup=False)
+        else:
+            alone = job.unreadable is not None and not job.named
+            problems.append({"name": job.name.as_posix(), "reason": spell_options(problem), "left_alone": alone})
+            screen.print(f"would {'be left alone' if alone else 'fail'}: {spell_options(problem)}", markup=False)
     if as_json:
-        print_json(
-            {"out": absolute(plan.destination), "files": files, "notes": [spell_options(note) for note in plan.notes]}
-        )
+        notes = [spell_options(note) for note in plan.notes]
+        print_json({"out": absolute(plan.destination), "files": files, "problems": problems, "notes": notes})
         return
     for file in files:
         typer.echo(f"{file['name']} → {file['out']}")
     size = "their own size" if scale == 1 else f"{scale} times their size"
-    screen.print(f"would translate {len(files)} pictures at {size} → {absolute(plan.destination)}", markup=False)
+    out = absolute(plan.destination)
+    screen.print(f"would translate {count_of(len(files), 'picture')} at {size} → {out}", markup=False)

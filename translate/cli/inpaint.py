@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
 from translate.cli.common import TASK, console, flag, option, parse_options
-from translate.cli.folders import check_plan, run_options, run_plan
+from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Boxes,
     Circles,
@@ -14,18 +14,22 @@ from translate.cli.options import (
     PictureOptions,
     Polygons,
     ReportOptions,
-    Source,
+    Sources,
     TextStamp,
     expand_options,
 )
 
 if TYPE_CHECKING:
+    from translate.folders.inputs import Inputs
     from translate.folders.manifest import Outcome
+    from translate.folders.plan import Plan
+    from translate.inference.monitor import Monitor
 
 
 @expand_options
 def inpaint(
-    source: Source,
+    *,
+    source: Sources = None,
     destination: Destination,
     mask: Annotated[str | None, option("What is hole; see above", panel=TASK, metavar="FILE|DIR|alpha")] = None,
     box: Boxes = None,
@@ -42,7 +46,6 @@ def inpaint(
     missing_mask: Annotated[
         str, option("Where a picture has no mask", panel=TASK, metavar="error|copy|skip")
     ] = "error",
-    *,
     output: OutputOptions,
     pictures: PictureOptions,
     computing: DeviceOptions,
@@ -59,12 +62,11 @@ def inpaint(
 
     Where | separates choices, the first is the default.
     """
-    from translate.inference.monitor import Monitor
     from translate.inpainting.inpainters import load_inpainter
     from translate.inpainting.masked_folder import run_inpainting
     from translate.inpainting.plan import MaskOptions, plan_inpainting
 
-    options = run_options(output, pictures)
+    inputs, options = find_inputs(source, pictures), run_options(output, pictures)
     masks = parse_options(
         MaskOptions,
         box=box or (),
@@ -80,10 +82,14 @@ def inpaint(
         missing_mask=missing_mask,
     )
     inpainter = load_inpainter(model, device=computing.device, precision=computing.precision)
-    plan = plan_inpainting(source, destination, mask, masks, options)
-    check_plan(plan, 1, report)
-    monitor = Monitor()
-    run_plan(_count_copies(run_inpainting(inpainter, plan, masks, options, monitor)), plan, report, monitor)
+
+    def plan(inputs: "Inputs") -> "Plan":
+        return plan_inpainting(inputs, destination, mask, masks, options)
+
+    def start(plan: "Plan", monitor: "Monitor") -> Generator["Outcome", None, None]:
+        return _count_copies(run_inpainting(inpainter, plan, masks, options, monitor))
+
+    run_folders(inputs, plan, start, options, report, destination, watch=pictures.watch)
 
 
 def _count_copies(stream: Generator["Outcome", None, None]) -> Generator["Outcome", None, None]:

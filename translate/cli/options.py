@@ -16,6 +16,7 @@ import typer
 
 from translate.cli.common import COMPUTING, OUTPUT, PICTURES, TASK, Device, Json, Precision, flag, option
 
+Sources = Annotated[list[Path] | None, typer.Argument(metavar="IN", help="Pictures, or folders of them.")]
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
 OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
@@ -57,8 +58,10 @@ class OutputOptions(NamedTuple):
 class PictureOptions(NamedTuple):
     """Which pictures are read."""
 
+    from_file: Annotated[Path | None, option("Inputs, one a line; - is stdin", panel=PICTURES, metavar="LIST|-")] = None
+    watch: Annotated[bool, flag("Also what arrives in IN later", "--watch", PICTURES)] = False
     recurse: Annotated[bool, flag("Read subfolders too (default)", "--recurse/--no-recurse", PICTURES)] = True
-    limit: Annotated[int | None, option("Stop after N pictures", panel=PICTURES, metavar="N", min=1)] = None
+    limit: Annotated[int | None, option("Stop after N pictures to be done", panel=PICTURES, metavar="N", min=1)] = None
     shard: Annotated[str, option("Take every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
     pixel_limit: Annotated[int | None, option("Refuse larger ones; 500 million", panel=PICTURES, metavar="N")] = None
 
@@ -80,7 +83,7 @@ class TilingOptions(NamedTuple):
 class ReportOptions(NamedTuple):
     """What is reported about a run."""
 
-    compare: Annotated[bool, flag("Also write a contact sheet", "--compare", OUTPUT)] = False
+    compare: Annotated[bool, flag("Also write a sheet: before, after", "--compare", OUTPUT)] = False
     dry_run: Annotated[bool, flag("Say what would be done, and do nothing", "--dry-run")] = False
     json: Json = False
 

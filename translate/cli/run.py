@@ -1,27 +1,35 @@
 """`translate run`."""
 
-from typing import Annotated
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from translate.cli.common import COMPUTING, TASK, option
-from translate.cli.folders import check_plan, run_options, run_plan
+from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
     DeviceOptions,
     OutputOptions,
     PictureOptions,
     ReportOptions,
-    Source,
+    Sources,
     TilingOptions,
     expand_options,
 )
 
+if TYPE_CHECKING:
+    from translate.folders.inputs import Inputs
+    from translate.folders.manifest import Outcome
+    from translate.folders.plan import Plan
+    from translate.inference.monitor import Monitor
+
 
 @expand_options
 def run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, run folder or shipped name.")],
-    source: Source,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, run folder or name.")],
+    *,
+    source: Sources = None,
     destination: Destination,
     to: Annotated[
         list[str] | None, option("Domain to translate to; repeatable", panel=TASK, metavar="NAME[,NAME]|all")
@@ -30,7 +38,6 @@ def run(
     blend: Annotated[
         float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
-    *,
     output: OutputOptions,
     pictures: PictureOptions,
     computing: DeviceOptions,
@@ -49,15 +56,20 @@ def run(
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan as translate
     from translate.inference.model import load_model
-    from translate.inference.monitor import Monitor
 
+    inputs = find_inputs(source, pictures)
     size = None if work_size == "native" else work_size
     options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms)
     loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
-    try:
-        plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
-    except DomainError as error:
-        raise UserError(f"--to {error}" if to else f"--to: {error}") from None
-    check_plan(plan, loaded.translator.scale, report)
-    monitor = Monitor()
-    run_plan(translate(loaded, plan, options, monitor), plan, report, monitor)
+
+    def plan(inputs: "Inputs") -> "Plan":
+        try:
+            return make_plan(loaded.translator, loaded.card.scaled_to, inputs, destination, options)
+        except DomainError as error:
+            raise UserError(f"--to {error}" if to else f"--to: {error}") from None
+
+    def start(plan: "Plan", monitor: "Monitor") -> "Generator[Outcome, None, None]":
+        return translate(loaded, plan, options, monitor)
+
+    scale = loaded.translator.scale
+    run_folders(inputs, plan, start, options, report, destination, scale=scale, watch=pictures.watch)

@@ -1,24 +1,32 @@
 """`translate upscale`."""
 
-from typing import Annotated
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Annotated
 
 from translate.cli.common import TASK, option
-from translate.cli.folders import check_plan, run_options, run_plan
+from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
     DeviceOptions,
     OutputOptions,
     PictureOptions,
     ReportOptions,
-    Source,
+    Sources,
     TilingOptions,
     expand_options,
 )
 
+if TYPE_CHECKING:
+    from translate.folders.inputs import Inputs
+    from translate.folders.manifest import Outcome
+    from translate.folders.plan import Plan
+    from translate.inference.monitor import Monitor
+
 
 @expand_options
 def upscale(
-    source: Source,
+    *,
+    source: Sources = None,
     destination: Destination,
     scale: Annotated[
         int | None, option("Times larger on each side; 4 if not given", panel=TASK, metavar="2|3|4")
@@ -28,7 +36,6 @@ def upscale(
         option("compressed: also removes artefacts", "--input", panel=TASK, metavar="clean|compressed"),
     ] = None,
     model: Annotated[str | None, option("A model file or run folder of yours", panel=TASK, metavar="MODEL")] = None,
-    *,
     output: OutputOptions,
     pictures: PictureOptions,
     computing: DeviceOptions,
@@ -41,12 +48,16 @@ def upscale(
     """
     from translate.folders.plan import make_plan
     from translate.folders.translated_folder import run_plan as translate
-    from translate.inference.monitor import Monitor
     from translate.inference.upscaling import load_upscaler
 
-    options = run_options(output, pictures, tiling)
+    inputs, options = find_inputs(source, pictures), run_options(output, pictures, tiling)
     loaded = load_upscaler(scale, input_kind, model=model, device=computing.device, precision=computing.precision)
-    plan = make_plan(loaded.translator, loaded.card.scaled_to, source, destination, options)
-    check_plan(plan, loaded.translator.scale, report)
-    monitor = Monitor()
-    run_plan(translate(loaded, plan, options, monitor), plan, report, monitor)
+
+    def plan(inputs: "Inputs") -> "Plan":
+        return make_plan(loaded.translator, loaded.card.scaled_to, inputs, destination, options)
+
+    def start(plan: "Plan", monitor: "Monitor") -> "Generator[Outcome, None, None]":
+        return translate(loaded, plan, options, monitor)
+
+    scale = loaded.translator.scale
+    run_folders(inputs, plan, start, options, report, destination, scale=scale, watch=pictures.watch)

@@ -38,8 +38,8 @@ class Inputs:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the outputs need a folder: there are several inputs, or the only one is a folder."""
-        return len(self.paths) != 1 or self.paths[0].is_dir()
+        """Whether the outputs need a folder: there are several inputs, or the only one is a folder or within one."""
+        return len(self.paths) != 1 or self.paths[0].is_dir() or self.paths[0].parent != self.root
 
     def name_of(self, path: Path) -> Path:
         """Return a path relative to the root."""

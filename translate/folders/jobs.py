@@ -120,7 +120,7 @@ def _folder_jobs(inputs: Inputs, destination: Path, options: RunOptions) -> tupl
     others = links = 0
     for path in inputs.paths:
         if path.is_dir():
-            _refuse_inside(path, destination)
+            refuse_inside(path, destination)
             found = find_pictures(path, recurse=options.recurse)
             others, links = others + found.others, links + found.links
             jobs += [_job(inputs, path / name, destination, options) for name in found.pictures]
@@ -147,7 +147,12 @@ def _find_unwritten(output: Path) -> str | None:
     return TITLES.get(format, format) if format in READ_ONLY else None
 
 
-def _refuse_inside(source: Path, destination: Path) -> None:
+def refuse_inside(source: Path, destination: Path) -> None:
+    """Check that outputs do not go into the folder that is read, where they would be taken for inputs.
+
+    Raises:
+        UserError: They would.
+    """
     source_folder, output_folder = source.resolve(), destination.resolve()
     if any(folder in FileSet([source_folder]) for folder in (output_folder, *output_folder.parents)):
         raise UserError(f"{destination}: lies in the folder that is read; choose a place outside {source}")

@@ -9,6 +9,8 @@ from datasets.contract import Settings
 from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile
 
+OnExists = Literal["error", "skip", "overwrite"]
+
 
 class RunOptions(Settings):
     """How to run a model over pictures.
@@ -23,7 +25,7 @@ class RunOptions(Settings):
             those of a reduced copy ("reduced"), which is much faster and leaves no seams, but gives another result.
         on_exists: What to do where an output exists: refuse to start, skip what is up to date, or overwrite.
         recurse: Also read the pictures in subfolders.
-        limit: Stop after this many pictures.
+        limit: Stop after this many pictures, of those that are not up to date where these are skipped.
         shard: (i, n), counted from 1: read every n-th picture, starting with the i-th.
         threads: Threads that decode, and as many that encode.
         pixel_limit: A picture of more pixels is refused, since it may be a decompression bomb.
@@ -35,7 +37,7 @@ class RunOptions(Settings):
     batch: int | None = Field(default=None, ge=1)
     tile: Tile = "auto"
     norms: Norms = "exact"
-    on_exists: Literal["error", "skip", "overwrite"] = "error"
+    on_exists: OnExists = "error"
     recurse: bool = True
     limit: int | None = Field(default=None, ge=1)
     shard: tuple[int, int] = (1, 1)

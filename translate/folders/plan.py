@@ -128,6 +128,17 @@ def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
     ]
 
 
+def find_problem(job: Job) -> str | None:
+    """Return why a job will fail, or its picture be left alone, as far as the header tells; None: it tells nothing."""
+    if job.unreadable:
+        return f"{job.name}: {job.unreadable} cannot be read"
+    try:
+        read_header(job.source)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def _read_header(job: Job) -> Header | None:
     try:
         return None if job.unreadable else read_header(job.source)

@@ -53,7 +53,7 @@ def test_an_option_takes_one_line_of_80_columns(
     assert panels - PANELS <= {"Instead of pictures of a seed"}
     assert panels >= {"What to do", "Output files", "Computing"}
     inside = [line for line in lines if line.startswith("│")]
-    assert [line for line in inside if not re.match(r"│ (\*  )?\s*(--[a-z]|\* +[A-Z]+)", line)] == []
+    assert [line for line in inside if not re.match(r"│ (\*  )?\s*(--[a-z]|\* +[A-Z]+|IN )", line)] == []
     assert (
         sum(len(re.findall(r"^│ \*?\s+--|^│ --", line)) for line in inside)
         == sum(parameter.param_type_name == "option" for parameter in COMMANDS[verb].params) + 1
