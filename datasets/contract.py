@@ -3,7 +3,6 @@
 All pictures in batches are gray, RGB or RGB with alpha, float32, in [-1, 1].
 """
 
-import difflib
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,11 +11,13 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from datasets.devices import move
+from datasets.errors import OptionError, suggest
+from datasets.problems import describe_problem
 
 
 class Settings(BaseModel):
@@ -30,10 +31,28 @@ class Settings(BaseModel):
         """Answer an unknown key with the known one that was probably meant."""
         for key in values if isinstance(values, dict) else ():
             if key not in cls.model_fields:
-                near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                known = f"did you mean {near[0]}?" if near else f"known are {', '.join(cls.model_fields)}"
+                known = suggest(str(key), cls.model_fields, "known are")
                 raise PydanticCustomError("unknown_key", "{key}: unknown; {known}", {"key": key, "known": known})
         return values
+
+
+class Options(Settings):
+    """Base of the options of functions: whoever sets one wrongly gets a sentence.
+
+    Raises:
+        OptionError: There is no such option, or its value is not allowed.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = error.errors()
+            unknown = problems[0]["type"] == "unknown_key"
+            names = [str(part) for part in problems[0]["loc"] if isinstance(part, str)]
+            option = problems[0]["ctx"]["key"] if unknown else names[0]
+            same = [problem for problem in problems if problem["loc"][:1] == problems[0]["loc"][:1]]
+            raise OptionError(option, describe_problem(same).removeprefix(f"{option}: ")) from None
 
 
 def discriminate_by(key: str, default: str) -> Discriminator:

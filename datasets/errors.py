@@ -18,6 +18,23 @@ class UserError(Exception):
     exit_code: ClassVar[int] = 2
 
 
+class OptionError(UserError):
+    """An option of a function has a value that is not allowed, or there is no such option.
+
+    Attributes:
+        option: Its name in Python.
+        reason: What was expected and what was found.
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"`{option}`: {reason}")
+        self.option = option
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["OptionError"], tuple[str, str]]:
+        return type(self), (self.option, self.reason)
+
+
 class DataError(UserError):
     """The pictures, or their arrangement in folders, cannot be used."""
 

@@ -40,6 +40,7 @@ FLOORS = (
         "translate.process",
         "translate.recipes",
         "translate.run_folder",
+        "translate.settings",
         "translate.sheet",
     ),
     ("models",),

@@ -23,6 +23,7 @@ from translate import (
     Model,
     ModelError,
     NothingFoundError,
+    OptionError,
     Outcome,
     OutOfMemoryError,
     Picture,
@@ -95,6 +96,8 @@ def main(folder: Path, model: Path, sampler: Path) -> int:
         print("the pictures:", error)
     except ModelError as error:
         print("the model:", error)
+    except OptionError as error:
+        print("the option", error.option, error.reason)
     except (DomainError, ResumeError, DivergedError, OutOfMemoryError) as error:
         print("the run:", error)
     except UserError as error:

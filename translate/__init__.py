@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from datasets.codecs.images import read_picture as read_picture
     from datasets.codecs.images import write_picture as write_picture
     from datasets.errors import DataError as DataError
+    from datasets.errors import OptionError as OptionError
     from datasets.errors import UserError as UserError
     from models.contract import DomainError as DomainError
     from translate.experiment import Experiment as Experiment
@@ -57,6 +58,7 @@ _MODULES = {
     "Model": "translate.inference.model",
     "ModelError": "translate.inference.model_file",
     "NothingFoundError": "translate.folders.jobs",
+    "OptionError": "datasets.errors",
     "OutOfMemoryError": "translate.inpainting.inpainters",
     "Outcome": "translate.folders.manifest",
     "Picture": "datasets.codecs.images",

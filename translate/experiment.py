@@ -1,5 +1,6 @@
 """Experiments: what to learn, from which data, and how long; the one schema of all configurations."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -28,7 +29,9 @@ from models.pix2pix import Pix2PixConfig
 from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
 from translate.files import DuplicateKeyError, parse_yaml
-from translate.recipes import recipe_path
+from translate.recipes import recipe_names, recipe_path
+from translate.settings.overrides import apply_override, describe_errors, key_of
+from translate.settings.sizes import follow_size, suggest_sizes, walk
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Layout = Literal["auto", "contiguous", "channels_last"]
@@ -105,6 +108,9 @@ RESUMABLE_CHANGES = (
 )
 
 
+# Settings of the channels of pictures, in the order of their batch.
+CHANNEL_KEYS = ("picture_channels", "source_channels", "target_channels")
+
 ModelUnion = Annotated[
     Annotated[Pix2PixConfig, Tag("pix2pix")]
     | Annotated[CycleGANConfig, Tag("cyclegan")]
@@ -146,6 +152,12 @@ class Experiment(Settings):
     model: ModelUnion
     data: DataUnion
     training: TrainingConfig = TrainingConfig()
+    _followed: tuple[str, ...] = ()
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """What was changed beside the user's overrides, because it depends on them; as overrides."""
+        return self._followed
 
     @model_validator(mode="after")
     def _check_data_fits_model(self) -> Self:
@@ -158,10 +170,12 @@ class Experiment(Settings):
                 f"model {model.name} cannot learn from data of the kind {data.kind}; set data.kind to "
                 f"{' or '.join(kinds)}"
             )
-        for (name, expected), found in zip(model.expects.items(), data.channels, strict=True):
+        keys = [key for key in CHANNEL_KEYS if key in type(data).model_fields] or [""] * len(data.channels)
+        for (name, expected), found, key in zip(model.expects.items(), data.channels, keys, strict=True):
             if expected != found:
+                other = f" or data.{key}={expected}" if key and expected in (1, 3, 4) else ""
                 raise ValueError(
-                    f"model.{name} is {expected}, and the data's pictures have {found}; set model.{name}={found}"
+                    f"model.{name} is {expected}, and the data's pictures have {found}; set model.{name}={found}{other}"
                 )
         if model.output_scale != data.target_scale:
             raise ValueError(
@@ -172,7 +186,7 @@ class Experiment(Settings):
         problem = model.size_problem(data.training_size)
         if problem is not None:
             size = f"{data.size_key or 'the size of the data'} is {data.training_size}"
-            raise ValueError(f"{size}, and {problem} pixels: change one of the two")
+            raise ValueError(f"{size}, and {problem} pixels: {suggest_sizes(model, data)}")
         return self
 
     def adapt_to(self, data: OpenedData[Any]) -> Self:
@@ -188,6 +202,8 @@ class Experiment(Settings):
 def load_experiment(recipe: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Return the experiment that a recipe's name or YAML file describes.
 
+    Where an override changes the size of the pictures, what depends on it follows: `Experiment.followed` says what.
+
     Args:
         recipe: A name of `translate.recipes.recipe_names`, or the path of a YAML file.
         overrides: Changes to it, such as "training.steps=1000".
@@ -196,17 +212,16 @@ def load_experiment(recipe: str | Path, overrides: Sequence[str] = ()) -> Experi
         UserError: The recipe does not exist, or something in it, or in an override, is not valid.
     """
     path = recipe_path(str(recipe))
+    where = f"recipe {recipe}" if str(recipe) in recipe_names() else str(path)
     try:
         tree = parse_yaml(path.read_bytes())
     except DuplicateKeyError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{where}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
-        raise UserError(f"{path}: expected the sections model, data and training, found {type(tree).__name__}")
-    for override in overrides:
-        apply_override(tree, override)
-    return parse_experiment(tree, str(path))
+        raise UserError(f"{where}: expected the sections model, data and training, found {type(tree).__name__}")
+    return _change(tree, overrides, where)
 
 
 def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
@@ -215,14 +230,13 @@ def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Exp
     Raises:
         UserError: Something in them is not valid.
     """
-    tree = experiment.model_dump(mode="json")
-    for override in overrides:
-        apply_override(tree, override)
-    return parse_experiment(tree, "; ".join(overrides))
+    return _change(experiment.model_dump(mode="json"), overrides, "the settings")
 
 
-def parse_experiment(tree: Any, where: str) -> Experiment:
-    """Return the experiment in plain data; `where` is the beginning of every error message.
+def parse_experiment(tree: Any, where: str, overrides: Sequence[str] = (), known: Sequence[str] = ()) -> Experiment:
+    """Return the experiment in plain data; `where` is the beginning of error messages.
+
+    `overrides` were put into the data, and are named instead where they are to blame; see `describe_errors`.
 
     Raises:
         UserError: Something in it is not valid.
@@ -230,55 +244,38 @@ def parse_experiment(tree: Any, where: str) -> Experiment:
     try:
         return Experiment.model_validate(tree)
     except ValidationError as error:
-        raise UserError("; ".join(f"{where}: {_describe(problem, tree)}" for problem in error.errors())) from None
+        raise UserError(describe_errors(error, tree, where, overrides, known)) from None
 
 
-def apply_override(tree: dict[str, Any], override: str) -> None:
-    """Put the value of an override, "section.key=value", into plain data.
+def _change(tree: dict[str, Any], overrides: Sequence[str], where: str) -> Experiment:
+    """Return the experiment in plain data with overrides, and with what follows from them."""
+    if not overrides:
+        return parse_experiment(tree, where)
+    before = _parse_valid(tree)
+    known = [] if before is None else [key for key, _ in walk(before.model_dump())]
+    changed = copy.deepcopy(tree)
+    for override in overrides:
+        apply_override(changed, override, known)
+    followed = [] if before is None else _follow(before, changed, [key_of(override) for override in overrides])
+    for override in followed:
+        apply_override(changed, override)
+    experiment = parse_experiment(changed, where, overrides, known)
+    experiment._followed = tuple(followed)
+    return experiment
 
-    Raises:
-        UserError: It does not have that form, or names a value as a section.
-    """
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"{override}: expected section.key=value, such as training.steps=1000")
-    *sections, last = key.split(".")
-    place = tree
-    for section in sections:
-        if not isinstance(place.setdefault(section, {}), dict):
-            raise UserError(f"{override}: {section} is a value and has no parts")
-        place = place[section]
+
+def _parse_valid(tree: Any) -> Experiment | None:
     try:
-        value = parse_yaml(text)
-    except DuplicateKeyError as error:
-        raise UserError(f"{override}: {error}") from None
-    except yaml.YAMLError:
-        value = text
-    if isinstance(value, dict) and not text.lstrip().startswith("{"):
-        value = text  # a name with a colon in it, not a section
-    if last in ("name", "kind") and place.get(last, value) != value:
-        place.clear()  # the settings beside it belong to the old kind
-    place[last] = value
+        return Experiment.model_validate(tree)
+    except ValidationError:
+        return None
 
 
-def _describe(problem: Any, tree: Any) -> str:
-    """Return a message about one of pydantic's errors, with the path of the setting in the user's file."""
-    path = []
-    place = tree
-    missing = len(problem["loc"]) if problem["type"] == "missing" else 0
-    for depth, part in enumerate(problem["loc"], 1):
-        # pydantic's paths also name the members of unions, which the user's file does not have as a level.
-        if depth != missing and not (isinstance(place, dict) and part in place):
-            continue
-        path.append(str(part))
-        place = place.get(part) if isinstance(place, dict) else None
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "unknown_key":
-        return ".".join([*path, message]) if not path or path[-1] != problem["ctx"]["key"] else ".".join(path)
-    if problem["type"] == "union_tag_invalid":
-        return f"{'.'.join(path)}: there is no {problem['ctx']['tag']}; there are {problem['ctx']['expected_tags']}"
-    if problem["type"] == "model_type":
-        message = "expected a section with keys of its own"
-    value = problem["input"]
-    found = f" (it is {value!r})" if isinstance(value, str | int | float | bool) else ""
-    return f"{'.'.join(path)}: {message}{found}" if path else message
+def _follow(before: Experiment, changed: dict[str, Any], own: Sequence[str]) -> list[str]:
+    """Return the overrides that follow where the user's own ones change the size of the same kind of data and model."""
+    key = before.data.size_key
+    same = not {"data", "data.kind", "model", "model.name"} & {*own}
+    if key is None or key not in own or not same:
+        return []
+    size = dict(walk(changed)).get(key)
+    return follow_size(before.model, before.data, size, own) if isinstance(size, int) else []

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from datasets.codecs.formats import FORMAT_OF, SUFFIXES_OF, describe_absence
 from datasets.codecs.origin import Origin, PictureError
-from datasets.contract import Settings
+from datasets.contract import Options
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -107,7 +107,7 @@ class Header:
     orientation: int = 1
 
 
-class SaveOptions(Settings):
+class SaveOptions(Options):
     """How pictures are saved; by default as their files were.
 
     Attributes:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from datasets.codecs.images import Picture
-from datasets.contract import Settings
+from datasets.contract import Options
 from datasets.errors import UserError
 from datasets.masks.colours import find_text_stamp, parse_stamp
 from datasets.masks.drawing import Mask
@@ -37,7 +37,7 @@ def _check_stamp(text: str) -> str:
     return text
 
 
-class Marks(Settings):
+class Marks(Options):
     """Parts of a picture that are hole, without a mask.
 
     Lengths are pixels of the upright picture, or percent such as 50%: of the width for X, W and R, of the height for Y

@@ -32,11 +32,12 @@ from datasets.errors import UserError
 from datasets.idx import read_idx
 from datasets.masks.reading import read_mask
 from datasets.storage.listing import find_pictures
-from translate.experiment import Experiment, apply_override, load_experiment, override_experiment
+from translate.experiment import Experiment, load_experiment, override_experiment
 from translate.folders.jobs import Job
 from translate.folders.manifest import Manifest
 from translate.inference.model_file import Card, load_network
 from translate.run_folder import RunFolder
+from translate.settings.overrides import apply_override
 
 PIXEL_LIMIT = 1_000_000  # of what is decoded, so that an input costs milliseconds
 SIZE = (24, 16)

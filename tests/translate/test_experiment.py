@@ -52,6 +52,7 @@ def test_a_good_configuration_is_accepted_and_survives_yaml():
         ("data.crop.sise", "data.crop.sise: unknown; did you mean size?"),
         ("data.pairs.sorce", "data.pairs.sorce: unknown; did you mean source?"),
         ("training.xyz", "training.xyz: unknown; known are steps, batch_size, "),
+        ("training.Batch-Size", "training.Batch-Size: unknown; did you mean batch_size?"),
     ],
 )
 def test_a_typo_is_answered_with_its_path_and_what_was_meant(path, answer):
@@ -68,11 +69,19 @@ def test_a_typo_in_another_kind_of_section_is_answered_with_the_keys_of_that_kin
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        ("model.generator.name", "unte", ["model.generator: there is no unte", "'unet'", "'resnet'"]),
-        ("data.pairs.kind", "zip", ["data.pairs: there is no zip", "'folders'", "'side-by-side'", "'derived'"]),
-        ("model.name", "pix3pix", ["model: there is no pix3pix", "'pix2pix'", "'cyclegan'"]),
-        ("model.adversarial", "nice", ["model.adversarial", "'hinge'", "'nice'"]),
-        ("model.generator.norm", "layer", ["model.generator.norm", "'instance'", "'layer'"]),
+        (
+            "model.generator.name",
+            "unte",
+            ["model.generator.name: expected unet or resnet", "'unte'; did you mean unet?"],
+        ),
+        ("data.pairs.kind", "zip", ["data.pairs.kind: expected folders, side-by-side or derived, found 'zip'"]),
+        (
+            "model.name",
+            "pix3pix",
+            ["model.name: expected pix2pix, cyclegan, ", "found 'pix3pix'; did you mean pix2pix?"],
+        ),
+        ("model.adversarial", "nice", ["model.adversarial: expected ", "hinge", "'nice'"]),
+        ("model.generator.norm", "layer", ["model.generator.norm: expected ", "instance", "'layer'"]),
     ],
 )
 def test_an_unknown_kind_is_answered_with_those_there_are(path, value, words):
@@ -83,14 +92,14 @@ def test_an_unknown_kind_is_answered_with_those_there_are(path, value, words):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        ("training.steps", 0, ["training.steps", "greater than or equal to 1", "(it is 0)"]),
-        ("training.steps", "many", ["training.steps", "integer", "(it is 'many')"]),
-        ("training.steps", None, ["training.steps", "integer"]),
-        ("training.ema_decay", 1, ["training.ema_decay", "less than 1", "(it is 1)"]),
-        ("training.threads", "some", ["training.threads", "'auto'", "(it is 'some')"]),
-        ("model.generator.depth", 1, ["model.generator.depth", "(it is 1)"]),
-        ("model.generator", "unet", ["model.generator: expected a section with keys of its own (it is 'unet')"]),
-        ("data.validation_fraction", 1.5, ["data.validation_fraction", "less than 1"]),
+        ("training.steps", 0, ["training.steps: expected 1 or more, found 0"]),
+        ("training.steps", "many", ["training.steps: expected a whole number, found 'many'"]),
+        ("training.steps", None, ["training.steps: expected a whole number, found None"]),
+        ("training.ema_decay", 1, ["training.ema_decay: expected a number below 1.0, found 1"]),
+        ("training.threads", "some", ["training.threads: expected a whole number or auto, found 'some'"]),
+        ("model.generator.depth", 1, ["model.generator.depth: expected 2 or more, found 1"]),
+        ("model.generator", "unet", ["model.generator: expected a section with keys of its own, found 'unet'"]),
+        ("data.validation_fraction", 1.5, ["data.validation_fraction: expected a number below 1"]),
         ("model.channels_in", 1, ["model.channels_in is 1, and the data's pictures have 3; set model.channels_in=3"]),
         ("data.target_channels", 1, ["model.channels_in is 3", "set model.channels_in=1"]),
         ("model.adversarial", "wasserstein", ["model: adversarial wasserstein needs a gradient_penalty_weight"]),
@@ -163,7 +172,14 @@ def test_another_kind_of_section_forgets_the_keys_of_the_old_one(tmp_path):
     [
         ("steps", "expected section.key=value"),
         ("=3", "expected section.key=value"),
-        ("training.step=3", "training.step: unknown; did you mean steps?"),
+        ("training.step=3", "`set` training.step=3: unknown; did you mean steps?"),
+        ("training.lr=3", "`set` training.lr=3: unknown; did you mean model.generator_adam.lr?"),
+        ("batch_size=4", "`set` batch_size=4: names no section; did you mean training.batch_size=4?"),
+        ("batch_size", "`set` batch_size: expected section.key=value; did you mean training.batch_size=…?"),
+        ("training.steps=many", "`set` training.steps=many: expected a whole number, found 'many'"),
+        ("data.crop={size: x}", "`set` data.crop={size: x}: data.crop.size: expected a whole number, found 'x'"),
+        ("data.kind=idx", "`set` data.kind=idx: model pix2pix cannot learn from data of the kind idx"),
+        ("model.channels_in=1", "`set` model.channels_in=1: model.channels_in is 1, and the data's pictures have 3"),
         ("data.kind.part=3", "kind is a value and has no parts"),
         ("training=3", "training"),
         ("training..steps=3", "training"),
@@ -195,13 +211,17 @@ def test_learning_rates_fall_linearly_over_the_last_steps():
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["data.crop.size=128"], "data.crop.size is 128, and a U-Net of depth 8 needs multiples of 256 pixels"),
+        (
+            ["data.crop.size=100"],
+            "data.crop.size is 100, and a U-Net of depth 8 needs multiples of 256 pixels: "
+            "set data.crop.size=128 model.generator.depth=7 or model.generator.depth=2",
+        ),
         (
             ["data.crop.size=6", "model.generator.name=resnet"],
             "6, and a ResNet needs multiples of 4 from 8 on, in pixels",
         ),
         (
-            ["data.crop.size=16", "model.generator.depth=4"],
+            ["data.crop.size=16", "model.generator.depth=4", "model.discriminator.layers=3"],
             "16, and a discriminator of 3 layers needs 24 or more pixels",
         ),
     ],
@@ -225,7 +245,11 @@ def test_a_folder_may_have_any_name(name):
         ("pix2pix", ["data.kind=idx"], "model pix2pix cannot learn from data of the kind idx; set data.kind to paired"),
         ("gan", ["data.kind=unpaired"], "set data.kind to pictures or idx or points"),
         ("gan", ["data.kind=idx"], "model.channels is 3, and the data's pictures have 1; set model.channels=1"),
-        ("gan", ["data.kind=idx", "model.channels=1"], "data.size is 28, and model.size is 64 pixels: change one"),
+        (
+            "gan",
+            ["data.kind=idx", "model.channels=1"],
+            "data.size is 28, and model.size is 64 pixels: set data.size=64 or model.size=28",
+        ),
         ("gan", ["data.kind=points", "model.channels=2"], "the size of the data is 1, and model.size is 64 pixels"),
     ],
 )
@@ -241,3 +265,16 @@ def test_a_key_that_is_there_twice_is_refused_with_its_lines(tmp_path: Path) -> 
         load_experiment(recipe)
     with pytest.raises(UserError, match=r"data\.crop={size: 8, size: 9}: size is set twice, in lines 1 and 1"):
         load_experiment("gan", ["data.crop={size: 8, size: 9}"])
+
+
+def test_an_error_names_the_recipe_and_no_file_of_the_program():
+    with pytest.raises(UserError) as caught:
+        load_experiment("pix2pix", ["data.pairs.kind=side-by-side", "data.crop.size=100"])
+    assert str(caught.value).startswith("`set` data.crop.size=100: ")
+    assert "/" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["data.picture_channels=4", "model.channels=4"])
+def test_channels_that_differ_are_answered_with_both_ways(value):
+    with pytest.raises(UserError, match=r"set model\.channels=\d or data\.picture_channels=\d"):
+        load_experiment("gan", [value])

@@ -55,7 +55,7 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 SETTING = (
     "`(arithmetic|axes|background|batch|blend|box|circle|color|compare|count|device|format|grid|init_from|"
     "input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
-    "on_exists|out|polygon|precision|quality|scale|shard|text_stamp|tile|to|tolerance|truncation|work_size)`"
+    "on_exists|out|polygon|precision|quality|scale|set|shard|text_stamp|tile|to|tolerance|truncation|work_size)`"
 )
 
 
@@ -174,16 +174,12 @@ def parse_options(kind: type[S], **values: Any) -> S:
     Raises:
         UserError: A value is not allowed; the message names the option.
     """
-    from pydantic import ValidationError
-
-    from datasets.errors import UserError
+    from datasets.errors import OptionError, UserError
 
     try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = next(part for part in reversed(problem["loc"]) if isinstance(part, str))
-        raise UserError(f"{option_name(name)}: {problem['msg'].removeprefix('Value error, ')}") from None
+        return kind(**values)
+    except OptionError as error:
+        raise UserError(f"{option_name(error.option)}: {error.reason}") from None
 
 
 def absolute(path: Path) -> str:

@@ -5,14 +5,14 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from datasets.codecs.images import PIXEL_LIMIT, SaveOptions
-from datasets.contract import Settings
+from datasets.contract import Options
 from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile
 
 OnExists = Literal["error", "skip", "overwrite"]
 
 
-class RunOptions(Settings):
+class RunOptions(Options):
     """How to run a model over pictures.
 
     Attributes:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datasets.codecs.formats import SUFFIXES_OF
 from datasets.codecs.images import SaveOptions, write_picture
-from datasets.contract import Settings
+from datasets.contract import Options
 from datasets.errors import UserError
 from datasets.pixels import to_picture
 from translate.folders.jobs import Job, refuse_existing
@@ -19,7 +19,7 @@ from translate.sampling.sampler import BATCH, LoadedSampler
 Save = Callable[[Tensor, Path], tuple[str, ...]]
 
 
-class SampleOptions(Settings):
+class SampleOptions(Options):
     """How to make files from a sampler.
 
     Attributes:

@@ -14,7 +14,7 @@ import torch
 
 from datasets.contract import derive_seed, stack
 from datasets.errors import UserError
-from translate.experiment import Experiment, apply_override, parse_experiment
+from translate.experiment import Experiment, override_experiment
 from translate.hardware import choose_device, free_memory, memory_ran_out, resolve_numerics
 from translate.process import configure_process
 from translate.training.processes import World
@@ -85,10 +85,8 @@ def choose_trial(trials: list[Trial], device: str = "auto") -> Trial:
 
 def _try(experiment: Experiment, data: Path, batch_size: int, crop: int, device: str) -> Trial:
     # In a process of its own: memory that one trial took might not be freed, and would count in the next.
-    tree = experiment.model_dump(mode="json")
-    if experiment.data.size_key is not None:
-        apply_override(tree, f"{experiment.data.size_key}={crop}")
-    smaller = parse_experiment(tree, f"with squares of {crop} pixels")
+    key = experiment.data.size_key
+    smaller = experiment if key is None else override_experiment(experiment, [f"{key}={crop}"])
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, initializer=configure_process) as pool:
         try:

@@ -87,6 +87,7 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
     world, folder = join_world(choose_device(device)), RunFolder(out)
     _check_place(folder, data)
     opened = experiment.data.open(data)
+    followed = _describe_followed(experiment)
     experiment = experiment.adapt_to(opened)
     facts = _collect_facts(opened, world, init_from)
     if folder.holds_run:
@@ -95,7 +96,7 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
         _check_facts(facts, recorded_facts, out)
     experiment, numerics = _resolve_numerics(experiment, world)
     experiment = _resolve_degradation(experiment, opened.training, world)
-    notes = _describe_data(experiment.data, opened)
+    notes = (*followed, *_describe_data(experiment.data, opened))
     return Setup(experiment, opened, folder, world, numerics, facts, notes, resumed=folder.holds_run)
 
 
@@ -126,6 +127,14 @@ def _check_place(folder: RunFolder, data: Path) -> None:
             f"{folder.path}: holds a trained model but no state.pt to resume from; choose another `out`, and "
             f"`init_from` {folder.last} to start from what was learned"
         )
+
+
+def _describe_followed(experiment: Experiment) -> tuple[str, ...]:
+    """Return a note on settings that were changed to fit the size of the pictures."""
+    if not experiment.followed:
+        return ()
+    data = experiment.data
+    return (f"to fit {data.size_key}={data.training_size}: {', '.join(experiment.followed)}",)
 
 
 def _describe_data(config: DataConfig, opened: OpenedData[Any]) -> tuple[str, ...]:

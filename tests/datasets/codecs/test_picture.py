@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from datasets.codecs.images import Picture, SaveOptions
+from datasets.errors import UserError
 
 
 def test_a_picture_is_checked_when_it_is_made():
@@ -23,5 +23,5 @@ def test_a_picture_is_checked_when_it_is_made():
 
 def test_background_and_quality_are_checked():
     for wrong in ({"background": "no colour"}, {"background": "#11223344"}, {"quality": 0}, {"quality": 101}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(UserError):
             SaveOptions(**wrong)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from datasets.codecs.images import Picture
 from datasets.errors import UserError
@@ -70,5 +69,5 @@ def test_a_shape_that_covers_nothing_is_refused(box: str) -> None:
     ],
 )
 def test_a_shape_that_cannot_be_read_is_refused_with_an_example(kind: str, text: str, expected: str) -> None:
-    with pytest.raises(ValidationError, match=expected):
+    with pytest.raises(UserError, match=expected):
         Marks.model_validate({kind: text if kind == "text_stamp" else [text]})

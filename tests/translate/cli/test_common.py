@@ -122,8 +122,8 @@ def test_the_document_spells_options(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_value_that_cannot_be_names_its_option() -> None:
-    with pytest.raises(UserError, match=r"^--work-size: .*greater than or equal to 1"):
+    with pytest.raises(UserError, match=r"^--work-size: expected 1 or more"):
         parse_options(RunOptions, work_size=0)
-    with pytest.raises(UserError, match=r"^--format: .*'png'"):
+    with pytest.raises(UserError, match=r"^--format: expected keep, jpeg, png"):
         parse_options(RunOptions, save={"format": "gif"})
     assert parse_options(RunOptions, limit=3).limit == 3

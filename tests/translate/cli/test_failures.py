@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
     [
         ("upscale gone out --json", 4, "gone: there is no such file or folder"),
         ("run gone.safetensors photos out --json", 6, "gone.safetensors: there is no such model file"),
-        ("upscale photos out --on-exists maybe --json", 2, "--on-exists: Input should be 'error', 'skip'"),
+        ("upscale photos out --on-exists maybe --json", 2, "--on-exists: expected error, skip or overwrite"),
         ("train restore --data gone --out run --json", 5, "gone: expected a folder, found nothing"),
         ("upscale photos --json --nonsense", 2, "the command line cannot be understood"),
     ],
