@@ -1,29 +1,28 @@
 """Picture files from pixels, for `datasets.codecs.images`.
 
-Pillow encodes JPEG, WebP and 8-bit PNG and BMP. Two writers stay by hand, from parts that Pillow and zlib compress:
-- 16-bit PNG, since Pillow writes no 16-bit colour, and OpenCV writes no metadata and no gray with alpha.
-- TIFF, since Pillow writes no 16-bit colour, OpenCV no metadata, and tifffile needs imagecodecs for LZW.
+Pillow encodes JPEG, WebP and 8-bit PNG and BMP. 16-bit PNG is written by hand and compressed by zlib, since Pillow writes
+no 16-bit colour, and OpenCV writes no metadata and no gray with alpha.
 """
 
 import io
 import struct
 import zlib
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from datasets.codecs import metadata
-from datasets.codecs.blocks.descriptive import read_description, read_resolution, state_resolution
-from datasets.codecs.blocks.directories import BYTE, UNDEFINED, Tags, Values, build_block, longs, shorts
+from datasets.codecs.blocks.descriptive import read_resolution, state_resolution
+from datasets.codecs.blocks.directories import add_tags, build_block
 from datasets.codecs.blocks.extended_xmp import split_packet
 from datasets.codecs.decoding import convert_to_srgb
 from datasets.codecs.libraries import configured_pillow, silent_opencv
-from datasets.codecs.origin import TIFF_COMPRESSIONS, Origin, PictureError
+from datasets.codecs.origin import Origin, PictureError
 from datasets.codecs.picture import Picture, Pixels
+from datasets.codecs.tiff_encoding import encode_tiff
 
 # In pixels: libjpeg's, libwebp's, and the largest signed 32-bit number.
 LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}
@@ -57,8 +56,6 @@ JPEG_ROOM = {"exif": 65533, "iptc": 65533 - 27, "comment": 65533}
 # Formats whose writers are modules of their own, imported when first needed.
 _ELSEWHERE = {"GIF": "animation", "JXL": "extras.jpeg_xl", "JP2": "extras.jpeg_2000", "J2K": "extras.jpeg_2000"}
 
-_TIFF_COMPRESSION_TAGS = {"none": 1, "lzw": 5, "deflate": 8, "packbits": 32773}
-
 
 def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, list[str]]:
     """Return a picture as a file's bytes, and notes on the metadata that the format cannot hold.
@@ -75,7 +72,7 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
         module = import_module(f"datasets.codecs.{_ELSEWHERE[format]}")
         data, more = module.encode(format, picture, quality)
     elif format == "TIFF":
-        data, more = _encode_tiff(pixels, alpha, origin)
+        data, more = encode_tiff(stack_alpha(pixels, alpha), origin)
     elif pixels.dtype == np.uint16:
         data, more = _encode_deep_png(pixels, alpha, origin), []
     elif format == "PNG":
@@ -163,10 +160,12 @@ def _build_photoshop_segment(iptc: bytes) -> bytes:
 def build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, Any], list[str]]:
     """Return how Pillow is to write a WebP file like that of an origin, and notes."""
     exif, notes = origin.exif, []
-    if origin.dpi is not None and exif is None:
-        exif = build_block(state_resolution(origin.dpi), {})
-    elif origin.dpi is not None and exif is not None and read_resolution(exif) is None:
-        notes.append("the resolution (dpi) was dropped: WEBP has no place for it but EXIF, and the EXIF has none")
+    if origin.dpi is not None and (exif is None or read_resolution(exif) != origin.dpi):
+        resolution = state_resolution(origin.dpi)  # for which WebP has no other place
+        exif = build_block(resolution, {}) if exif is None else add_tags(exif, resolution)
+        if exif is None:
+            exif = origin.exif
+            notes.append("the resolution (dpi) was dropped: the EXIF is damaged, and WEBP has no other place for it")
     options: dict[str, Any] = {
         "icc_profile": origin.icc,
         "exif": _add_exif_heading(exif),
@@ -228,68 +227,6 @@ def _encode_bmp(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> bytes:
     x, y = origin.dpi or (96.0, 96.0)  # what Pillow writes where nothing is known
     struct.pack_into("<ii", data, 38, round(x / 0.0254), round(y / 0.0254))
     return bytes(data)
-
-
-def _encode_tiff(pixels: Pixels, alpha: Pixels | None, origin: Origin) -> tuple[bytes, list[str]]:
-    """Return a TIFF of either depth: Pillow compresses the rows as bytes, and the directory is built here."""
-    notes: list[str] = []
-    if alpha is not None and pixels.shape[2] == 1 and pixels.dtype == np.uint16:
-        # Tried: neither Pillow nor OpenCV opens 16-bit gray TIFF with alpha.
-        pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-        notes.append("gray with alpha became RGB with alpha: 16-bit TIFF of the former is opened by few")
-    samples = stack_alpha(pixels, alpha).astype(f"<u{pixels.dtype.itemsize}")
-    compression = origin.tiff_compression or "deflate"
-    described = read_description(origin.exif or b"")
-    if not described.complete:
-        notes.append("damaged EXIF was dropped")
-    tags = described.main | _build_tiff_tags(samples, alpha is not None, origin)
-    if compression in {"lzw", "deflate"}:
-        tags[TiffImagePlugin.PREDICTOR] = shorts(2)  # differences to the left neighbour compress far better
-        samples[:, 1:] -= samples[:, :-1]
-    strips, rows = _compress_tiff_strips(samples, compression)
-    tags[TiffImagePlugin.COMPRESSION] = shorts(_TIFF_COMPRESSION_TAGS[compression])
-    tags[TiffImagePlugin.ROWSPERSTRIP] = longs(rows)
-    tags[TiffImagePlugin.STRIPBYTECOUNTS] = longs(*map(len, strips))
-    tags[TiffImagePlugin.STRIPOFFSETS] = longs(*(0 for _ in strips))  # only the length counts yet
-    start = len(build_block(tags, described.below))
-    starts = np.cumsum([start, *(len(strip) for strip in strips[:-1])])
-    tags[TiffImagePlugin.STRIPOFFSETS] = longs(*(int(start) for start in starts))
-    return b"".join([build_block(tags, described.below), *strips]), notes
-
-
-def _build_tiff_tags(samples: Pixels, alpha: bool, origin: Origin) -> Tags:
-    height, width, channels = samples.shape
-    tags = {
-        TiffImagePlugin.IMAGEWIDTH: longs(width),
-        TiffImagePlugin.IMAGELENGTH: longs(height),
-        TiffImagePlugin.BITSPERSAMPLE: shorts(*(8 * samples.dtype.itemsize,) * channels),
-        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: shorts(1 if channels < 3 else 2),
-        TiffImagePlugin.SAMPLESPERPIXEL: shorts(channels),
-        TiffImagePlugin.PLANAR_CONFIGURATION: shorts(1),
-    }
-    if alpha:
-        tags[TiffImagePlugin.EXTRASAMPLES] = shorts(2)  # straight
-    if origin.dpi is not None:
-        tags |= state_resolution(origin.dpi)
-    if origin.icc is not None:
-        tags[TiffImagePlugin.ICCPROFILE] = Values(UNDEFINED, origin.icc)
-    if origin.xmp is not None:
-        tags[TiffImagePlugin.XMP] = Values(BYTE, origin.xmp)
-    return tags
-
-
-def _compress_tiff_strips(samples: Pixels, compression: str) -> tuple[Sequence[bytes], int]:
-    """Return the compressed strips of a TIFF, and the number of rows in each but the last."""
-    rows = samples.view(np.uint8).reshape(samples.shape[0], -1)
-    buffer = io.BytesIO()
-    plain = Image.frombytes("L", (rows.shape[1], rows.shape[0]), rows.tobytes())
-    plain.save(buffer, "TIFF", compression=TIFF_COMPRESSIONS[compression])
-    data = buffer.getvalue()
-    with Image.open(buffer, formats=["TIFF"]) as image:
-        assert isinstance(image, TiffImagePlugin.TiffImageFile)
-        tags = image.tag_v2
-        places = zip(tags[TiffImagePlugin.STRIPOFFSETS], tags[TiffImagePlugin.STRIPBYTECOUNTS], strict=True)
-        return [data[start : start + count] for start, count in places], int(tags[TiffImagePlugin.ROWSPERSTRIP])
 
 
 def to_srgb(pixels: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:

@@ -158,3 +158,31 @@ def _build_directory(tags: Tags, start: int) -> bytes:
             values.append(data + b"\0" * (len(data) % 2))
             position += len(values[-1])
     return b"".join([struct.pack("<H", len(tags)), *entries, bytes(4), *values])
+
+
+def add_tags(block: bytes, tags: Tags) -> bytes | None:
+    """Return a TIFF block with more or other tags in its main directory; None: it is damaged, or a BigTIFF.
+
+    The directory moves to the end, and nothing else moves, since the notes of camera makers hold offsets.
+    """
+    layout = read_layout(block)
+    if layout is None or layout.entry != 12:
+        return None
+    order, first = layout.order, layout.first
+    try:
+        directory = read_directory(block, layout, first)
+    except struct.error:
+        return None
+    if directory.end > len(block):
+        return None
+    places = range(first + 2, directory.end - 4, 12)
+    entries = {struct.unpack_from(order + "H", block, place)[0]: block[place : place + 12] for place in places}
+    result = bytearray(block + b"\0" * (len(block) % 2))
+    for tag, (kind, data) in tags.items():
+        data = data if order == "<" else _turn(data, _NUMBERS[kind])
+        value = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(order + "I", len(result))
+        entries[tag] = struct.pack(order + "HHI", tag, kind, len(data) // _SIZES[kind]) + value
+        result += data if len(data) > 4 else b""
+    struct.pack_into(order + "I", result, 4, len(result))
+    result += struct.pack(order + "H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
+    return bytes(result + struct.pack(order + "I", directory.following))

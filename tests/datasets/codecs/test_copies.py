@@ -230,7 +230,13 @@ def test_webp_states_its_resolution_in_exif_or_says_that_it_is_lost(tmp_path, sm
     exif = Image.Exif()
     exif[0x010E] = "a lake"
     plain.save(tmp_path / "b.png", dpi=(300, 150), exif=exif)
-    _, notes = roundtrip(tmp_path / "b.png", SaveOptions(format="webp"))
+    target, notes = roundtrip(tmp_path / "b.png", SaveOptions(format="webp"))
+    assert notes == ()
+    with Image.open(target) as image:
+        assert image.getexif()[0x010E] == "a lake"
+        assert image.getexif()[0x011B] == pytest.approx(150, abs=0.1)
+    plain.save(tmp_path / "c.png", dpi=(300, 150), exif=b"MM\0*\0\0\x99\x99")
+    _, notes = roundtrip(tmp_path / "c.png", SaveOptions(format="webp"))
     assert ["dpi" in note for note in notes] == [True]
     target, notes = roundtrip(tmp_path / "a.png", SaveOptions(format="webp", metadata="strip"))
     assert b"EXIF" not in target.read_bytes()

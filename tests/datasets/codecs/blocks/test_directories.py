@@ -75,6 +75,21 @@ def test_other_libraries_read_the_block():
     assert read_resolution(block) == (300, 72.5)
 
 
+@pytest.mark.parametrize("other_order", [False, True])
+def test_tags_are_added_without_moving_anything(other_order):
+    block = build_block(MAIN, {0x8769: EXIF, 0x8825: GPS})
+    block = turned(block) if other_order else block
+    added = directories.add_tags(block, state_resolution((300, 72.5)) | {0x010E: Values(2, b"sea\0")})
+    assert added is not None
+    assert added[8 : len(block)] == block[8:]
+    assert read_description(added) == (MAIN | {0x010E: Values(2, b"sea\0")}, {0x8769: EXIF, 0x8825: GPS}, True)
+    assert read_resolution(added) == (300, 72.5)
+    exif = Image.Exif()
+    exif.load(added)
+    assert (exif[0x011B], exif.get_ifd(0x8769)[0xA002]) == (72.5, 40)
+    assert directories.add_tags(b"II*\0\xff\xff\0\0" + bytes(20), {}) is None
+
+
 def test_bigtiff_is_read(tmp_path):
     buffer = io.BytesIO()
     tags = [(315, "s", 0, "Ada", True)]
