@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,17 +87,17 @@ def _crop(picture: Picture, after: Picture, left: int, top: int, width: int, hei
 def _scale(picture: Picture, width: int, height: int) -> Floats:
     """Return (height, width, 4) floats in [0, 1], premultiplied colours and alpha; grown pixels are squares."""
     shrinks = width <= picture.width and height <= picture.height
-    pixels, alpha = (
-        plane
-        if plane is None or not shrinks
-        else resize(plane, min(4 * width, picture.width), min(4 * height, picture.height))
-        for plane in (picture.pixels, None if picture.alpha is None else picture.alpha[:, :, np.newaxis])
-    )  # first in few bits, since a large picture may not fit into memory in floats
-    colours = convert_channels(to_floats(pixels), 3)
-    opacity = np.ones((*colours.shape[:2], 1), np.float32) if alpha is None else to_floats(alpha)
-    joined = np.concatenate([colours * opacity, opacity], axis=2)
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[:, :, np.newaxis]]
+    if shrinks:  # first in few bits, since a large picture may not fit into memory in floats
+        size = min(4 * width, picture.width), min(4 * height, picture.height)
+        planes = [resize(plane, *size) for plane in planes]
+    floats = [to_floats(plane) for plane in planes]
+    colours = convert_channels(floats[0], 3)
+    opacity: Floats = floats[1] if floats[1:] else np.ones((*colours.shape[:2], 1), np.float32)
+    joined: Floats = np.concatenate([colours * opacity, opacity], axis=2)
     if shrinks:
-        return np.clip(resize(joined, width, height), 0, 1, dtype=np.float32)
+        reduced: Floats = cv2.resize(joined, (width, height), interpolation=cv2.INTER_AREA).clip(0, 1)
+        return reduced
     rows = np.arange(height) * picture.height // height
     columns = np.arange(width) * picture.width // width
     grown: Floats = joined[rows][:, columns]

@@ -1,11 +1,11 @@
 """Show how a run proceeds: as bars on a terminal or in a notebook, elsewhere as a line every ten seconds."""
 
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from types import TracebackType
 
+import psutil
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
@@ -92,9 +92,7 @@ def describe_picture(picture: PictureAtWork) -> str:
         parts.append(f"part {picture.tiles.done}{total}")
     left = picture.seconds_left
     parts.append(f"{format_time(picture.seconds)} so far" if left is None else f"{format_time(left)} left")
-    memory = resident_memory()
-    if memory is not None:
-        parts.append(f"{memory / 2**30:.1f} GiB of memory")
+    parts.append(f"{psutil.Process().memory_info().rss / 2**30:.1f} GiB of memory")
     return f"{picture.name}: {', '.join(parts)}"
 
 
@@ -103,15 +101,6 @@ def format_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def resident_memory() -> int | None:
-    """Return the bytes of memory that this process has in use; None where the system does not say."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None
 
 
 def show_outcomes(

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from datasets.codecs.encoding import WITH_ALPHA
 from datasets.codecs.formats import FORMAT_OF, READ_ONLY, TITLES, WRITTEN_SUFFIXES
-from datasets.codecs.images import SUFFIXES, UNSUPPORTED, choose_suffix
+from datasets.codecs.images import SUFFIXES, UNSUPPORTED, SaveOptions, choose_suffix
 from datasets.errors import UserError, count_of
 from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import FileSet, find_windows_problem, fold_name
@@ -21,7 +22,7 @@ from translate.folders.options import RunOptions
 ALPHA: Literal["alpha"] = "alpha"
 MARKED: Literal["marked"] = "marked"
 
-LOSSY = frozenset({"JPEG", "WEBP"})  # formats with a quality
+LOSSY = frozenset({"JPEG", "WEBP", "JXL", "JP2", "J2K"})  # formats with a quality
 
 
 class NothingFoundError(UserError):
@@ -220,7 +221,19 @@ def _quality_notes(jobs: Sequence[Job], options: RunOptions) -> list[str]:
     """
     if options.save.quality is None:
         return []
-    exact = [job for job in jobs if FORMAT_OF.get(job.output.suffix.lower()) not in LOSSY]
-    if len(exact) == len(jobs):
-        raise UserError("`quality` is for JPEG and WebP files, and none is written; leave it out, or set `format`")
-    return [f"`quality` is for JPEG and WebP, and changes nothing in {count_of(len(exact), 'file')}"] if exact else []
+    written = [FORMAT_OF.get(job.output.suffix.lower()) for job in jobs if job.unreadable is None]
+    exact = [format for format in written if format is not None and format not in LOSSY]
+    kinds = ", ".join(sorted({TITLES.get(format, format) for format in exact}))
+    if exact and len(exact) == len(written):
+        raise UserError(f"`quality`: has no meaning for {kinds}; leave it out, or set `format` to jpeg or webp")
+    return [f"`quality` changes nothing in {count_of(len(exact), 'file')} of {kinds}"] if exact else []
+
+
+def describe_saving(job: Job, save: SaveOptions) -> dict[str, Any]:
+    """Return the options that decide how a job's output is saved, and leave out what changes nothing in it."""
+    before, after = (FORMAT_OF.get(path.suffix.lower()) for path in (job.source, job.output))
+    facts = save.model_dump()
+    facts["format"] = "keep" if before == after else str(after).lower()
+    facts["quality"] = save.quality if after in LOSSY else None
+    facts["background"] = None if after in WITH_ALPHA else save.background
+    return facts

@@ -1,12 +1,11 @@
 """The record of a run: one JSON object a line for each output, in the folder of the outputs."""
 
 import dataclasses
-import errno
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -60,24 +59,34 @@ def raise_on_failure(outcomes: Iterable[Outcome]) -> list[Outcome]:
 class Manifest:
     """The manifest of a destination folder, or nothing where a single file was asked for."""
 
-    def __init__(self, path: Path | None, model: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        model: str,
+        options: dict[str, Any],
+        options_of: Callable[[Job], dict[str, Any]] = lambda job: {},
+    ) -> None:
         """Read what an earlier run has left at `path`.
 
         Args:
             path: The file; None: nothing is recorded.
             model: A fingerprint of the model that makes the outputs.
-            options: The options that change an output, as JSON can hold them.
+            options: The options that change every output, as JSON can hold them.
+            options_of: Returns those that change a job's own output.
+
+        Raises:
+            UserError: There is a file of that name which is no manifest.
         """
-        text = json.dumps(options, sort_keys=True)
         self.path = path
-        self.identity = {"model": model, "options": hashlib.sha256(text.encode()).hexdigest()[:16]}
+        self._model, self._options, self._options_of = model, options, options_of
+        self._begun: dict[str, dict[str, str]] = {}  # identities of the outputs that are being written
         self._lock = threading.Lock()  # several threads write
         self._known = _read_records(path) if path is not None and path.is_file() else {}
 
     def is_current(self, job: Job, digest: str) -> bool:
         """Return whether an existing output was made completely from this input, by this model, with these options."""
         record = self._known.get(job.name.as_posix(), {})
-        expected = {**self.identity, "source": digest, "to": job.to}
+        expected = {**self._identify(job), "source": digest, "to": job.to}
         complete = record.get("status") == "ok" or (record.get("status") == "writing" and not record.get("replaces"))
         return complete and all(record.get(key) == value for key, value in expected.items())
 
@@ -87,7 +96,9 @@ class Manifest:
         If the process is killed before `keep`, an output that exists is still known to be complete, unless it may be
         the older file that was to be replaced.
         """
-        record = {"name": job.name.as_posix(), "status": "writing", "source": digest, "to": job.to, **self.identity}
+        name = job.name.as_posix()
+        self._begun[name] = self._identify(job)
+        record = {"name": name, "status": "writing", "source": digest, "to": job.to, **self._begun[name]}
         self._append({**record, "replaces": job.output.exists()})
 
     def keep(self, outcome: Outcome) -> Outcome:
@@ -99,7 +110,7 @@ class Manifest:
             "status": outcome.status,
             "reason": outcome.reason,
             "notes": list(outcome.notes),
-            **self.identity,
+            **(self._begun.pop(outcome.name.as_posix(), None) or self._identify(None)),
             **outcome.record,
         }
         try:
@@ -110,6 +121,11 @@ class Manifest:
             note = f"{self.path}: cannot be written: {error.strerror or error}"
             return dataclasses.replace(outcome, notes=(*outcome.notes, note))
         return outcome
+
+    def _identify(self, job: Job | None) -> dict[str, str]:
+        """Return what makes a job's output, the source aside; None: a job whose output was not begun."""
+        text = json.dumps({**self._options, **({} if job is None else self._options_of(job))}, sort_keys=True)
+        return {"model": self._model, "options": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
     def _append(self, record: dict[str, Any]) -> None:
         if self.path is None:
@@ -123,18 +139,21 @@ class Manifest:
                     file.seek(-1, os.SEEK_END)
                     line = line if file.read(1) == b"\n" else "\n" + line  # a killed process left half a line
                 data = line.encode("utf-8", "backslashreplace")  # names that are not UTF-8 become JSON's escapes
-                if file.write(data) < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                while data:
+                    data = data[file.write(data) :]  # on a full disk a part is written, and then none
 
 
 def _read_records(path: Path) -> dict[str, dict[str, Any]]:
     """Return the latest line about what each output is; after a failure an output still is what it was."""
     records: dict[str, dict[str, Any]] = {}
-    for line in path.read_bytes().split(b"\n"):
+    lines = path.read_bytes().split(b"\n")
+    for line in lines:
         try:
             record = json.loads(line)
             if record["status"] != "failed" or records.get(record["name"], record)["status"] == "writing":
                 records[record["name"]] = record
         except (ValueError, KeyError, TypeError):
             continue  # half a line, left by a killed process
+    if not records and len(lines) > 1:  # more than half a line
+        raise UserError(f"{path}: is no manifest of this program, which would write there; choose another place")
     return records

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from datasets.codecs.formats import describe_unsupported
 from datasets.codecs.images import SUFFIXES, Header, read_header
 from datasets.errors import UserError
 from models.contract import Domain, DomainError, Translator
@@ -131,7 +132,7 @@ def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
 def find_problem(job: Job) -> str | None:
     """Return why a job will fail, or its picture be left alone, as far as the header tells; None: it tells nothing."""
     if job.unreadable:
-        return f"{job.name}: {job.unreadable} cannot be read"
+        return f"{job.name}: {describe_unsupported(job.unreadable)}"
     try:
         read_header(job.source)
     except UserError as error:

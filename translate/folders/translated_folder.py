@@ -3,7 +3,9 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from translate.folders.display import show_outcomes
 from translate.folders.inputs import Source
+from translate.folders.jobs import describe_saving
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import run_jobs
@@ -16,7 +18,12 @@ from translate.inference.precision import BatchChoice
 
 
 def translate_folder(
-    model: Model | Path | str, source: Source, destination: Path | str, options: RunOptions | None = None
+    model: Model | Path | str,
+    source: Source,
+    destination: Path | str,
+    options: RunOptions | None = None,
+    *,
+    progress: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Translate a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -28,6 +35,7 @@ def translate_folder(
         source: A picture, a folder of pictures, or several of both.
         destination: A folder, or a file for a single picture.
         options: How to run the model; None: the defaults.
+        progress: Show on stderr, or in the notebook, how it proceeds.
 
     Raises:
         NothingFoundError: There are no pictures.
@@ -36,7 +44,10 @@ def translate_folder(
     chosen = options or RunOptions()
     model = model if isinstance(model, Model) else load_model(model)
     plan = make_plan(model.translator, model.card.scaled_to, source, Path(destination), chosen)
-    return run_plan(model, plan, chosen)
+    if not progress:
+        return run_plan(model, plan, chosen)
+    monitor = Monitor()
+    return show_outcomes(run_plan(model, plan, chosen, monitor), len(plan.jobs), monitor)
 
 
 def run_plan(
@@ -46,12 +57,8 @@ def run_plan(
     monitor = monitor or Monitor()
     # Only what changes a picture counts: after a run with another batch or limit a file is still up to date. The domain
     # is in each picture's own line.
-    facts = {
-        "work_size": options.work_size,
-        "norms": options.norms,
-        "save": options.save.model_dump(),
-        "precision": model.numerics.precision,
-    }
+    facts = {"work_size": options.work_size, "norms": options.norms, "precision": model.numerics.precision}
+    manifest = Manifest(plan.manifest, model.digest, facts, lambda job: {"save": describe_saving(job, options.save)})
     batches = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
     work = Translation(model, options, batches, monitor)
     outcomes = run_jobs(
@@ -59,7 +66,7 @@ def run_plan(
         work.read,
         work.compute,
         work.write,
-        manifest=Manifest(plan.manifest, model.digest, facts),
+        manifest=manifest,
         schedule=work.schedule(len(plan.jobs)),
         skip_current=options.on_exists == "skip",
         limit=options.limit if options.on_exists == "skip" else None,

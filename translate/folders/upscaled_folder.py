@@ -17,6 +17,8 @@ def upscale_folder(
     scale: int | None = None,
     model: Model | Path | str | None = None,
     options: RunOptions | None = None,
+    *,
+    progress: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Enlarge a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -26,10 +28,11 @@ def upscale_folder(
         scale: How many times larger on each side; None: as the model enlarges, and 4 for those that ship.
         model: An upscaler, or where it is; None: the one that ships for this scale.
         options: How to run it; None: the defaults.
+        progress: Show on stderr, or in the notebook, how it proceeds.
 
     Raises:
         NothingFoundError: There are no pictures.
         UserError: No such upscaler ships, the model does not enlarge so much, or the plan cannot be carried out.
     """
     upscaler = check_upscaler(model, scale) if isinstance(model, Model) else load_upscaler(scale, model=model)
-    return translate_folder(upscaler, source, destination, options)
+    return translate_folder(upscaler, source, destination, options, progress=progress)

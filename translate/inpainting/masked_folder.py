@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from datasets.masks.colours import TOLERANCE, find_painted
 from datasets.masks.drawing import Mask
 from datasets.masks.reading import PhotographError, dilate, find_transparency, fit_mask, read_mask
 from datasets.storage.atomic import replace_file
+from translate.folders.display import show_outcomes
 from translate.folders.inputs import Source
-from translate.folders.jobs import ALPHA, MARKED, Job
+from translate.folders.jobs import ALPHA, MARKED, Job, describe_saving
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, fail, notes_of, run_jobs
@@ -182,6 +184,8 @@ def inpaint_folder(
     mask: Path | str | None,
     masks: MaskOptions | None = None,
     options: RunOptions | None = None,
+    *,
+    progress: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Fill the holes of a picture or a tree of pictures; yield an outcome for each, in order.
 
@@ -195,6 +199,7 @@ def inpaint_folder(
             `masks` says what is hole.
         masks: How masks are used; None: the defaults.
         options: Which pictures are read and how results are saved; None: the defaults.
+        progress: Show on stderr, or in the notebook, how it proceeds.
 
     Raises:
         NothingFoundError: There are no pictures, or no masks for them.
@@ -203,7 +208,10 @@ def inpaint_folder(
     inpainter = model if isinstance(model, Inpainter) else load_inpainter(model)
     masks, options = masks or MaskOptions(), options or RunOptions()
     plan = plan_inpainting(source, Path(destination), None if mask is None else str(mask), masks, options)
-    return run_inpainting(inpainter, plan, masks, options)
+    if not progress:
+        return run_inpainting(inpainter, plan, masks, options)
+    monitor = Monitor()
+    return show_outcomes(run_inpainting(inpainter, plan, masks, options, monitor), len(plan.jobs), monitor)
 
 
 def run_inpainting(
@@ -213,10 +221,13 @@ def run_inpainting(
     monitor = monitor or Monitor()
     facts = {
         **{name: value for name, value in masks.model_dump().items() if value not in (None, ())},
-        "alpha": any(job.mask == ALPHA for job in plan.jobs),
-        "save": options.save.model_dump(),
+        "missing_mask": "error",  # what is done where a mask is missing changes no other picture
         "precision": inpainter.precision,
     }
+
+    def facts_of(job: Job) -> dict[str, Any]:
+        return {"alpha": job.mask == ALPHA, "save": describe_saving(job, options.save)}
+
     work = Inpainting(inpainter, masks, options, monitor)
     schedule = Schedule(
         threads=options.threads,
@@ -230,7 +241,7 @@ def run_inpainting(
         work.read,
         work.compute,
         work.write,
-        manifest=Manifest(plan.manifest, inpainter.digest, facts),
+        manifest=Manifest(plan.manifest, inpainter.digest, facts, facts_of),
         schedule=schedule,
         skip_current=options.on_exists == "skip",
         limit=options.limit if options.on_exists == "skip" else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from translate.folders.display import show_outcomes
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.pipeline import Item, Schedule, Written, fail, group_neighbours, run_jobs
 from translate.hardware import run_within
@@ -61,6 +62,7 @@ def sample_folder(
     *,
     grid: bool = False,
     options: SampleOptions | None = None,
+    progress: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Make pictures from noise, the same for the same seed; yield an outcome for each file, in order.
 
@@ -71,13 +73,18 @@ def sample_folder(
         seed: Decides what is drawn.
         grid: Also write a sheet of the first pictures.
         options: How to make them; None: the defaults.
+        progress: Show on stderr, or in the notebook, how it proceeds.
 
     Raises:
         ModelError: There is no such model, or it makes nothing from noise.
         UserError: There is no such class, something would be overwritten, or the options do not suit the model.
     """
     loaded = model if isinstance(model, LoadedSampler) else load_sampler(model)
-    return run_samples(loaded, plan_samples(loaded, Path(destination), count, seed, grid, options or SampleOptions()))
+    plan = plan_samples(loaded, Path(destination), count, seed, grid, options or SampleOptions())
+    if not progress:
+        return run_samples(loaded, plan)
+    monitor = Monitor()
+    return show_outcomes(run_samples(loaded, plan, monitor), len(plan.outputs), monitor)
 
 
 def run_samples(

@@ -37,17 +37,17 @@ def test_a_failure_is_a_document_too(
     assert "error" in ended.err.lower()
 
 
-def run(line: str, **settings: Any) -> "subprocess.CompletedProcess[str]":
+def run(line: str, *, stdout: str = "", stderr: str = "") -> "subprocess.CompletedProcess[str]":
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "translate", *line.split()]
     with Path("/dev/full").open("w") as full:
-        streams = {name: full if settings[name] == "full" else subprocess.PIPE for name in ("stdout", "stderr")}
-        words = [sys.executable, "-m", "translate", *line.split()]
-        return subprocess.run(words, text=True, env=surroundings, check=False, **streams)
+        out, error = (full if name == "full" else subprocess.PIPE for name in (stdout, stderr))
+        return subprocess.run(words, text=True, env=surroundings, check=False, stdout=out, stderr=error)
 
 
 @pytest.mark.parametrize("line", ["recipes list", "--help", "--version"])
 def test_output_that_cannot_be_written_is_one_sentence(line: str) -> None:
-    ended = run(line, stdout="full", stderr="")
+    ended = run(line, stdout="full")
     assert ended.returncode == 2
     assert ended.stderr == "error: what was to be printed cannot be written: No space left on device; " + (
         "print to another place\n"
@@ -55,7 +55,7 @@ def test_output_that_cannot_be_written_is_one_sentence(line: str) -> None:
 
 
 def test_messages_that_cannot_be_written_end_nothing(tmp_path: Path) -> None:
-    ended = run(f"data mixture ring {tmp_path} --count 5", stdout="", stderr="full")
+    ended = run(f"data mixture ring {tmp_path} --count 5", stderr="full")
     assert (ended.returncode, ended.stdout) == (0, "")
     assert (tmp_path / "points.csv").is_file()
 

@@ -127,7 +127,7 @@ MISTAKES = [
         2,
         r"new\.png: is the name of one picture, and 2 ",
     ),
-    ("run good.safetensors photos new --quality 50", 2, "--quality is for JPEG and WebP files, and none is written"),
+    ("run good.safetensors photos new --quality 50", 2, "--quality: has no meaning for PNG; leave it out"),
     ("sample gone new", 6, "gone: there is no such model file"),
     ("sample good.safetensors new", 6, r"good\.safetensors: translates pictures and makes none .*`translate run`"),
     ("sample good.safetensors new --interpolate 1,2 --manifold", 2, "--interpolate and --manifold: exclude each other"),

@@ -79,11 +79,11 @@ def test_the_same_seed_gives_the_same_bytes(command: Command, models: Path, tmp_
 def test_json_is_one_document(command: Command, models: Path, tmp_path: Path) -> None:
     words = ["sample", models / "classes", tmp_path / "out", "--class", "dog", "--count", 1, "--json"]
     document = json.loads(command(*words).out)
-    assert document["counts"] == {"ok": 1, "skipped": 0, "failed": 0}
+    assert document["counts"] == {"ok": 1, "skipped": 0, "failed": 0, "left_alone": 0}
     (file,) = document["files"]
     assert (file["name"], file["classes"], file["source"]) == ("dog/000000.png", ["dog"], "seed 0, class 1, picture 0")
     skipped = json.loads(command(*words, "--on-exists", "skip").out)
-    assert skipped["counts"] == {"ok": 0, "skipped": 1, "failed": 0}
+    assert skipped["counts"] == {"ok": 0, "skipped": 1, "failed": 0, "left_alone": 0}
 
 
 def test_classes_are_chosen_by_name(command: Command, models: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,10 +48,10 @@ def test_small_pictures_are_shown_whole() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_transparency_is_shown_on_a_checkerboard(dtype: type) -> None:
-    alpha = np.full((SIDE, SIDE), np.iinfo(dtype).max, dtype)
+def test_transparency_is_shown_on_a_checkerboard(dtype: Any) -> None:
+    alpha: Any = np.full((SIDE, SIDE), np.iinfo(dtype).max, dtype)
     alpha[:, : SIDE // 2] = 0
-    pixels = np.zeros((SIDE, SIDE, 1), dtype)
+    pixels: Any = np.zeros((SIDE, SIDE, 1), dtype)
     shown = compare(Picture(pixels, alpha), Picture(pixels, alpha))[1]
     assert set(np.unique(shown[:, : SIDE // 2])) == {204, 242}
     assert (shown[:, SIDE // 2 :] == 0).all()

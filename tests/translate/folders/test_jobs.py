@@ -294,8 +294,8 @@ def test_a_missing_one_of_several_inputs_fails_alone(find: Finder, fill: Callabl
 def test_a_quality_that_changes_nothing_is_told_or_refused(fill: Callable[..., Path], tmp_path: Path) -> None:
     folder, options = fill("a.png", "b.jpg"), RunOptions.model_validate({"save": {"quality": 50}})
     _, notes = find_jobs(folder, tmp_path / "out", options)
-    assert notes == ["`quality` is for JPEG and WebP, and changes nothing in 1 file"]
-    with pytest.raises(UserError, match="`quality` is for JPEG and WebP files, and none is written; leave it out"):
+    assert notes == ["`quality` changes nothing in 1 file of PNG"]
+    with pytest.raises(UserError, match="`quality`: has no meaning for PNG; leave it out, or set `format`"):
         find_jobs(folder / "a.png", tmp_path / "out", options)
     assert find_jobs(folder / "a.png", tmp_path / "out.jpg", options)[1] == []
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from datasets.codecs.images import Picture, write_picture
+from datasets.errors import UserError
 from translate.folders.jobs import Job
 from translate.folders.manifest import Manifest, Outcome
 from translate.inference.model import Model
@@ -213,3 +215,40 @@ def test_a_manifest_that_finds_no_place_is_told_and_does_not_end_the_run(
     for outcome in outcomes.values():
         assert "manifest.jsonl" in " ".join([outcome.reason or "", *outcome.notes])
     assert not list(out.rglob("*.partial"))
+
+
+def test_a_file_that_is_no_manifest_is_not_written_to(
+    unchanged: Models, tmp_path: Path, run: Run, noise: Noise
+) -> None:
+    folder, out = noise(tmp_path / "in", "a.png"), tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.jsonl").write_text("a list of mine\nwith two lines\n")
+    with pytest.raises(UserError, match=r"manifest\.jsonl: is no manifest of this program, which would write there"):
+        run(unchanged(), folder, out, on_exists="overwrite")
+    assert (out / "manifest.jsonl").read_text() == "a list of mine\nwith two lines\n"
+    assert not (out / "a.png").exists()
+
+
+def test_options_that_change_nothing_in_a_picture_leave_it_up_to_date(
+    unchanged: Models, tmp_path: Path, run: Run, noise: Noise
+) -> None:
+    folder, out = noise(tmp_path / "in", "a.png", "b.jpg"), tmp_path / "out"
+    assert statuses(run(unchanged(), folder, out)) == {"a.png": "ok", "b.jpg": "ok"}
+    outcomes = run(unchanged(), folder, out, on_exists="skip", save={"quality": 50})
+    assert statuses(outcomes) == {"a.png": "skipped", "b.jpg": "failed"}  # of which only the JPEG would change
+    (out / "a.png").unlink()
+    assert statuses(run(unchanged(), folder / "a.png", out, on_exists="skip", save={"format": "png"})) == {
+        "a.png": "ok"
+    }
+    assert statuses(run(unchanged(), folder / "a.png", out, on_exists="skip")) == {"a.png": "skipped"}
+
+
+def test_processes_that_share_a_manifest_leave_whole_lines_only(job: Job) -> None:
+    job.output.parent.mkdir(parents=True)
+    with ThreadPoolExecutor(4) as pool:  # each with a manifest of its own, as processes have
+        writers = [pool.submit(lambda: [manifest(job).begin(job, "s" * 50) for _ in range(100)]) for _ in range(4)]
+        for writer in writers:
+            writer.result()
+    lines = (job.output.parent / "manifest.jsonl").read_bytes().split(b"\n")
+    assert (len(lines), lines.pop()) == (401, b"")
+    assert all(json.loads(line)["status"] == "writing" for line in lines)

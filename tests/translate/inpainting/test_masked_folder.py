@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from datasets.codecs.images import Picture, read_picture, write_picture
 from translate.folders.manifest import Outcome
+from translate.folders.options import RunOptions
 from translate.inference.model import Model
 from translate.inpainting.inpainters import learned_inpainter
 from translate.inpainting.masked_folder import inpaint_folder
@@ -130,7 +131,7 @@ def test_a_bad_mask_fails_its_picture_and_no_other(
     assert "b_mask.png: the mask has 48x48 pixels, which is another shape than the picture's 48x36" in str(
         reasons["b.png"]
     )
-    assert "d.png: is not a picture, whatever its name says" in str(reasons["d.png"])
+    assert "d.png: is text, and not a picture, whatever its name says" in str(reasons["d.png"])
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["c.png"]
 
 
@@ -189,9 +190,29 @@ def test_what_is_up_to_date_is_skipped_until_picture_mask_or_options_change(
 def test_the_command_tells_all_in_json(folder: Path, masks: Path, tmp_path: Path, command: Any) -> None:
     ended = command("inpaint", folder, tmp_path / "out", "--mask", masks, "--model", "telea", "--json")
     document = json.loads(ended.out)
-    assert document["counts"] == {"ok": 3, "skipped": 0, "failed": 0}
+    assert document["counts"] == {"ok": 3, "skipped": 0, "failed": 0, "left_alone": 0}
     assert [file["hole"] for file in document["files"]] == [pytest.approx(180 / 1728)] * 3
     assert "note: a.png: 10.42% is hole" in ended.err
     ended = command("inpaint", folder, tmp_path / "dry", "--mask", masks, "--model", "telea", "--dry-run")
     assert ended.code == 0
     assert not (tmp_path / "dry").exists()
+
+
+def test_a_mask_that_was_missing_leaves_the_finished_pictures_up_to_date(
+    mean: Model, tmp_path: Path, hole: Draw, pixels: Draw, save_mask: Save
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "masks").mkdir()
+    for name in ("a.png", "b.png"):
+        write_picture(Picture(pixels(3)), tmp_path / "in" / name)
+    save_mask(tmp_path / "masks" / "a.png", hole())
+    places = tmp_path / "in", tmp_path / "out", tmp_path / "masks"
+
+    def statuses(**options: Any) -> list[str]:
+        masks, again = MaskOptions(**options), RunOptions(on_exists="skip")
+        return [outcome.status for outcome in inpaint_folder(learned_inpainter(mean), *places, masks, again)]
+
+    assert statuses() == ["ok", "failed"]
+    assert statuses(missing_mask="copy") == ["skipped", "ok"]
+    assert statuses(missing_mask="skip") == ["skipped", "skipped"]
+    assert statuses(mask_grow=1, missing_mask="copy") == ["failed", "failed"]
