@@ -1,16 +1,19 @@
 """Put a trained model among those that ship, with its card.
 
-    python tests/benchmarks/ship.py RUN NAME COMMIT COMMAND METRICS
+    python tests/benchmarks/ship.py RUN NAME COMMIT COMMAND METRICS [FOLDER]
 
-RUN is a run folder, of which the best model is taken. NAME is what users will call the model. COMMIT and COMMAND say
-how it was trained, so that anyone can repeat it. METRICS is a sentence or a table of its results on pictures that it
-never saw. The training data are always those that `photographs.py` gathers.
+RUN is a run folder, of which the best model is taken, with its branches folded if it has any. NAME is what users will
+call the model. COMMIT and COMMAND say how it was trained, so that anyone can repeat it. METRICS is a sentence or a
+table of its results on pictures that it never saw. The training data are always those that `photograph_pool.py`
+gathers, and `photographs.csv` lists them. FOLDER is where the model goes, if not among those that ship.
 """
 
 import sys
 from pathlib import Path
 
-from translate.inference.model_file import load_network, save_model
+from models.backbones.span import SPAN
+from models.contract import Translator
+from translate.inference.model_file import Card, load_network, save_model
 from translate.inference.shipped import pretrained_folder
 
 LICENCE = "CC-BY-SA-4.0"
@@ -18,13 +21,12 @@ CARD = """# {name}
 
 {what}
 
-**Data.** {samples:,} pictures, or windows cut from larger ones, from the photographs and photo-like textures that
-`tests/benchmarks/photographs.py` gathers from Debian packages. All are under free licences: lomiri-wallpapers
-(CC-BY-SA-3.0, CC-BY-SA-4.0, CC-BY-4.0), mate-backgrounds and plasma-workspace-wallpapers (GPL-2+), ufoai-textures
-(GPL-2+, CC-BY-3.0, CC-BY-SA-3.0). The field's test sets were not used for training or tuning. The pictures show
-landscapes, plants, animals, water, wood and walls, hardly any people and no text, so people and text come out worse.
+**Data.** {samples:,} pictures, or windows cut from larger ones, of the photographs that `photographs.csv` lists with
+their authors, licences and sources; `tests/benchmarks/photograph_pool.py` gathers them. The field's test sets were not
+used for training or tuning. The pictures show landscapes, plants, animals, buildings, faces, rooms and food, but hardly
+any text and few scenes at night, so those come out worse.
 
-**Licence.** The weights are under {licence}, with credit to the authors named in those packages.
+**Licence.** The weights are under {licence}, with credit to the authors in that list.
 
 **Recipe.** {parameters:,} parameters, {step:,} steps, trained at commit {commit} with this command:
 
@@ -36,10 +38,10 @@ landscapes, plants, animals, water, wood and walls, hardly any people and no tex
 """
 
 
-def main(run: Path, name: str, commit: str, command: str, metrics: str) -> None:
+def main(run: Path, name: str, commit: str, command: str, metrics: str, folder: Path | None = None) -> None:
     """Write the weights and the card."""
-    network, card = load_network(run / "best.safetensors")
-    place = pretrained_folder() / f"{name}.safetensors"
+    network, card = fold(*load_network(run / "best.safetensors"))
+    place = (folder or pretrained_folder()) / f"{name}.safetensors"
     place.parent.mkdir(exist_ok=True)
     save_model(place, network, card.model_copy(update={"licence": LICENCE}))
     scale = getattr(network, "scale", 1)
@@ -58,5 +60,16 @@ def main(run: Path, name: str, commit: str, command: str, metrics: str) -> None:
     place.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
+def fold(network: Translator, card: Card) -> tuple[Translator, Card]:
+    """Fold the branches of SPAN's convolutions, in the network and in the settings that rebuild it."""
+    generator = getattr(network, "generator", None)
+    if not isinstance(generator, SPAN):
+        return network, card
+    generator.fold()
+    settings = card.experiment.model_dump()
+    settings["model"]["generator"]["expansion"] = 0
+    return network, card.model_copy(update={"experiment": type(card.experiment).model_validate(settings)})
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(Path(sys.argv[1]), *sys.argv[2:6], *(Path(folder) for folder in sys.argv[6:]))
