@@ -105,9 +105,9 @@ def find_column(name: str, columns: Sequence[str]) -> int | None:
 def match_files(path: Path, rows: Rows, names: Sequence[str]) -> Rows:
     """Return the rows of a table with the names that their pictures have in the folder, as far as they are there.
 
-    A row may spell a path with backslashes, in other Unicode or in other case. If no row names a picture so, their
-    paths may start in another folder, such as that of another machine, which is the same for all. A file's name alone
-    is enough where it is unique.
+    A row may spell a path with backslashes, in other Unicode or in other case, or leave out the suffix, which Windows
+    hides. If no row names a picture so, their paths may start in another folder, such as that of another machine, which
+    is the same for all. A file's name alone is enough where it is unique.
 
     Raises:
         DataError: There are rows and pictures, and no row names a picture.
@@ -131,6 +131,7 @@ class _Files:
     def __init__(self, names: Sequence[str]) -> None:
         self.exact = {normalize_name(name): name for name in names}
         self.folded = _keep_unique((fold_name(name), name) for name in names)
+        self.stems = _keep_unique((fold_name(str(PurePosixPath(name).with_suffix(""))), name) for name in names)
         self.by_file_name: dict[str, list[str]] = {}
         for name in names:
             self.by_file_name.setdefault(fold_name(PurePosixPath(name).name), []).append(name)
@@ -138,7 +139,8 @@ class _Files:
     def find(self, name: str) -> str | None:
         """Return the picture that a row names by its path; None if it is not there, or not the only one."""
         for spelled in (name, _slash(name)):
-            found = self.exact.get(normalize_name(spelled)) or self.folded.get(fold_name(spelled))
+            folded = fold_name(spelled)
+            found = self.exact.get(normalize_name(spelled)) or self.folded.get(folded) or self.stems.get(folded)
             if found is not None:
                 return found
         return None

@@ -86,6 +86,7 @@ FILES = ("img/0.png", "img/Zoë1.png", "img/b/2.png")
         [name.replace("/", "\\") for name in FILES],
         [unicodedata.normalize("NFD", name) for name in FILES],
         [name.upper() for name in FILES],
+        [name.removesuffix(".png") for name in FILES],
         [Path(name).name for name in FILES],
         [f"/home/me/data/{name}" for name in FILES],
         [f"C:\\Users\\me\\{name}".replace("/", "\\") for name in FILES],
@@ -116,6 +117,7 @@ def test_rows_name_no_other_picture_than_their_own() -> None:
     with pytest.raises(DataError, match=r"the first row names 7\.png, and the first picture is a/0\.png; correct"):
         match("7.png", files=["a/0.png"])
     assert match("7.png", files=[]) == ["7.png"]
+    assert match("a", "b", files=["a.png", "a.jpg", "b.jpg"]) == ["a", "b.jpg"]
 
 
 def test_a_missing_table_and_a_folder_in_its_place_are_refused(tmp_path: Path) -> None:
