@@ -139,10 +139,10 @@ def print_results(results: Results, destination: Path, notes: Iterable[str], **f
     print_json(document)
 
 
-def finish(results: Results, destination: Path, *, skips: bool = True) -> None:
-    """Print the last line of a run and end the command with its exit code; some verbs never skip a file."""
+def finish(results: Results, destination: Path) -> None:
+    """Print the last line of a run and end the command with its exit code."""
     counts = results.counts
-    shown = {"ok": True, "skipped": skips, "failed": True, "left_alone": counts["left_alone"]}
+    shown = {"ok": True, "skipped": True, "failed": True, "left_alone": counts["left_alone"]}
     verb = "interrupted" if results.interrupted else "stopped" if results.untried else "done"
     tally = [f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if shown[status]]
     tally += [f"{results.untried} not tried"] if results.untried else []

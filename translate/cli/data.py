@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from translate.cli.common import absolute, console, finish, parse_options, print_notes
-from translate.cli.options import Boxes, Circles, Destination, Polygons, Seed, Source, TextStamp
+from translate.cli.options import Boxes, Circles, Destination, OnExists, Polygons, Seed, Source, TextStamp
 from translate.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -30,19 +30,23 @@ def degrade(
         float | None, typer.Option(help="How strong the degradation is; a value out of range prints the range.")
     ] = None,
     seed: Seed = 0,
+    on_exists: OnExists = "error",
 ) -> None:
     """Degrade the pictures of a folder as a training would, to have inputs to try a model on."""
     from datasets.degradations.degrade import DEGRADATIONS
     from datasets.errors import UserError
     from translate.folders.degraded_folder import plan_degrading, run_degrading
+    from translate.folders.options import RunOptions
     from translate.inference.monitor import Monitor
 
     if degradation not in DEGRADATIONS:
         raise UserError(f"{degradation}: there is no such degradation; there are {', '.join(DEGRADATIONS)}")
-    jobs = plan_degrading(source, destination, degradation, strength)
+    options = parse_options(RunOptions, on_exists=on_exists)
+    plan = plan_degrading(source, destination, degradation, strength, options)
+    print_notes(plan.notes)
     monitor = Monitor()
-    results = show_progress(run_degrading(jobs, degradation, strength, seed, monitor), len(jobs), monitor)
-    finish(results, destination, skips=False)
+    stream = run_degrading(plan, degradation, strength, seed, options, monitor)
+    finish(show_progress(stream, len(plan.jobs), monitor), destination)
 
 
 @app.command("masks")
@@ -159,7 +163,7 @@ def mixture(
 def preview(
     recipe: Annotated[str, typer.Argument(help="A name from `translate recipes list`, or a YAML file.")],
     data: Annotated[Path, typer.Option(help="The folder of training data.")],
-    out: Annotated[Path, typer.Option(help="The sheet to write, such as sheet.png; an existing file is replaced.")],
+    out: Annotated[Path, typer.Option(help="The sheet to write, such as sheet.png.")],
     count: Annotated[
         int | None, typer.Option(min=1, help="Samples to show; the default is 16, or 2000 points in a plot.")
     ] = None,
@@ -167,10 +171,18 @@ def preview(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set data.crop.size=128."),
     ] = None,
+    on_exists: Annotated[
+        str, typer.Option(metavar="error|overwrite", help="If the sheet exists.")
+    ] = "error",
 ) -> None:
     """Show the first samples as a training will see them: cropped, mirrored, degraded, labelled."""
+    from datasets.errors import UserError
     from translate.experiment import load_experiment
     from translate.training.preview import preview_data
 
+    if on_exists not in ("error", "overwrite"):
+        raise UserError(f"--on-exists {on_exists}: expected error or overwrite")
+    if out.exists() and on_exists == "error":
+        raise UserError(f"{out}: exists; choose another name, or set --on-exists to overwrite")
     shown = preview_data(load_experiment(recipe, settings or []), data, out, count)
     console().print(f"done {shown} samples → {absolute(out)}", markup=False)

@@ -1,5 +1,6 @@
 """`translate train`."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from translate.training.session import Training
 
 STOPPING = "stopping after this step, and saving; Ctrl-C again ends at once, without saving"
+SECONDS_PER_LINE = 10.0  # where there is no terminal
 SPEED_STEPS = 50  # over which the speed is averaged: long enough to be steady, short enough to follow a change
 
 
@@ -85,29 +87,33 @@ def _fit(experiment: "Experiment", data: Path, device: str, *, as_json: bool) ->
 
 def _run(training: "Training", stop: Callable[[], bool]) -> "Progress":
     """Run the training with a progress bar on a terminal, and with plain lines elsewhere; return its last progress."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     screen, is_main = console(), training.setup.world.is_main
     columns = (
         TextColumn("training"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[state]}"),
     )
     if is_main:
         screen.print(_describe(training), markup=False)
-    speed = _Speed()
+    speed, pace = _Speed(), _Pace(training.setup.experiment.training.max_minutes)
     hidden = not screen.is_terminal or not is_main
-    with Progress(*columns, console=screen, disable=hidden, speed_estimate_period=120) as bar:
-        task = bar.add_task("training", total=None, speed="")
+    printed = time.monotonic()
+    with Progress(*columns, console=screen, disable=hidden) as bar:
+        task = bar.add_task("training", total=1, state="")
         for progress in training.run(stop):
             speed.add(progress.images)
+            pace.add(progress)
             shown = f"{speed} img/s, {progress.waited:.0%} waiting"
-            bar.update(task, completed=progress.step, total=progress.steps, speed=shown)
-            if is_main:
-                for line in _lines(progress, shown):
-                    bar.console.print(line, markup=False)
+            state = f"{progress.step}/{progress.steps} {pace.left}"
+            bar.update(task, completed=pace.fraction, state=f"{state}, {shown}")
+            lines = _lines(progress, shown)
+            if hidden and not lines and time.monotonic() - printed > SECONDS_PER_LINE:
+                lines = [f"step {state}, {shown}"]
+            for line in lines if is_main else []:
+                bar.console.print(line, markup=False)
+                printed = time.monotonic()
     return progress
 
 
@@ -131,6 +137,28 @@ def _lines(progress: "Progress", speed: str) -> list[str]:
     if progress.stopped is not None:
         lines.append(f"{step}: stopped, {progress.stopped}; the same command goes on from here")
     return lines
+
+
+class _Pace:
+    """How far a training is that ends after its steps or its minutes, whichever come first."""
+
+    def __init__(self, max_minutes: float | None) -> None:
+        self._seconds = math.inf if max_minutes is None else 60 * max_minutes
+        self._began: tuple[float, int] | None = None
+        self.fraction = 0.0
+        self.left = ""
+
+    def add(self, progress: "Progress") -> None:
+        """Take the state after a step."""
+        from translate.folders.display import format_time
+
+        now = time.monotonic()
+        began, first = self._began = self._began or (now, progress.step)
+        elapsed, taken = now - began, progress.step - first
+        by_steps = elapsed / taken * (progress.steps - progress.step) if taken else math.inf
+        left = min(by_steps, max(0.0, self._seconds - elapsed))
+        self.fraction = max(progress.step / progress.steps, elapsed / self._seconds)
+        self.left = "" if left == math.inf else f"{format_time(left)} left"
 
 
 class _Speed:

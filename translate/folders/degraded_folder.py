@@ -9,10 +9,12 @@ from datasets.contract import derive_seed
 from datasets.degradations.degrade import DegradationName, check_strength, degrade
 from datasets.pixels import drop_alpha, to_floats, to_pixels, to_tensor
 from datasets.storage.names import encode_name
-from translate.folders.jobs import Job, find_jobs, refuse_existing
+from translate.folders.inputs import Inputs, Source
+from translate.folders.jobs import Job, find_jobs
 from translate.folders.manifest import Manifest, Outcome
-from translate.folders.options import RunOptions
+from translate.folders.options import OnExists, RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, notes_of, run_jobs
+from translate.folders.plan import Plan, build_plan
 from translate.inference.monitor import Monitor
 
 
@@ -53,35 +55,54 @@ class Degrading:
 
 
 def degrade_folder(
-    source: Path, destination: Path, name: DegradationName, strength: float | None = None, seed: int = 0
+    source: Source,
+    destination: Path,
+    name: DegradationName,
+    strength: float | None = None,
+    seed: int = 0,
+    on_exists: OnExists = "error",
 ) -> Generator[Outcome, None, None]:
     """Degrade every picture under `source` into `destination`; yield an outcome for each, in order.
 
     Raises:
         DataError: The degradation has no such strength.
         NothingFoundError: There are no pictures.
-        UserError: Something would be overwritten.
+        UserError: Something would be overwritten, unless `on_exists` is to skip what is up to date, or to overwrite.
     """
-    return run_degrading(plan_degrading(source, destination, name, strength), name, strength, seed)
+    options = RunOptions(on_exists=on_exists)
+    return run_degrading(plan_degrading(source, destination, name, strength, options), name, strength, seed, options)
 
 
-def plan_degrading(source: Path, destination: Path, name: DegradationName, strength: float | None) -> list[Job]:
+def plan_degrading(
+    source: Source, destination: Path, name: DegradationName, strength: float | None, options: RunOptions
+) -> Plan:
     """Find the pictures and decide where each output goes; refuse as `degrade_folder` does."""
     check_strength(name, strength)
-    jobs, _ = find_jobs(source, destination, RunOptions(on_exists="overwrite"))
-    refuse_existing(jobs)
-    return jobs
+    inputs = Inputs.of(source)
+    jobs, notes = find_jobs(inputs, destination, options)
+    return build_plan(jobs, inputs, destination, options, notes)
 
 
 def run_degrading(
-    jobs: Sequence[Job], name: DegradationName, strength: float | None, seed: int, monitor: Monitor | None = None
+    plan: Plan,
+    name: DegradationName,
+    strength: float | None,
+    seed: int,
+    options: RunOptions,
+    monitor: Monitor | None = None,
 ) -> Generator[Outcome, None, None]:
     """Degrade the pictures of a plan; yield an outcome for each, in order."""
     work = Degrading(name, strength, seed)
-    # No manifest: the outputs are the inputs of another run, where an extra file would be in the way.
-    manifest = Manifest(None, name, {})
-    schedule = Schedule(size=_size)
-    return run_jobs(jobs, work.read, work.compute, work.write, manifest=manifest, schedule=schedule, monitor=monitor)
+    return run_jobs(
+        plan.jobs,
+        work.read,
+        work.compute,
+        work.write,
+        manifest=Manifest(plan.manifest, name, {"strength": strength, "seed": seed}),
+        schedule=Schedule(size=_size),
+        skip_current=options.on_exists == "skip",
+        monitor=monitor,
+    )
 
 
 def _size(content: Picture | DegradedPicture) -> int:

@@ -33,6 +33,7 @@ def degraded(source: Path, destination: Path, name: DegradationName, **options: 
     """The files that come of it, which must be one for each of the source's."""
     assert {outcome.status for outcome in degrade_folder(source, destination, name, **options)} == {"ok"}
     results = {path.relative_to(destination).as_posix(): path for path in destination.rglob("*") if path.is_file()}
+    assert results.pop("manifest.jsonl")
     assert set(results) == {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in results.items()}
 
@@ -111,10 +112,23 @@ def test_a_bad_picture_fails_and_the_rest_is_done(photos: Path, command: Callabl
     ended = command("data", "degrade", "gray", photos, tmp_path / "out")
     assert (ended.code, ended.out) == (3, "")
     lines = ended.err.splitlines()
-    assert lines[-1] == f"done 6 ok, 1 failed, 1 left alone → {tmp_path / 'out'}"
+    assert lines[-1] == f"done 6 ok, 0 skipped, 1 failed, 1 left alone → {tmp_path / 'out'}"
     assert "bad.png" in lines[0]
     assert "layers.psd: Photoshop cannot be read" in lines[1]
-    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert len(list((tmp_path / "out").glob("?.*"))) == 6
+
+
+def test_existing_copies_are_refused_skipped_or_replaced(
+    photos: Path, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    arguments = ("data", "degrade", "jpeg", photos, tmp_path / "out", "--strength", 20)
+    assert command(*arguments).code == 0
+    assert command(*arguments).code == 2
+    (tmp_path / "out" / "a.png").unlink()
+    assert "done 1 ok, 5 skipped" in command(*arguments, "--on-exists", "skip").err
+    assert "done 6 ok, 0 skipped" in command(*arguments, "--on-exists", "overwrite").err
+    stronger = command(*arguments[:-1], 10, "--on-exists", "skip")
+    assert (stronger.code, "exists and was not made from this input" in stronger.err) == (3, True)
 
 
 def test_what_lies_under_full_transparency_does_not_bleed_into_the_visible(tmp_path: Path) -> None:
