@@ -72,7 +72,7 @@ def record() -> dict[str, Any]:
         "pillow": (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK, ImageFile.LOAD_TRUNCATED_IMAGES),
         "warnings": ([str(item) for item in warnings.filters], warnings.showwarning),
         "logging": [(log.level, log.disabled, log.propagate, len(log.handlers)) for log in loggers],
-        "opencv": (cv2.getNumThreads(), cv2.utils.logging.getLogLevel(), cv2.ocl.useOpenCL(), cv2.useOptimized()),
+        "opencv": (cv2.getNumThreads(), opencv_messages.getLogLevel(), cv2.ocl.useOpenCL(), cv2.useOptimized()),
         "environment": dict(os.environ),
         "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
         "hooks": (sys.excepthook, threading.excepthook, sys.unraisablehook, sys.displayhook),
@@ -81,6 +81,7 @@ def record() -> dict[str, Any]:
 
 
 # What reading and writing pictures changes for all threads, and gives back when the last of them has finished.
+opencv_messages: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, and 5
 SHARED = ("pillow", "logging", "opencv")
 
 
@@ -112,7 +113,7 @@ def be_different() -> None:
     torch.set_num_threads(2)
     torch.manual_seed(7)
     Image.MAX_IMAGE_PIXELS = 10_000_000
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+    opencv_messages.setLogLevel(3)  # warnings
     signal.signal(signal.SIGINT, lambda number, frame: None)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 

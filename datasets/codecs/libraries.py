@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, PngImagePlugin
 
@@ -55,10 +55,12 @@ def _configure_pillow() -> Iterator[None]:
 
 @contextmanager
 def _silence_opencv() -> Iterator[None]:
-    from cv2.utils import logging as messages
+    import cv2
 
+    # The name in OpenCV 5, and in 4; silent is 0 in both.
+    messages: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
     before = messages.getLogLevel()
-    messages.setLogLevel(messages.LOG_LEVEL_SILENT)
+    messages.setLogLevel(0)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The doctor's findings are of this machine."""
+"""The doctor's findings are of this machine, come as they are found, and say what to type."""
 
 import pytest
 import torch
@@ -6,16 +6,94 @@ import torch
 from translate import doctor
 
 
-def test_the_doctor_measures_and_says_what_auto_will_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "SIZE", 32)  # the real networks, on a thumbnail
     monkeypatch.setattr(doctor, "DEPTH", 5)
     monkeypatch.setattr(doctor, "ROUNDS", 1)
-    findings = doctor.examine_machine("cpu")
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_doctor_measures_and_says_what_auto_will_choose() -> None:
+    findings = dict(doctor.examine_machine("cpu"))
     assert findings["packages"]["torch"] == torch.__version__.split("+")[0]
     assert "cpu" in findings["devices"]
-    for network in ("unet_256", "resnet_9"):
-        times = findings["milliseconds"][network]
-        assert set(times) == {f"{p} {layout}" for p in ("fp32", "bf16") for layout in ("contiguous", "channels_last")}
+    precisions = ("fp32", "bf16") if doctor.native_bfloat16(torch.device("cpu")) else ("fp32",)
+    for network in ("U-Net", "ResNet"):
+        times = findings[f"milliseconds a picture of 32x32, {network} on cpu"]
+        assert set(times) == {f"{p} {layout}" for p in precisions for layout in ("contiguous", "channels_last")}
         assert all(isinstance(value, float) and value > 0 for value in times.values())
     assert findings["auto"]["training precision"].split(":")[0] in ("fp32", "bf16")
-    assert findings["free_memory_gib"] > 0.1
+    assert findings["free memory in GiB"] > 0.1
+
+
+@pytest.mark.usefixtures("quick")
+def test_all_but_the_speeds_is_said_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_measure_speeds", lambda *_: pytest.fail("measured already"))
+    titles = []
+    with pytest.raises(pytest.fail.Exception):
+        titles += (title for title, _ in doctor.examine_machine("cpu"))
+    findings = doctor.examine_machine("cpu")
+    titles = [next(findings)[0] for _ in range(10)]
+    assert titles[-1] == "auto"
+
+
+def test_a_slow_machine_does_not_measure_what_it_only_emulates(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 4))  # every question takes four seconds
+    monkeypatch.setattr(doctor, "native_bfloat16", lambda device: False)
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: float(next(clock)))
+    runs: list[str] = []
+    monkeypatch.setattr(doctor, "_time", lambda network, numerics, device: runs.append(numerics.precision) or 4.0)
+    assert doctor._measure_speeds(torch.nn.Identity(), torch.device("cpu")) == {
+        "fp32 contiguous": 4000.0,
+        "fp32 channels_last": 4000.0,
+    }
+    assert runs == ["fp32"] * 6  # to warm up, and two rounds of three
+
+
+def advice(monkeypatch: pytest.MonkeyPatch, *, gpu: str | None, **builds: str | None) -> str:
+    monkeypatch.setattr(doctor, "_find_gpu", lambda: gpu)
+    monkeypatch.setattr(doctor, "_list_devices", lambda: {"cpu": "works"})
+    monkeypatch.setattr(doctor, "_version", lambda name: "5.0" if name == "opencv-python" else "missing")
+    for name in ("cuda", "hip"):
+        monkeypatch.setattr(torch.version, name, builds.get(name))
+    return " ".join(doctor._find_advice())
+
+
+def test_a_gpu_beside_a_build_for_cpus_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.platform, "system", lambda: "Windows")
+    found = advice(monkeypatch, gpu="NVIDIA")
+    assert found == (
+        "an NVIDIA GPU lies idle, since this torch is not built for it: type `pip install --force-reinstall torch "
+        "torchvision --index-url https://download.pytorch.org/whl/cu130`"
+    )
+    assert "rocm" in advice(monkeypatch, gpu="AMD", cuda="13.2")
+    assert advice(monkeypatch, gpu=None) == ""
+
+
+def test_a_build_for_gpus_without_one_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = advice(monkeypatch, gpu=None, cuda="13.2")
+    assert "there is no GPU here" in found
+    assert found.endswith("--index-url https://download.pytorch.org/whl/cpu`")
+
+
+def test_an_old_driver_says_so_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by ..."
+
+    def init() -> None:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    found = advice(monkeypatch, gpu="NVIDIA", cuda="13.2")
+    assert found.startswith(
+        "the NVIDIA GPU does not compute: The NVIDIA driver on your system is too old (found version 11040); update"
+    )
+
+
+def test_any_package_of_opencv_will_do_but_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"opencv-python": "4.12.0.88"}
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, "missing"))
+    assert doctor._list_packages()["opencv-python"] == "4.12.0.88"
+    assert not any("OpenCV" in sentence for sentence in doctor._find_advice())
+    versions["opencv-python-headless"] = "5.0.0.93"
+    assert "pip uninstall -y opencv-python-headless opencv-python" in " ".join(doctor._find_advice())
