@@ -80,8 +80,8 @@ def record() -> dict[str, Any]:
     }
 
 
-# What reading and writing pictures changes for all threads, and gives back when the last of them has finished.
 opencv_messages: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4, and 5
+# What reading and writing pictures changes for all threads, and gives back when the last of them has finished.
 SHARED = ("pillow", "logging", "opencv")
 
 
