@@ -17,6 +17,7 @@ TOLERANCE = (
     60  # of 255, in the channel that differs most; chosen by hand: red of editors from (255, 0, 0) to (237, 28, 36)
 )
 CHANGE = 24  # of 255, above what saving as JPEG again mostly changes; chosen by hand
+REACH = 8  # pixels from the colour, as far as JPEG smears it: what else was changed is no hole
 EDGE = 3  # pixels around painted strokes that are mixed with their colour; chosen by hand
 
 # A stamp is looked for in this part of the width and of the height, at a corner; chosen by hand.
@@ -34,7 +35,8 @@ def find_painted(
     """Return the mask (H, W) of what is painted over in a colour, True there, and notes where nothing is.
 
     With the original of the same size, only what differs from it counts, and the mixed pixels around strokes belong to
-    them as far as they differ. Without it, everything of the commonest such colour counts, and `EDGE` pixels around it.
+    them as far as they differ, up to `REACH` pixels away. Without it, everything of the commonest such colour counts,
+    and `EDGE` pixels around it.
 
     Args:
         painted: The picture that was painted over.
@@ -52,7 +54,8 @@ def find_painted(
         strokes &= changed
         if strokes.any():
             _, labels = cv2.connectedComponents(changed.astype(np.uint8), connectivity=8)
-            return dilate(np.isin(labels, np.unique(labels[strokes])), 1), ()  # at borders the change is faint
+            touched = np.isin(labels, np.unique(labels[strokes])) & dilate(strokes, REACH)
+            return dilate(touched, 1), ()  # at borders the change is faint
     if strokes.any():
         # A brush has one colour, and what is merely like it, such as a red cup, has many.
         brush = np.abs(pixels - _find_commonest(pixels[strokes])).max(2)

@@ -83,7 +83,10 @@ def fill_holes(
         UserError: All of the picture is hole, or the inpainter cannot take such a picture.
     """
     if hole.all():
-        raise UserError("all of it is hole, and nothing is left to go by; if black is the hole, set `mask_invert`")
+        raise UserError(
+            "all of it is hole, and nothing is left to go by; if black is the hole, set `mask_invert`, and if a colour "
+            "is, name it with `mask_color`"
+        )
     if inpainter.whole_picture and picture.width != picture.height:
         size = f"{picture.width}x{picture.height}"
         raise UserError(f"expected a square, which is all that this generator makes, found {size}; cut it first")

@@ -66,6 +66,14 @@ def test_what_has_the_colour_already_is_no_hole() -> None:
     assert notes == ("nothing of the colour red differs from the original",)
 
 
+def test_strokes_on_a_blank_sheet_are_no_more_than_strokes() -> None:
+    sheet = Image.new("RGB", (451, 300), (255, 255, 255))
+    touched = paint(sheet, (255, 0, 0))
+    mask, _ = find_painted(Picture(np.array(sheet)), "red", original=Picture(skimage.data.chelsea()))
+    assert mask[touched].mean() > 0.97
+    assert not (mask & ~dilate(touched, 12)).any()
+
+
 def test_another_colour_is_answered_with_the_nearest() -> None:
     mask, notes = find_painted(Picture(np.full((8, 9, 3), (90, 20, 0), np.uint8)), "#ff0000")
     assert not mask.any()

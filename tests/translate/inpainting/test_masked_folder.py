@@ -126,7 +126,8 @@ def test_a_bad_mask_fails_its_picture_and_no_other(
     reasons = {name: outcome.reason for name, outcome in outcomes.items()}
     assert reasons["deep/c.png"] is None
     assert reasons["a.png"] == (
-        "a.png: all of it is hole, and nothing is left to go by; if black is the hole, set `mask_invert`"
+        "a.png: all of it is hole, and nothing is left to go by; if black is the hole, set `mask_invert`, and if a "
+        "colour is, name it with `mask_color`"
     )
     assert "b_mask.png: the mask has 48x48 pixels, which is another shape than the picture's 48x36" in str(
         reasons["b.png"]
