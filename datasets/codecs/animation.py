@@ -106,7 +106,7 @@ def _encode_apng(pictures: Sequence[Picture], timing: Timing, quality: int | Non
 def _encode_webp(pictures: Sequence[Picture], timing: Timing, quality: int | None) -> tuple[bytes, list[str]]:
     """Return an animated WebP; libwebp joins frames that are equal, and shows them as long as both."""
     images = [encoding.to_image(picture.pixels, picture.alpha) for picture in pictures]
-    options, notes = encoding.build_webp_options(pictures[0].origin or Origin("PNG"), quality)
+    options = encoding.build_webp_options(pictures[0].origin or Origin("PNG"), quality)
     durations = [round(duration) for duration in timing.durations]
     buffer = io.BytesIO()
     images[0].save(
@@ -118,7 +118,7 @@ def _encode_webp(pictures: Sequence[Picture], timing: Timing, quality: int | Non
         loop=1 if timing.loop is None else timing.loop,
         **{key: value for key, value in options.items() if value is not None},
     )
-    return buffer.getvalue(), notes
+    return buffer.getvalue(), []
 
 
 def _encode_tiff(pictures: Sequence[Picture], timing: Timing, quality: int | None) -> tuple[bytes, list[str]]:

@@ -1,7 +1,7 @@
 """Picture files from pixels, for `datasets.codecs.images`.
 
-Pillow encodes JPEG, WebP and 8-bit PNG and BMP. 16-bit PNG is written by hand and compressed by zlib, since Pillow writes
-no 16-bit colour, and OpenCV writes no metadata and no gray with alpha.
+Pillow encodes JPEG, WebP and 8-bit PNG and BMP. 16-bit PNG is written by hand and compressed by zlib, since Pillow
+writes no 16-bit colour, and OpenCV writes no metadata and no gray with alpha.
 """
 
 import io
@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from datasets.codecs import metadata
-from datasets.codecs.blocks.descriptive import read_resolution, state_resolution
-from datasets.codecs.blocks.directories import add_tags, build_block
 from datasets.codecs.blocks.extended_xmp import split_packet
 from datasets.codecs.decoding import convert_to_srgb
 from datasets.codecs.libraries import configured_pillow, silent_opencv
@@ -80,8 +78,7 @@ def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, l
     elif format == "JPEG":
         data, more = _encode_jpeg(pixels, origin, quality)
     elif format == "WEBP":
-        options, more = build_webp_options(origin, quality)
-        data = _encode_pillow(pixels, alpha, "WEBP", options)
+        data, more = _encode_pillow(pixels, alpha, "WEBP", build_webp_options(origin, quality)), []
     else:
         data, more = _encode_bmp(pixels, alpha, origin), []
     return data, notes + more
@@ -157,18 +154,11 @@ def _build_photoshop_segment(iptc: bytes) -> bytes:
     return b"\xff\xed" + struct.pack(">H", len(block) + 2) + block
 
 
-def build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, Any], list[str]]:
-    """Return how Pillow is to write a WebP file like that of an origin, and notes."""
-    exif, notes = origin.exif, []
-    if origin.dpi is not None and (exif is None or read_resolution(exif) != origin.dpi):
-        resolution = state_resolution(origin.dpi)  # for which WebP has no other place
-        exif = build_block(resolution, {}) if exif is None else add_tags(exif, resolution)
-        if exif is None:
-            exif = origin.exif
-            notes.append("the resolution (dpi) was dropped: the EXIF is damaged, and WEBP has no other place for it")
+def build_webp_options(origin: Origin, quality: int | None) -> dict[str, Any]:
+    """Return how Pillow is to write a WebP file like that of an origin."""
     options: dict[str, Any] = {
         "icc_profile": origin.icc,
-        "exif": _add_exif_heading(exif),
+        "exif": _add_exif_heading(origin.exif),
         "xmp": origin.xmp,
         "exact": True,
     }
@@ -176,7 +166,7 @@ def build_webp_options(origin: Origin, quality: int | None) -> tuple[dict[str, A
         options |= {"lossless": True, "quality": 75}  # here "quality" is effort, and 75 libwebp's default
     else:
         options["quality"] = quality or origin.webp_quality or 90
-    return options, notes
+    return options
 
 
 def _build_png_options(origin: Origin) -> dict[str, Any]:

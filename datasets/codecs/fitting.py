@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from datasets.codecs import encoding, metadata
+from datasets.codecs.blocks.descriptive import read_resolution, state_resolution
+from datasets.codecs.blocks.directories import add_tags, build_block
 from datasets.codecs.blocks.exif_colour import state_srgb
 from datasets.codecs.origin import Origin, PictureError
 from datasets.codecs.picture import Picture, Pixels, SaveOptions, lay_on
 from datasets.codecs.profiles import fit_colour
 
+_NO_RESOLUTION = frozenset({"WEBP", "GIF", "JXL", "JP2", "J2K"})  # formats that do not state it themselves
 TIFF_BYTES = 4_000_000_000  # the offsets in TIFF, and the size in BMP, are 32-bit numbers
 
 
@@ -19,22 +22,28 @@ def fit_to_format(picture: Picture, format: str, options: SaveOptions) -> tuple[
     Raises:
         PictureError: The format cannot hold the picture, and `options` do not say what to give up.
     """
-    _refuse_too_large(picture, format)
+    refuse_too_large(picture.width, picture.height, picture.depth, format)
     notes: list[str] = []
     origin = picture.origin or Origin("PNG")  # of a picture made in memory: nothing to keep
     pixels, alpha = _fit_alpha(picture, format, options)
     pixels, alpha = _fit_depth(pixels, alpha, format, notes)
     pixels, origin = fit_colour(pixels, origin, format, options, notes)
-    origin = _fit_metadata(origin, picture.width, picture.height, format, options)
+    origin = _fit_metadata(origin, picture.width, picture.height, options)
+    origin = _fit_resolution(origin, format, options, notes)
     return Picture(pixels, alpha, origin), notes
 
 
-def _refuse_too_large(picture: Picture, format: str) -> None:
+def refuse_too_large(width: int, height: int, depth: int, format: str) -> None:
+    """Check that a format holds pictures of so many pixels, of 8 or 16 bits a sample.
+
+    Raises:
+        PictureError: It does not.
+    """
     side = encoding.LARGEST_SIDE[format]
-    if max(picture.width, picture.height) > side:
-        size = f"{picture.width} × {picture.height} pixels"
+    if max(width, height) > side:
+        size = f"{width} × {height} pixels"
         raise PictureError(f"{size} are more than {format} holds ({side} a side): write it as PNG or TIFF")
-    if format in {"TIFF", "BMP"} and picture.width * picture.height * 4 * picture.depth // 8 > TIFF_BYTES:
+    if format in {"TIFF", "BMP"} and width * height * 4 * depth // 8 > TIFF_BYTES:
         raise PictureError(f"the picture is more than the 4 GB that {format} holds: write it as PNG")
 
 
@@ -64,11 +73,10 @@ def _to_8_bits(array: Pixels) -> Pixels:
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounds: 65535 is 255 · 257
 
 
-def _fit_metadata(origin: Origin, width: int, height: int, format: str, options: SaveOptions) -> Origin:
+def _fit_metadata(origin: Origin, width: int, height: int, options: SaveOptions) -> Origin:
     """Return an origin whose metadata state the new size and colours, or that has none if they are to be stripped."""
     if options.metadata == "strip":
-        dpi = None if format == "WEBP" else origin.dpi  # WebP has no place for it but EXIF
-        return replace(origin, exif=None, xmp=None, iptc=None, comment=None, text=(), dpi=dpi)
+        return replace(origin, exif=None, xmp=None, iptc=None, comment=None, text=())
     sizes = {
         metadata.WIDTH: width,
         metadata.PIXEL_WIDTH: width,
@@ -81,3 +89,18 @@ def _fit_metadata(origin: Origin, width: int, height: int, format: str, options:
         exif = None if exif is None else state_srgb(exif)
         xmp = None if xmp is None else metadata.set_xmp_srgb(xmp)
     return replace(origin, exif=exif, xmp=xmp)
+
+
+def _fit_resolution(origin: Origin, format: str, options: SaveOptions, notes: list[str]) -> Origin:
+    """Return an origin that states its resolution in EXIF, where `format` has no other place for it; `notes` grow."""
+    if origin.dpi is None or format not in _NO_RESOLUTION or options.metadata == "strip":
+        return origin
+    exif = origin.exif
+    if "exif" in encoding.HOLDS[format] and (exif is None or read_resolution(exif) != origin.dpi):
+        tags = state_resolution(origin.dpi)
+        exif = build_block(tags, {}) if exif is None else add_tags(exif, tags)
+    if exif is None or "exif" not in encoding.HOLDS[format]:
+        why = "holds none" if "exif" not in encoding.HOLDS[format] else "holds it in EXIF, and that is damaged"
+        notes.append(f"the resolution (dpi) was dropped: {format} {why}")
+        return origin
+    return replace(origin, exif=exif)

@@ -217,16 +217,28 @@ def test_exif_keeps_its_types_and_letters_from_format_to_format(tmp_path, smooth
         assert "Jürgen".encode() in data
 
 
-def test_webp_states_its_resolution_in_exif_or_says_that_it_is_lost(tmp_path, smooth, roundtrip):
+@pytest.mark.parametrize("format", ["webp", "jxl", "jp2"])
+def test_the_resolution_is_in_exif_where_a_format_does_not_state_it(tmp_path, format, smooth, roundtrip):
+    if format != "webp":
+        pytest.importorskip("imagecodecs")
     plain = Image.fromarray(smooth(20, 30, 3))
     plain.save(tmp_path / "a.png", dpi=(300, 150))
-    target, notes = roundtrip(tmp_path / "a.png", SaveOptions(format="webp"))
+    target, notes = roundtrip(tmp_path / "a.png", SaveOptions(format=format))
     assert notes == ()
-    (tmp_path / "a.webp").write_bytes(target.read_bytes())
-    target, notes = roundtrip(tmp_path / "a.webp", SaveOptions(format="png"))
+    source = tmp_path / f"a.{format}"
+    source.write_bytes(target.read_bytes())
+    target, notes = roundtrip(source, SaveOptions(format="png"))
     assert notes == ()
     with Image.open(target) as image:
         assert image.info["dpi"] == pytest.approx((300, 150), abs=0.1)
+    target, notes = roundtrip(source, SaveOptions(metadata="strip"))
+    picture = images.read_picture(target)
+    assert picture.origin is not None
+    assert (picture.origin.exif, notes) == (None, ())
+
+
+def test_a_resolution_is_added_to_exif_or_said_to_be_lost(tmp_path, smooth, roundtrip):
+    plain = Image.fromarray(smooth(20, 30, 3))
     exif = Image.Exif()
     exif[0x010E] = "a lake"
     plain.save(tmp_path / "b.png", dpi=(300, 150), exif=exif)
@@ -238,9 +250,8 @@ def test_webp_states_its_resolution_in_exif_or_says_that_it_is_lost(tmp_path, sm
     plain.save(tmp_path / "c.png", dpi=(300, 150), exif=b"MM\0*\0\0\x99\x99")
     _, notes = roundtrip(tmp_path / "c.png", SaveOptions(format="webp"))
     assert ["dpi" in note for note in notes] == [True]
-    target, notes = roundtrip(tmp_path / "a.png", SaveOptions(format="webp", metadata="strip"))
-    assert b"EXIF" not in target.read_bytes()
-    assert notes == ()
+    notes = images.write_picture(images.read_picture(tmp_path / "b.png"), tmp_path / "b.gif")
+    assert "the resolution (dpi) was dropped: GIF holds none" in notes
 
 
 def test_chunks_that_are_dropped_are_named(tmp_path, png_chunk, roundtrip):
