@@ -80,7 +80,7 @@ def decode_text(data: bytes) -> str | None:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif data[:2].count(0) == 1:
-        encodings = ["utf-16-le" if data[1] == 0 else "utf-16-be"]
+        encodings = ["utf-16-le" if data[1:2] == b"\0" else "utf-16-be"]
     else:
         encodings = ["utf-8-sig", "cp1252"]
     for encoding in encodings:

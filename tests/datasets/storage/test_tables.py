@@ -126,3 +126,10 @@ def test_a_missing_table_and_a_folder_in_its_place_are_refused(tmp_path: Path) -
     (tmp_path / "t.csv").mkdir()
     with pytest.raises(DataError, match=r"t\.csv: cannot be read"):
         read_table(tmp_path / "t.csv", "file")
+
+
+@pytest.mark.parametrize("content", [b"\0", b"\0\0", b"\0f\0i\0", b"f\0i"])
+def test_cut_off_text_of_two_bytes_a_character_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"labels\.csv: expected"):
+        read_table(tmp_path / "labels.csv", "file")
