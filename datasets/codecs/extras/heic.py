@@ -10,8 +10,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import pi_heif
 
+from datasets.codecs.blocks.xmp import DEPTH, VIDEO
 from datasets.codecs.decoding import report_damage
 from datasets.codecs.depths import scale_bits
+from datasets.codecs.extras.boxes import find_boxes
 from datasets.codecs.extras.origins import build_origin
 from datasets.codecs.origin import Origin, PictureError
 from datasets.codecs.picture import Header, Pixels
@@ -42,7 +44,9 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
     pixels = samples[:, :, : samples.shape[2] - image.has_alpha]
     if alpha is not None and image.premultiplied_alpha:
         raise PictureError("is a HEIC picture whose colours are multiplied with alpha, which is not read")
-    return pixels, alpha, _read_origin(image.info, pixels.shape[2], others), 1
+    dropped = ["other pictures in the file"] if others else []
+    dropped += [VIDEO] if any(box.name == b"mpvd" for box in find_boxes(data)) else []
+    return pixels, alpha, _read_origin(image.info, pixels.shape[2], dropped), 1
 
 
 def _open(data: bytes) -> tuple[Any, int]:
@@ -52,9 +56,8 @@ def _open(data: bytes) -> tuple[Any, int]:
         return file[file.primary_index], len(file) - 1
 
 
-def _read_origin(info: dict[str, Any], channels: int, others: int) -> Origin:
-    dropped = ["other pictures in the file"] if others else []
-    dropped += ["a depth map"] if info.get("depth_images") else []
+def _read_origin(info: dict[str, Any], channels: int, dropped: list[str]) -> Origin:
+    dropped += [DEPTH] if info.get("depth_images") else []
     dropped += [name.rpartition(":")[2] for name in info.get("aux", {})]
     nclx = info.get("nclx_profile") or {}
     primaries, transfer = nclx.get("color_primaries", 2), nclx.get("transfer_characteristics", 2)

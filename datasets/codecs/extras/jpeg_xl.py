@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 
 from datasets.codecs import encoding
+from datasets.codecs.blocks.xmp import CREDENTIALS, GAIN_MAP
 from datasets.codecs.decoding import report_damage
 from datasets.codecs.depths import scale_bits
 from datasets.codecs.extras.boxes import build_box, find_boxes
@@ -18,6 +19,7 @@ from datasets.codecs.picture import FramesError, Header, Picture, Pixels
 
 _CODESTREAM = b"\xff\x0a"
 _CODED = frozenset({b"jxlc", b"jxlp"})
+_LOST = {b"jhgm": GAIN_MAP, b"jumb": CREDENTIALS}  # boxes that are not kept
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -89,16 +91,17 @@ def _parse(data: bytes) -> JpegXlHeader:
 
 def _read_origin(data: bytes, header: JpegXlHeader) -> Origin:
     exif = xmp = None
+    dropped = ["the colour profile, which cannot be read from JPEG XL"] if header.profile else []
+    dropped += [f"{header.others} extra channels"] if header.others else []
     for box in () if data.startswith(_CODESTREAM) else find_boxes(data):
         name, content = box
+        dropped += [_LOST[name]] if name in _LOST else []
         if name == b"brob":  # compressed with Brotli
             name, content = content[:4], bytes(imagecodecs.brotli_decode(content[4:]))
         if name == b"Exif" and len(content) > 4:
             exif = content[4 + struct.unpack(">I", content[:4])[0] :]
         elif name == b"xml ":
             xmp = content
-    dropped = ["the colour profile, which cannot be read from JPEG XL"] if header.profile else []
-    dropped += [f"{header.others} extra channels"] if header.others else []
     standard = header.primaries in {1, 2} and header.transfer in {1, 2, 13}
     colour = () if standard else ((b"cICP", bytes([header.primaries, header.transfer, 0, 1])),)
     origin = build_origin("JXL", 1 if header.gray else 3, exif=exif, xmp=xmp, colour=colour, dropped=dropped)

@@ -264,3 +264,13 @@ def test_chunks_that_are_dropped_are_named(tmp_path, png_chunk, roundtrip):
     (tmp_path / "a.png").write_bytes(data[:33] + chunks + png_chunk(b"caBX", b"c2pa") + data[33:])
     _, notes = roundtrip(tmp_path / "a.png")
     assert notes == ("dropped: PNG's bKGD, sBIT, tIME, the content credentials (C2PA)",)
+
+
+def test_boxes_of_jpeg_xl_that_are_dropped_are_named(tmp_path, smooth):
+    pytest.importorskip("imagecodecs")
+    images.write_picture(images.Picture(smooth(20, 30, 3)), tmp_path / "a.jxl")
+    with (tmp_path / "a.jxl").open("ab") as file:
+        file.write(struct.pack(">I4s", 12, b"jhgm") + b"gain" + struct.pack(">I4s", 12, b"jumb") + b"c2pa")
+    origin = images.read_picture(tmp_path / "a.jxl").origin
+    assert origin is not None
+    assert origin.notes == ("dropped: the gain map (HDR), the content credentials (C2PA)",)
