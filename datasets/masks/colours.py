@@ -26,7 +26,10 @@ STAMP_REACH = (0.5, 0.2)
 STAMP_HUES, STAMP_SATURATION, STAMP_BRIGHTNESS = (2, 66), 0.45, 150
 STAMP_STROKE = 0.012  # of the picture's shorter side: the widest strokes of its digits; chosen by hand
 STAMP_CONTRAST = 25  # of 255: what strokes are brighter or more saturated than their surroundings; chosen by hand
+SMALLEST_DIGIT = 5  # pixels high, below which nobody reads them
 LARGEST_DIGIT = 12  # times the width of a stroke; chosen by hand
+SLIMNESS = 2.0  # how much wider than high a date is at least
+CANDIDATES = 500  # strokes around which a line is looked for, the widest ones, so that noise does not take minutes
 
 
 def find_painted(
@@ -53,9 +56,10 @@ def find_painted(
         changed = np.abs(pixels - _to_bytes(original)).max(2) > CHANGE
         strokes &= changed
         if strokes.any():
-            _, labels = cv2.connectedComponents(changed.astype(np.uint8), connectivity=8)
-            touched = np.isin(labels, np.unique(labels[strokes])) & dilate(strokes, REACH)
-            return dilate(touched, 1), ()  # at borders the change is faint
+            count, labels = cv2.connectedComponents(changed.astype(np.uint8), connectivity=8)
+            touched = np.zeros(count, bool)
+            touched[labels[strokes]] = True
+            return dilate(touched[labels] & dilate(strokes, REACH), 1), ()  # at borders the change is faint
     if strokes.any():
         # A brush has one colour, and what is merely like it, such as a red cup, has many.
         brush = np.abs(pixels - _find_commonest(pixels[strokes])).max(2)
@@ -103,14 +107,19 @@ def find_text_stamp(picture: Picture, corner: Corner, colour: str | None) -> tup
     columns = slice(0, across) if corner.endswith("left") else slice(width - across, width)
     part = _to_bytes(picture)[rows, columns]
     stroke = max(3, round(STAMP_STROKE * min(height, width)))
-    text = _keep_line(_find_strokes(part, colour, stroke), stroke)
+    # Turned so that the corner is at the top left.
+    turned = (
+        slice(None, None, 1 if corner.startswith("top") else -1),
+        slice(None, None, 1 if "left" in corner else -1),
+    )
+    text = _keep_line(_find_strokes(part, colour, stroke)[turned], stroke)[turned]
     mask = np.zeros((height, width), bool)
     mask[rows, columns] = dilate(text, max(EDGE, stroke // 2))
     if not text.any():
-        named = "" if colour is None else f" and {colour}"
+        what = "nothing" if colour is None else f"nothing {colour}"
         return mask, (
-            f"nothing in the corner {corner} looks like a date{named}; name the colour of its digits, as in "
-            f"{corner},#ffaa28",
+            f"{what} in the corner {corner} looks like a date; name the colour of its digits, as in {corner},#ffaa28, "
+            "or a `box` around it",
         )
     return mask, ()
 
@@ -132,19 +141,21 @@ def _find_strokes(pixels: NDArray[np.int16], colour: str | None, stroke: int) ->
 
 
 def _keep_line(strokes: Mask, stroke: int) -> Mask:
-    """Return the line of strokes of about one height, side by side, that is longest for its height, if any is long."""
+    """Return the line of strokes of about one height, side by side, that is longest and nearest to the top left."""
     count, labels, found, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
     top, height = found[:, cv2.CC_STAT_TOP], found[:, cv2.CC_STAT_HEIGHT]
     left, width = found[:, cv2.CC_STAT_LEFT], found[:, cv2.CC_STAT_WIDTH]
-    best, slimness = np.zeros(count, bool), 2.0  # how much wider than high: a date is more than that
-    for tall in range(1, count):
+    digits = (height >= max(SMALLEST_DIGIT, 0.8 * stroke)) & (height <= LARGEST_DIGIT * stroke)
+    digits[0] = False  # what is no stroke
+    best, highest = np.zeros(count, bool), 0.0
+    for tall in np.argsort(-width * digits)[: min(CANDIDATES, np.count_nonzero(digits))]:
         size = height[tall]
-        if size < 2 * stroke or size > LARGEST_DIGIT * stroke:
-            continue
         line = (top >= top[tall] - 0.3 * size) & (top + height <= top[tall] + 1.3 * size) & (np.arange(count) > 0)
         line &= _are_near(left, left + width, line, tall, size)
-        if width[line].sum() > slimness * size:
-            best, slimness = line, width[line].sum() / size
+        length = width[line].sum()
+        score = length / (4 * stroke + top[line].min() + left[line].min())
+        if length > SLIMNESS * size and score > highest:
+            best, highest = line, score
     kept: Mask = best[labels]
     return kept
 

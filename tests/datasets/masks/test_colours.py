@@ -1,6 +1,7 @@
 """Holes known by a colour, on photographs: strokes of a brush, and dates in a corner."""
 
 import io
+import time
 
 import numpy as np
 import pytest
@@ -116,6 +117,7 @@ def stamp(
         ("rocket", "12:31", (255, 255, 0), "bottom-left", 0),
         ("coffee", "2004 07 11", (255, 255, 255), "bottom-right,white", 1),
         ("chelsea", "2011/01/01", (60, 255, 90), "top-left,#40ff60", 0),
+        ("rocket", "'04 7 11", (255, 200, 40), "top-right", 1),
     ],
 )
 def test_a_date_in_a_corner_is_found(
@@ -133,7 +135,25 @@ def test_no_date_is_no_hole() -> None:
     assert mask.shape == (60, 90)
     assert not mask.any()
     assert notes == (
-        "nothing in the corner top-right looks like a date; name the colour of its digits, as in top-right,#ffaa28",
+        "nothing in the corner top-right looks like a date; name the colour of its digits, as in top-right,#ffaa28, or "
+        "a `box` around it",
     )
     for height, width in ((1, 1), (2, 300), (300, 2)):
         assert not find_text_stamp(Picture(np.zeros((height, width, 1), np.uint8)), "bottom-left", "white")[0].any()
+
+
+def test_a_small_date_in_a_large_picture_is_found() -> None:
+    image = photograph("chelsea").resize((1804, 1200))
+    date = Image.new("L", image.size)
+    ImageDraw.Draw(date).text((1500, 1140), "'04 7 11", font=ImageFont.load_default(28), fill=255)
+    image.paste((255, 130, 40), mask=date)
+    mask, _ = find_text_stamp(save(image, 90), "bottom-right", None)
+    assert mask[np.array(date) > 60].mean() > 0.95
+    assert not (mask & ~dilate(np.array(date) > 60, 20)).any()
+
+
+def test_noise_is_searched_in_a_moment() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), np.uint8)
+    started = time.perf_counter()
+    find_text_stamp(Picture(noise), "bottom-right", "red")
+    assert time.perf_counter() - started < 5  # 0.1 seconds here
