@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED
 from datasets.contract import find_name
-from datasets.errors import DataError
+from datasets.errors import DataError, count_of
 from datasets.storage.names import natural_key
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "manifest.jsonl"})
@@ -30,8 +30,8 @@ class Listing:
 
     def describe_ignored(self) -> list[str]:
         """Return sentences about what is ignored."""
-        notes = [f"ignored, since they are not pictures: {self.others} files"] if self.others else []
-        return notes + ([f"ignored, since they are links: {self.links} folders"] if self.links else [])
+        notes = [f"ignored, since they are not pictures: {count_of(self.others, 'file')}"] if self.others else []
+        return notes + ([f"ignored, since they are links: {count_of(self.links, 'folder')}"] if self.links else [])
 
 
 def find_pictures(root: Path, *, recurse: bool = True) -> Listing:

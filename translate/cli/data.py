@@ -83,7 +83,7 @@ def masks(
 
     Parts are named by --box, --circle, --polygon, --text-stamp or --color, of the pictures that --like names.
     """
-    from datasets.errors import UserError
+    from datasets.errors import UserError, count_of
     from datasets.masks.colours import TOLERANCE
     from datasets.masks.shapes import Marks
     from translate.folders.manifest import raise_on_failure
@@ -116,7 +116,7 @@ def masks(
     fractions = [outcome.record["hole"] for outcome in outcomes]
     of_them = "of them" if len(fractions) > 1 else "of it"
     summary = f"{sum(fractions) / len(fractions):.1%} {of_them} is hole"
-    console().print(f"done {len(fractions)} masks, {summary} → {absolute(destination)}", markup=False)
+    console().print(f"done {count_of(len(fractions), 'mask')}, {summary} → {absolute(destination)}", markup=False)
 
 
 def _find_kind(names: Sequence[str]) -> "MaskName":
@@ -142,7 +142,7 @@ def mixture(
     seed: Seed = 0,
 ) -> None:
     """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
-    from datasets.errors import UserError
+    from datasets.errors import UserError, count_of
     from datasets.mixtures import MIXTURES
     from datasets.points import TABLE, write_points
 
@@ -156,7 +156,7 @@ def mixture(
         write_points(MIXTURES[name].draw(count, seed), table)
     except OSError as error:
         raise UserError(f"{destination}: cannot be written to: {error.strerror or error}") from None
-    console().print(f"done {count} points → {absolute(table)}", markup=False)
+    console().print(f"done {count_of(count, 'point')} → {absolute(table)}", markup=False)
 
 
 @app.command("preview")
@@ -171,12 +171,10 @@ def preview(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set data.crop.size=128."),
     ] = None,
-    on_exists: Annotated[
-        str, typer.Option(metavar="error|overwrite", help="If the sheet exists.")
-    ] = "error",
+    on_exists: Annotated[str, typer.Option(metavar="error|overwrite", help="If the sheet exists.")] = "error",
 ) -> None:
     """Show the first samples as a training will see them: cropped, mirrored, degraded, labelled."""
-    from datasets.errors import UserError
+    from datasets.errors import UserError, count_of
     from translate.experiment import load_experiment
     from translate.training.preview import preview_data
 
@@ -185,4 +183,4 @@ def preview(
     if out.exists() and on_exists == "error":
         raise UserError(f"{out}: exists; choose another name, or set --on-exists to overwrite")
     shown = preview_data(load_experiment(recipe, settings or []), data, out, count)
-    console().print(f"done {shown} samples → {absolute(out)}", markup=False)
+    console().print(f"done {count_of(shown, 'sample')} → {absolute(out)}", markup=False)

@@ -1,5 +1,6 @@
 """What the verbs from folder to folder do alike: read options, show the plan, run it, compare."""
 
+import functools
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -154,9 +155,9 @@ def _print_plan(plan: "Plan", options: "RunOptions", scale: int, *, as_json: boo
     from datasets.storage.threads import ordered_map
     from translate.folders.plan import find_problem
 
-    screen = console()
+    screen, find = console(), functools.partial(find_problem, scale=scale)
     files, problems = [], []
-    for job, problem in zip(plan.jobs, ordered_map(find_problem, plan.jobs, threads=4, ahead=64), strict=True):
+    for job, problem in zip(plan.jobs, ordered_map(find, plan.jobs, threads=4, ahead=64), strict=True):
         if problem is None:
             files.append({"name": job.name.as_posix(), "out": absolute(job.output)})
             if job.output.exists():

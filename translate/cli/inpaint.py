@@ -99,4 +99,6 @@ def _count_copies(stream: Generator["Outcome", None, None]) -> Generator["Outcom
         copies += outcome.record.get("hole") == 0
         yield outcome
     if copies:
-        console().print(f"note: without a hole, and copied as they are: {copies} pictures", markup=False)
+        from datasets.errors import count_of
+
+        console().print(f"note: without a hole, and copied as it is: {count_of(copies, 'picture')}", markup=False)

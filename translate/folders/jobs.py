@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from datasets.codecs.encoding import WITH_ALPHA
+from datasets.codecs.fitting import refuse_too_large
 from datasets.codecs.formats import FORMAT_OF, READ_ONLY, TITLES, WRITTEN_SUFFIXES
-from datasets.codecs.images import SUFFIXES, UNSUPPORTED, SaveOptions, choose_suffix
+from datasets.codecs.images import SUFFIXES, UNSUPPORTED, PictureError, SaveOptions, choose_suffix
 from datasets.errors import UserError, count_of
 from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import FileSet, find_windows_problem, fold_name
@@ -108,7 +109,7 @@ def refuse_existing(jobs: Sequence[Job], hint: str = "choose another place") -> 
     """
     existing = [job.output for job in jobs if job.output.exists()]
     if existing:
-        more = f", and so do {len(existing) - 1} more outputs" if existing[1:] else ""
+        more = f", like {count_of(len(existing) - 1, 'other output')}" if existing[1:] else ""
         raise UserError(f"{existing[0]}: exists{more}; {hint}")
 
 
@@ -227,6 +228,21 @@ def _quality_notes(jobs: Sequence[Job], options: RunOptions) -> list[str]:
     if exact and len(exact) == len(written):
         raise UserError(f"`quality`: has no meaning for {kinds}; leave it out, or set `format` to jpeg or webp")
     return [f"`quality` changes nothing in {count_of(len(exact), 'file')} of {kinds}"] if exact else []
+
+
+def check_output_size(job: Job, width: int, height: int, depth: int) -> None:
+    """Check that the format of a job's output holds so many pixels, before they are computed.
+
+    Raises:
+        PictureError: It does not.
+    """
+    format = FORMAT_OF.get(job.output.suffix.lower())
+    if format is None or format in READ_ONLY:
+        return
+    try:
+        refuse_too_large(width, height, depth, format)
+    except PictureError as error:
+        raise PictureError(f"{job.name}: the output's {error}") from None
 
 
 def describe_saving(job: Job, save: SaveOptions) -> dict[str, Any]:

@@ -5,15 +5,17 @@ import hashlib
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from datasets.errors import UserError
 from translate.folders.jobs import Job
 
 VERSION = 1
+LOOKS, SECONDS_FOR_LINE = 3, 0.005  # at half a line: the system writes one in microseconds
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,22 @@ class Manifest:
             line = json.dumps({"v": VERSION, **record}, ensure_ascii=False) + "\n"
             # No buffer, so that other processes that write here find whole lines only.
             with self.path.open("ab+", buffering=0) as file:
-                if file.seek(0, os.SEEK_END):
-                    file.seek(-1, os.SEEK_END)
-                    line = line if file.read(1) == b"\n" else "\n" + line  # a killed process left half a line
+                if not any(_ends_with_line(file) for _ in range(LOOKS)):
+                    line = "\n" + line  # a killed process left half a line
                 data = line.encode("utf-8", "backslashreplace")  # names that are not UTF-8 become JSON's escapes
                 while data:
                     data = data[file.write(data) :]  # on a full disk a part is written, and then none
+
+
+def _ends_with_line(file: IO[bytes]) -> bool:
+    """Return whether a file is empty or ends with a whole line; if not, wait for another process to write its end."""
+    if not file.seek(0, os.SEEK_END):
+        return True
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) == b"\n":
+        return True
+    time.sleep(SECONDS_FOR_LINE)
+    return False
 
 
 def _read_records(path: Path) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from datasets.errors import UserError
 from models.contract import Domain, DomainError, Translator
 from translate.files import domain_folder
 from translate.folders.inputs import Inputs, Source
-from translate.folders.jobs import Job, find_jobs
+from translate.folders.jobs import Job, check_output_size, find_jobs
 from translate.folders.options import RunOptions
 from translate.inference.tiling import check_tile
 
@@ -129,12 +129,16 @@ def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
     ]
 
 
-def find_problem(job: Job) -> str | None:
-    """Return why a job will fail, or its picture be left alone, as far as the header tells; None: it tells nothing."""
+def find_problem(job: Job, scale: int = 1) -> str | None:
+    """Return why a job will fail, or its picture be left alone, as far as the header tells; None: it tells nothing.
+
+    `scale` is how many times larger the output is.
+    """
     if job.unreadable:
         return f"{job.name}: {describe_unsupported(job.unreadable)}"
     try:
-        read_header(job.source)
+        header = read_header(job.source)
+        check_output_size(job, scale * header.width, scale * header.height, header.depth)
     except UserError as error:
         return str(error)
     return None

@@ -15,7 +15,7 @@ from datasets.errors import UserError
 from datasets.pixels import BAND
 from datasets.storage.names import encode_name
 from models.contract import Domain
-from translate.folders.jobs import Job
+from translate.folders.jobs import Job, check_output_size
 from translate.folders.manifest import Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import (
@@ -122,6 +122,8 @@ class Translation:
             UserError: It is damaged, or the model cannot work on its size.
         """
         picture = read_picture(job.source, limit=self.options.pixel_limit)
+        scale = self.model.translator.scale
+        check_output_size(job, scale * picture.width, scale * picture.height, picture.depth)
         try:
             image = to_input(picture, self.model.translator, self.options.work_size, self.model.card.composed_on)
         except UserError as error:

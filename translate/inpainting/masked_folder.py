@@ -16,7 +16,7 @@ from datasets.masks.reading import PhotographError, dilate, find_transparency, f
 from datasets.storage.atomic import replace_file
 from translate.folders.display import show_outcomes
 from translate.folders.inputs import Source
-from translate.folders.jobs import ALPHA, MARKED, Job, describe_saving
+from translate.folders.jobs import ALPHA, MARKED, Job, check_output_size, describe_saving
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import RunOptions
 from translate.folders.pipeline import Item, Schedule, Written, describe_change, fail, notes_of, run_jobs
@@ -76,6 +76,7 @@ class Inpainting:
             UserError: The picture or the mask is damaged, or the mask is missing or does not fit.
         """
         picture = read_picture(job.source, limit=self.options.pixel_limit)
+        check_output_size(job, picture.width, picture.height, picture.depth)
         try:
             hole, notes = self._find_hole(job, picture)
         except OSError as error:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.picture import Colour
-from datasets.errors import UserError
+from datasets.errors import UserError, count_of
 from datasets.masks.shapes import Marks
 from datasets.storage.listing import find_pictures
 from datasets.storage.names import FileSet, stem_of
@@ -88,7 +88,8 @@ def plan_inpainting(
     lossy = sum(FORMAT_OF.get(job.output.suffix.lower()) == "JPEG" for job in jobs)
     if lossy:
         notes.append(
-            f"{lossy} pictures are encoded again as JPEG, which changes known pixels a little; `format` png keeps them"
+            f"encoded again as JPEG, which changes known pixels a little: {count_of(lossy, 'picture')}; "
+            "`format` png keeps them"
         )
     return build_plan(jobs, inputs, destination, options, notes)
 

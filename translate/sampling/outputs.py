@@ -13,6 +13,7 @@ from datasets.codecs.images import SaveOptions, write_picture
 from datasets.contract import Options
 from datasets.errors import UserError
 from datasets.pixels import to_picture
+from translate.files import check_writable
 from translate.folders.jobs import Job, refuse_existing
 from translate.sampling.sampler import BATCH, LoadedSampler
 
@@ -137,4 +138,5 @@ def build_sample_plan(
         raise UserError(f"{destination}: is a file; samples need a folder to go to")
     if options.on_exists == "error":
         refuse_existing(outputs, "choose another place, or set `on_exists` to skip or overwrite")
+    check_writable(destination)
     return SamplePlan(tuple(outputs), destination, options, notes)

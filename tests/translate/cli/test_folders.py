@@ -155,3 +155,10 @@ def test_what_arrives_is_translated_once_it_is_whole(
     assert json.loads(ended.out)["counts"] == {"ok": 7, "skipped": 0, "failed": 1, "left_alone": 0}
     assert files(out) == {*(files(photos) - {"broken.png"}), "manifest.jsonl"}
     assert "watching" in ended.err
+
+
+def test_shells_complete_commands(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TRANSLATE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "translate ups")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert command().out.split() == ["upscale"]

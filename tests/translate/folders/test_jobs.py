@@ -198,7 +198,7 @@ def test_existing_outputs_are_refused_and_counted(find: Finder, fill: Callable[.
     (tmp_path / "out").mkdir()
     for name in ("b.png", "c.png", "unrelated.png"):
         (tmp_path / "out" / name).write_bytes(b"mine")
-    with pytest.raises(UserError, match=r"out/b\.png: exists, and so do 1 more outputs; .*`on_exists`"):
+    with pytest.raises(UserError, match=r"out/b\.png: exists, like 1 other output; .*`on_exists`"):
         find(folder, tmp_path / "out")
     assert len(find(folder, tmp_path / "out", on_exists="skip")) == 3
     assert len(find(folder, tmp_path / "out", on_exists="overwrite")) == 3

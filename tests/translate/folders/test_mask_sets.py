@@ -85,7 +85,7 @@ def test_masks_of_marked_pictures_have_their_names_and_the_marks(tmp_path: Path,
 
 def test_one_picture_gives_one_mask_of_the_name_that_is_asked_for(tmp_path: Path, photos: Path, command: Any) -> None:
     ended = command("data", "masks", tmp_path / "m.png", "--like", photos / "a.png", "--box", "1,1,4,4")
-    assert (ended.code, ended.err.count("done 1 masks")) == (0, 1)
+    assert (ended.code, ended.err.count("done 1 mask,")) == (0, 1)
     assert (read_picture(tmp_path / "m.png").pixels > 0).sum() == 16
     ended = command("data", "masks", tmp_path / "dir", "--like", photos / "c.jpg", "--polygon", "0,0,9,0,0,9")
     assert ended.code == 0

@@ -14,7 +14,11 @@ from PIL import Image
 
 from datasets.codecs.images import Picture, read_picture, write_picture
 from datasets.errors import UserError
+from translate.folders import display
 from translate.folders.manifest import Outcome
+from translate.folders.options import RunOptions
+from translate.folders.plan import find_problem, make_plan
+from translate.folders.translated_folder import translate_folder
 from translate.inference.model import Model, load_model
 
 Models = Callable[..., Model]
@@ -289,3 +293,28 @@ def test_a_batch_that_did_not_fit_is_out_of_memory_before_its_pictures_are_tried
     folder = noise(tmp_path / "in", "a.png", "b.png", "c.png")
     assert set(statuses(run(small, folder, tmp_path / "out", batch=3)).values()) == {"ok"}
     assert alive_at_retry == [False, False, False]
+
+
+def test_a_size_that_the_format_cannot_hold_is_known_before_the_work(
+    unchanged: Models, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (4096, 8)).save(tmp_path / "in" / "wide.webp")
+    model = unchanged(scale=4)
+    plan = make_plan(model.translator, None, tmp_path / "in", tmp_path / "out", RunOptions())
+    sentence = (
+        "wide.webp: the output's 16384 × 32 pixels are more than WEBP holds (16383 a side): write it as PNG or TIFF"
+    )
+    assert find_problem(plan.jobs[0], scale=4) == sentence
+    monkeypatch.setattr(Model, "run", lambda *arguments: pytest.fail("was computed"))
+    assert run(model, tmp_path / "in", tmp_path / "out")["wide.webp"].reason == sentence
+
+
+def test_progress_is_shown_from_python_where_it_is_asked_for(
+    unchanged: Models, tmp_path: Path, noise: Noise, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "SECONDS_PER_LINE", 0.01)
+    folder = noise(tmp_path / "in", *(f"{number}.png" for number in range(30)))
+    for shown in (False, True):
+        list(translate_folder(unchanged(), folder, tmp_path / str(shown), progress=shown))
+        assert ("of 30 done" in capfd.readouterr().err) == shown

@@ -97,7 +97,7 @@ def test_without_a_hole_a_file_is_copied_byte_for_byte_and_counted(folder: Path,
     assert (out / "a.png").read_bytes() == original
     assert "note: a.png: its mask shows no hole: copied as it is" in ended.err
     assert "dropped" not in ended.err
-    assert "note: without a hole, and copied as they are: 1 pictures" in ended.err
+    assert "note: without a hole, and copied as it is: 1 picture" in ended.err
 
 
 def test_a_copy_that_is_asked_to_be_another_format_is_written_as_that(

@@ -70,7 +70,7 @@ def test_a_picture_without_a_mask(folder: Path, masks: Path, tmp_path: Path, pol
     assert output.exists() == (policy == "copy")
     if policy == "copy":
         assert output.read_bytes() == (folder / "a.png").read_bytes()
-        assert "copied as they are: 1 pictures" in ended.err
+        assert "copied as it is: 1 picture" in ended.err
     assert ended.err.splitlines()[-1].startswith(
         {"error": "done 2 ok, 0 skipped, 1 failed", "copy": "done 3 ok", "skip": "done 2 ok, 1 skipped"}[policy]
     )
@@ -107,7 +107,7 @@ def test_jpeg_is_said_to_change_what_is_known_and_png_does_not(
     Image.fromarray(pixels()).resize((64, 48)).save(tmp_path / "a.jpg")
     mask = save_mask(tmp_path / "m.png", hole())
     ended = command("inpaint", tmp_path / "a.jpg", tmp_path / "o", "--mask", mask, "--model", "navier-stokes")
-    assert "encoded again as JPEG, which changes known pixels a little; --format png keeps them" in ended.err
+    assert "encoded again as JPEG, which changes known pixels a little: 1 picture; --format png keeps them" in ended.err
     ended = command(
         "inpaint", tmp_path / "a.jpg", tmp_path / "p", "--mask", mask, "--model", "telea", "--format", "png"
     )

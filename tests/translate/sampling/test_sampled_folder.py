@@ -66,7 +66,7 @@ def test_what_exists_is_refused_skipped_or_replaced(
     loaded, out = flat(), tmp_path / "out"
     sample(loaded, out, 2)
     before = files(out)
-    with pytest.raises(UserError, match=r"000000\.png: exists, and so do 1 more outputs; choose another place"):
+    with pytest.raises(UserError, match=r"000000\.png: exists, like 1 other output; choose another place"):
         sample(loaded, out, 3, seed=1)
     again = sample(loaded, out, 20, on_exists="skip")
     assert [again[f"{index:06}.png"].status for index in range(3)] == ["skipped", "skipped", "ok"]
