@@ -1,7 +1,9 @@
 """Errors that the user can fix, and their words. Imports are light here, so that the command line starts quickly."""
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -52,6 +54,18 @@ def suggest(name: str, known: Iterable[str], kind: str = "there are") -> str:
     if near:
         return f"did you mean {spelled[near[0]]}?"
     return f"{kind} {', '.join(names)}" if names else "there are none"
+
+
+def suggest_path(path: str | Path) -> str:
+    """Return "; did you mean b?" for a path that does not exist beside one of nearly its name; else nothing."""
+    place = Path(path)
+    folder = place.parent
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(place.name, names, n=1)
+    return f"; did you mean {folder / near[0]}?" if near else ""
 
 
 def count_of(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from datasets.contract import LabelSet, Settings
-from datasets.errors import DataError
+from datasets.errors import DataError, suggest
 from datasets.pictures import FolderLabels
 from datasets.storage.image_files import ImageFile
 from datasets.storage.listing import find_entry
@@ -139,7 +139,9 @@ def _learn_columns(
 def _refuse_unknown(path: Path, names: Iterable[str], known: Sequence[str], meaning: str) -> None:
     unknown = [name for name in names if find_column(name, known) is None]
     if unknown:
-        raise DataError(f"{path}: there is no {', '.join(unknown)}; {meaning} {', '.join(known) or 'none'}")
+        near = suggest(unknown[0], known)
+        hint = f"; {near}" if near.endswith("?") else ""
+        raise DataError(f"{path}: there is no {', '.join(unknown)}; {meaning} {', '.join(known) or 'none'}{hint}")
 
 
 def _describe_unclear(values: Mapping[str, str]) -> str | None:

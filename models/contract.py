@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import B, LabelSet, Settings, find_name
-from datasets.errors import UserError
-from models.transparency import show_transparency
+from datasets.errors import UserError, suggest
+from models.preview import Preview as Preview
 
 # An index into the domains of a translator, or several indices for a translator that can combine them.
 Domain = int | tuple[int, ...]
@@ -80,7 +79,9 @@ class Translator(nn.Module, ABC):
             return 0
         index = find_name(name, self.domains)
         if index is None:
-            raise DomainError(f"{name}: this model has " + (f"the domains {known}" if known else "no domains"))
+            hint = suggest(name, self.domains)
+            hint = f"; {hint}" if hint.endswith("?") else ""
+            raise DomainError(f"{name}: this model has {f'the domains {known}' if known else 'no domains'}{hint}")
         return index
 
     def blend_stages(self, fraction: float) -> None:
@@ -157,34 +158,6 @@ class Update:
     player: str
     losses: dict[str, Tensor]
     metrics: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A batch before and after translation, for human eyes and for the health check of the training.
-
-    Attributes:
-        source: The input, (B, C, H, W); None if images are made from noise.
-        output: The model's output, (B, C', H', W').
-        target: The right output, if it is known.
-        real: Images of the target kind, (B', C', H', W'), if the right output is not known; outputs should be as
-            diverse as these.
-    """
-
-    source: Tensor | None
-    output: Tensor
-    target: Tensor | None = None
-    real: Tensor | None = None
-
-    def strips(self) -> Tensor:
-        """Return source, output and target of each example side by side, in colour: (B, 3, H', n * W').
-
-        Transparency is shown by squares of two grays.
-        """
-        images = [image for image in (self.source, self.output, self.target) if image is not None]
-        size = self.output.shape[-2:]
-        resized = [F.interpolate(image, size) if image.shape[-2:] != size else image for image in images]
-        return torch.cat([show_transparency(image).expand(-1, 3, -1, -1) for image in resized], dim=3)
 
 
 Trunk = Literal["encoder", "discriminator"]

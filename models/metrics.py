@@ -39,6 +39,13 @@ def _ssim_window(image: Tensor) -> int:
     return min(11, *((side - 1) // 2 * 2 + 1 for side in image.shape[-2:]))
 
 
+def direction(name: str) -> str:
+    """Return "higher" or "lower", whichever is better for a validation metric; empty: neither, as of a code's size."""
+    if name.startswith(("psnr", "ssim")) or name.endswith("accuracy"):
+        return "higher"
+    return "" if name in ("kl", "active") else "lower"
+
+
 def reconstruction_metrics(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Return L1, PSNR and SSIM of (B, C, H, W) images in [-1, 1], (B,) each, by name."""
     return {"l1": l1(output, target), "psnr": psnr(output, target), "ssim": ssim(output, target)}

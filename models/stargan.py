@@ -217,7 +217,10 @@ class StarGANRecipe(Recipe[Attributed, StarGAN]):
     def preview(self, model: StarGAN, batch: Attributed) -> list[Preview]:
         """Return images translated to each of the first domains."""
         domains = range(min(len(model.domains), PREVIEW_DOMAINS))
-        return [Preview(batch.image, translate_batch(model, batch.image, domain)) for domain in domains]
+        return [
+            Preview(batch.image, translate_batch(model, batch.image, domain), title=f"to {model.domains[domain]}")
+            for domain in domains
+        ]
 
     @torch.inference_mode()
     def validate(self, model: StarGAN, batch: Attributed) -> dict[str, Tensor]:

@@ -48,8 +48,10 @@ def make_preview(model: Translator, source: Tensor, like: Tensor, truth: Tensor,
         truth: (B,) bool, whether `like` are the true counterparts of `source`.
         domain: Index of the target domain.
     """
-    output = translate_batch(model, source, domain)
-    return Preview(source, output, like) if bool(truth.all()) else Preview(source, output, real=like)
+    output, title = translate_batch(model, source, domain), f"to {model.domains[domain]}" if model.domains else ""
+    if bool(truth.all()):
+        return Preview(source, output, like, title=title)
+    return Preview(source, output, real=like, title=title)
 
 
 def average_metrics(metrics: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

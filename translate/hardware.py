@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.devices import move
-from datasets.errors import UserError
+from datasets.errors import UserError, suggest
 from translate.gpu_flags import gpu_flags
 
 N = TypeVar("N", bound=nn.Module)
@@ -114,7 +114,10 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
-        raise UserError(f"`device` {name}: this machine has none; choose auto, cpu, cuda, cuda:N or mps") from None
+        hint = "; did you mean cuda?" if name.lower() in ("gpu", "nvidia") else ""
+        raise UserError(
+            f"`device` {name}: this machine has none; choose auto, cpu, cuda, cuda:N or mps{hint}"
+        ) from None
     problem = device_problem(name)
     if problem is not None:
         raise UserError(f"`device` {name}: this torch cannot use it: {problem}; choose auto or cpu")
@@ -159,7 +162,9 @@ def resolve_numerics(
         UserError: There is no such precision.
     """
     if precision not in PRECISIONS:
-        raise UserError(f"`precision` {precision}: unknown; choose {', '.join(PRECISIONS)}")
+        near = suggest(precision, PRECISIONS)
+        hint = f"; {near}" if near.endswith("?") else ""
+        raise UserError(f"`precision` {precision}: unknown; choose {', '.join(PRECISIONS)}{hint}")
     if precision == "auto":
         precision = _fastest_precision(device) if training else "fp32"
     if layout == "auto":

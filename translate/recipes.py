@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from datasets.errors import UserError
+from datasets.errors import UserError, suggest, suggest_path
 
 
 def recipes_folder() -> Path:
@@ -27,10 +27,14 @@ def recipe_path(recipe: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
             return path
-        raise UserError(f"{recipe}: there is no such file")
+        raise UserError(f"{recipe}: there is no such file{suggest_path(path)}")
     if recipe in recipe_names():
         return recipes_folder() / f"{recipe}.yaml"
-    raise UserError(f"{recipe}: there is no such recipe; there are {', '.join(recipe_names())}, or give a YAML file")
+    if path.is_file():
+        raise UserError(f"{recipe}: expected a recipe's name or a YAML file, whose name ends in .yaml")
+    near = suggest(recipe, recipe_names())
+    hint = near if near.endswith("?") else "`translate recipes list` shows all that there are, or give a YAML file"
+    raise UserError(f"{recipe}: there is no such recipe; {hint}")
 
 
 def recipe_summary(recipe: str) -> str:

@@ -191,8 +191,8 @@ def resume_experiment(asked: Experiment, recorded: Experiment, path: Path) -> Ex
     for key in sorted((new.keys() | old.keys()) - changeable):
         if new.get(key) != old.get(key) and new.get(key) != "auto":
             raise ResumeError(
-                f"{path}: holds a run with {key}={old.get(key)}, and {new.get(key)} was asked for; "
-                "ask for the same, or choose another `out`"
+                f"{path}: holds a run with {key}={_as_yaml(old.get(key))}, and now it is {_as_yaml(new.get(key))}; "
+                f"set {key}={_as_yaml(old.get(key))} to resume it, or choose another `out`"
             )
     changed = {name: value for name, value in asked.training.model_dump().items() if name in RESUMABLE_CHANGES}
     return recorded.model_copy(update={"training": recorded.training.model_copy(update=changed)})
@@ -203,6 +203,11 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tree.items():
         flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as it is written in a recipe, such as null for None."""
+    return str(yaml.safe_dump(value, default_flow_style=True, width=1000)).removesuffix("\n...\n").strip()
 
 
 def _step_of(line: str) -> int | None:

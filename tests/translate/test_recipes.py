@@ -15,8 +15,10 @@ def test_a_recipe_is_found_by_name_and_by_path(tmp_path) -> None:
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are():
-    with pytest.raises(UserError, match=r"pix3pix: there is no such recipe; there are .*pix2pix.* or give a YAML file"):
+    with pytest.raises(UserError, match=r"pix3pix: there is no such recipe; did you mean pix2pix\?"):
         load_experiment("pix3pix")
+    with pytest.raises(UserError, match=r"zzz: there is no such recipe; `translate recipes list` shows all"):
+        load_experiment("zzz")
     with pytest.raises(UserError, match=r"my\.yaml: there is no such file"):
         load_experiment("my.yaml")
 

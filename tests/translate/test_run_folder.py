@@ -123,7 +123,7 @@ def test_another_run_is_refused_with_both_values(tiny, tmp_path, change):
     for part in key.split("."):
         old = old[part]
     asked = float(value) if isinstance(old, float) else value
-    assert f"holds a run with {key}={old}, and {asked} was asked for" in str(caught.value)
+    assert f"holds a run with {key}={old}, and now it is {asked}; set {key}={old} to resume it" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from datasets.codecs.images import Picture, read_picture
 from models.contract import Preview, Translator
-from models.transparency import show_transparency
+from models.preview import show_transparency
 from translate.experiment import Experiment, load_experiment
 from translate.hardware import Numerics
 from translate.inference.conversion import to_input, to_output

@@ -47,13 +47,15 @@ Device = Annotated[str, option("Where to compute; also cuda:N", panel=COMPUTING,
 Precision = Annotated[str, option("auto: bf16 where it is as good", panel=COMPUTING, metavar="auto|fp32|bf16")]
 Json = Annotated[bool, flag("Print one JSON document on stdout", "--json")]
 
+Best = Annotated[bool, flag("Of a run folder, use its best model", "--best", TASK)]
+
 NOTHING_FOUND = 4  # exit code: there was nothing to work on
 SOME_FAILED = 3  # exit code: the work is done, and some inputs failed
 OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of them
 
 # A setting in backticks, as messages from below the command line name them.
 SETTING = (
-    "`(arithmetic|axes|background|batch|blend|box|circle|color|compare|count|device|format|grid|init_from|"
+    "`(arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|format|grid|init_from|"
     "input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
     "on_exists|out|polygon|precision|quality|scale|set|shard|text_stamp|tile|to|tolerance|truncation|work_size)`"
 )
@@ -180,6 +182,30 @@ def parse_options(kind: type[S], **values: Any) -> S:
         return kind(**values)
     except OptionError as error:
         raise UserError(f"{option_name(error.option)}: {error.reason}") from None
+
+
+def choose_model(model: str, *, best: bool) -> str:
+    """Return MODEL, or with --best the best model of the run folder that it is.
+
+    Raises:
+        ModelError: It is no run folder, or has no best model.
+    """
+    from translate.inference.model_file import best_model
+
+    return str(best_model(model)) if best else model
+
+
+def choose_own_model(model: str | None, *, best: bool) -> str | None:
+    """Return what `choose_model` does, for a verb that has a model of its own if none is named.
+
+    Raises:
+        ModelError: It is no run folder, or has no best model, or none is named.
+    """
+    from datasets.errors import UserError
+
+    if model is None and best:
+        raise UserError("--best: is for a run folder of yours; name it with --model")
+    return None if model is None else choose_model(model, best=best)
 
 
 def absolute(path: Path) -> str:

@@ -34,13 +34,13 @@ def degrade(
 ) -> None:
     """Degrade the pictures of a folder as a training would, to have inputs to try a model on."""
     from datasets.degradations.degrade import DEGRADATIONS
-    from datasets.errors import UserError
+    from datasets.errors import UserError, suggest
     from translate.folders.degraded_folder import plan_degrading, run_degrading
     from translate.folders.options import RunOptions
     from translate.inference.monitor import Monitor
 
     if degradation not in DEGRADATIONS:
-        raise UserError(f"{degradation}: there is no such degradation; there are {', '.join(DEGRADATIONS)}")
+        raise UserError(f"{degradation}: there is no such degradation; {suggest(degradation, DEGRADATIONS)}")
     options = parse_options(RunOptions, on_exists=on_exists)
     plan = plan_degrading(source, destination, degradation, strength, options)
     print_notes(plan.notes)
@@ -120,7 +120,7 @@ def masks(
 
 
 def _find_kind(names: Sequence[str]) -> "MaskName":
-    from datasets.errors import UserError
+    from datasets.errors import UserError, suggest
     from datasets.masks.drawing import MASKS
 
     known = {name.replace("_", "-"): name for name in MASKS}
@@ -130,7 +130,7 @@ def _find_kind(names: Sequence[str]) -> "MaskName":
             "--circle, --polygon, --text-stamp or --color"
         )
     if names[0] not in known:
-        raise UserError(f"{names[0]}: there is no such kind of mask; there are {', '.join(known)}")
+        raise UserError(f"{names[0]}: there is no such kind of mask; {suggest(names[0], known)}")
     return known[names[0]]
 
 
@@ -142,12 +142,12 @@ def mixture(
     seed: Seed = 0,
 ) -> None:
     """Draw points of a mixture of normal distributions, to see which of its modes a model learns."""
-    from datasets.errors import UserError, count_of
+    from datasets.errors import UserError, count_of, suggest
     from datasets.mixtures import MIXTURES
     from datasets.points import TABLE, write_points
 
     if name not in MIXTURES:
-        raise UserError(f"{name}: there is no such mixture; there are {', '.join(MIXTURES)}")
+        raise UserError(f"{name}: there is no such mixture; {suggest(name, MIXTURES)}")
     table = destination / TABLE
     if table.exists():
         raise UserError(f"{table}: is there already; remove it, or choose another OUT")

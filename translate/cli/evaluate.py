@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from translate.cli.common import Device, Json, print_json
+from translate.cli.common import Best, Device, Json, choose_model, print_json
 
 app = typer.Typer(help="Evaluate models.", no_args_is_help=True)
 
@@ -25,6 +25,7 @@ def probe(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Read the folder differently, as in --set data.kind=idx."),
     ] = None,
+    best: Best = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -34,6 +35,7 @@ def probe(
     """
     from translate.evaluation.probe import probe as run_probe
 
+    model = choose_model(model, best=best)
     result = run_probe(model, data, labels, seeds=range(seeds), overrides=settings or (), device=device)
     if json:
         print_json(result.__dict__)

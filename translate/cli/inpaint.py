@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
-from translate.cli.common import TASK, console, flag, option, parse_options
+from translate.cli.common import TASK, Best, choose_own_model, console, flag, option, parse_options
 from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Boxes,
@@ -40,6 +40,7 @@ def inpaint(
     mask_tolerance: Annotated[int | None, option("Difference from it; 60 of 255", panel=TASK, metavar="N")] = None,
     mask_threshold: Annotated[int | None, option("Level above which is hole", panel=TASK, metavar="N")] = None,
     model: Annotated[str | None, option("Inpainter; else the shipped one", panel=TASK, metavar="MODEL")] = None,
+    best: Best = False,
     mask_invert: Annotated[bool, flag("Black is hole, not white", "--mask-invert", TASK)] = False,
     mask_grow: Annotated[int, option("Enlarge every hole by N pixels", panel=TASK, metavar="N")] = 0,
     feather: Annotated[int, option("Fade in over N pixels at borders", panel=TASK, metavar="N")] = 0,
@@ -81,6 +82,7 @@ def inpaint(
         feather=feather,
         missing_mask=missing_mask,
     )
+    model = choose_own_model(model, best=best)
     inpainter = load_inpainter(model, device=computing.device, precision=computing.precision)
 
     def plan(inputs: "Inputs") -> "Plan":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from translate.cli.common import Json, console, print_json
+from translate.cli.common import Best, Json, choose_model, console, print_json
 
 if TYPE_CHECKING:
     from models.contract import Sampler, Translator
@@ -53,12 +53,14 @@ def list_models(
 
 @app.command("info")
 def info(
-    model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")], json: Json = False
+    model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
+    best: Best = False,
+    json: Json = False,
 ) -> None:
     """Describe a model file: its kind, size, training and metrics."""
     from translate.inference.model_file import load_network, model_path, read_card
 
-    path = model_path(model)
+    path = model_path(choose_model(model, best=best))
     if json:
         print_json(read_card(path).model_dump(mode="json"))
         return

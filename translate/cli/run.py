@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import COMPUTING, TASK, option
+from translate.cli.common import COMPUTING, TASK, Best, choose_model, option
 from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
@@ -35,6 +35,7 @@ def run(
         list[str] | None, option("Domain to translate to; repeatable", panel=TASK, metavar="NAME[,NAME]|all")
     ] = None,
     work_size: Annotated[str, option("Scale the shorter side to N first", panel=TASK, metavar="native|N")] = "native",
+    best: Best = False,
     blend: Annotated[
         float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
@@ -60,6 +61,7 @@ def run(
     inputs = find_inputs(source, pictures)
     size = None if work_size == "native" else work_size
     options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms)
+    model = choose_model(model, best=best)
     loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
 
     def plan(inputs: "Inputs") -> "Plan":

@@ -1,5 +1,6 @@
 """`translate sample`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -9,7 +10,9 @@ from translate.cli.common import (
     COMPUTING,
     OUTPUT,
     TASK,
+    Best,
     Json,
+    choose_model,
     finish,
     flag,
     option,
@@ -44,6 +47,7 @@ def sample(
     classes: Annotated[
         list[str] | None, option("What to make; all classes if not given", "--class", panel=TASK, metavar="NAME[,NAME]")
     ] = None,
+    best: Best = False,
     truncation: Annotated[
         float | None, option("Limit latents to ±T: better, more alike", panel=TASK, metavar="T")
     ] = None,
@@ -99,6 +103,7 @@ def sample(
     }
     _refuse_unused(mode, settings)
     options = _sample_options(truncation, batch, on_exists, image_format)
+    model = choose_model(model, best=best)
     loaded = load_sampler(model, device=computing.device, precision=computing.precision)
     options = options.model_copy(update={"classes": _split_names(classes or [], loaded.sampler.domains)})
     settings |= {"interpolate": interpolate, "arithmetic": arithmetic}
@@ -108,7 +113,9 @@ def sample(
     results = show_progress(run_samples(loaded, plan, monitor), len(plan.outputs), monitor)
     if json:
         print_results(results, destination, plan.notes)
-    finish(results, destination)
+    sheets = {output.name for output in plan.outputs if output.group is None}
+    pictures = [outcome for outcome in results.outcomes if outcome.name not in sheets or outcome.status == "failed"]
+    finish(replace(results, outcomes=pictures or results.outcomes), destination)  # a grid is no further picture
 
 
 def _choose_mode(modes: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import Device, Json, absolute, console, print_json
+from translate.cli.common import Device, Json, absolute, console, print_json, spell_options
 from translate.cli.signals import INTERRUPTED, stop_on_signals
 
 if TYPE_CHECKING:
@@ -59,10 +59,12 @@ def train(
     world, checkpoints = training.setup.world, training.checkpoints
     if world.is_main:
         if json:
-            best = {**checkpoints.best, "name": training.trainer.recipe.best_metric}
-            print_json({"run": absolute(out), "step": last.step, "metrics": checkpoints.metrics, "best": best})
+            best_of_run = {**checkpoints.best, "name": training.trainer.recipe.best_metric}
+            print_json({"run": absolute(out), "step": last.step, "metrics": checkpoints.metrics, "best": best_of_run})
         verb = "done" if last.stopped is None else "saved"
-        console().print(f"{verb} at step {last.step} of {last.steps} → {absolute(out)}", markup=False)
+        best = checkpoints.describe_best()
+        hint = f"; {spell_options(best)}" if best else ""
+        console().print(f"{verb} at step {last.step} of {last.steps} → {absolute(out)}{hint}", markup=False)
     code = INTERRUPTED if last.stopped == "interrupted" else 0
     leave_world(world, code)
     raise typer.Exit(code)

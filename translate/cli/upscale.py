@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
-from translate.cli.common import TASK, option
+from translate.cli.common import TASK, Best, choose_own_model, option
 from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
@@ -36,6 +36,7 @@ def upscale(
         option("compressed: also removes artefacts", "--input", panel=TASK, metavar="clean|compressed"),
     ] = None,
     model: Annotated[str | None, option("A model file or run folder of yours", panel=TASK, metavar="MODEL")] = None,
+    best: Best = False,
     output: OutputOptions,
     pictures: PictureOptions,
     computing: DeviceOptions,
@@ -51,6 +52,7 @@ def upscale(
     from translate.inference.upscaling import load_upscaler
 
     inputs, options = find_inputs(source, pictures), run_options(output, pictures, tiling)
+    model = choose_own_model(model, best=best)
     loaded = load_upscaler(scale, input_kind, model=model, device=computing.device, precision=computing.precision)
 
     def plan(inputs: "Inputs") -> "Plan":

@@ -11,7 +11,7 @@ from datasets.codecs.encoding import WITH_ALPHA
 from datasets.codecs.fitting import refuse_too_large
 from datasets.codecs.formats import FORMAT_OF, READ_ONLY, TITLES, WRITTEN_SUFFIXES
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED, PictureError, SaveOptions, choose_suffix
-from datasets.errors import UserError, count_of
+from datasets.errors import UserError, count_of, suggest_path
 from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import FileSet, find_windows_problem, fold_name
 from models.contract import Domain
@@ -162,7 +162,7 @@ def refuse_inside(source: Path, destination: Path) -> None:
 
 def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if not source.exists():
-        raise NothingFoundError(f"{source}: there is no such file or folder")
+        raise NothingFoundError(f"{source}: there is no such file or folder{suggest_path(source)}")
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES | UNSUPPORTED.keys():
         raise NothingFoundError(f"{source}: is no picture by its name; known are {', '.join(sorted(SUFFIXES))}")

@@ -5,6 +5,7 @@ The metadata holds one key, `translate`, with the card as sorted JSON. Older for
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from datasets.contract import Settings
-from datasets.errors import UserError
+from datasets.errors import UserError, suggest, suggest_path
 from models.contract import Sampler, Translator
 from translate.experiment import Experiment
 from translate.files import replace_file
@@ -25,6 +26,7 @@ from translate.inference.shipped import builtin_models
 from translate.migrations import FORMAT, NewerFormatError, migrate_card
 
 METADATA_KEY = "translate"
+LAST, BEST = "last.safetensors", "best.safetensors"  # of a run folder
 
 
 class ModelError(UserError):
@@ -81,23 +83,40 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
         save_file(tensors, partial, metadata={METADATA_KEY: text})
 
 
-def model_path(model: str | Path) -> Path:
+def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
     """Return the file that `model` names: a file, a run folder (its last model), or a model that ships.
+
+    `more` are other names that the caller knows, which a mistyped one may have been meant for.
 
     Raises:
         ModelError: There is no such file, folder or name.
     """
     path = Path(model)
     if path.is_dir():
-        path = path / "last.safetensors"
+        path = path / LAST
         if not path.is_file():
-            raise ModelError(f"{model}: expected a run folder with last.safetensors in it, found none")
+            raise ModelError(f"{model}: expected a run folder with {LAST} in it, found none")
     if not path.is_file():
         shipped = builtin_models()
         if str(model) in shipped:
             return shipped[str(model)]
-        known = f"; the models that ship are {', '.join(shipped)}" if shipped else ""
-        raise ModelError(f"{model}: there is no such model file{known}")
+        near = suggest(str(model), [*shipped, *more], "the models that ship are")
+        known = near if near.endswith("?") else suggest_path(path).removeprefix("; ") or near
+        raise ModelError(f"{model}: there is no such model file; {known}")
+    return path
+
+
+def best_model(model: str | Path) -> Path:
+    """Return the file of the best model of a run folder.
+
+    Raises:
+        ModelError: It is no run folder, or has no best model, since no samples were held out.
+    """
+    path = Path(model) / BEST
+    if not Path(model).is_dir():
+        raise ModelError(f"`best` {model}: expected a run folder, which has a best model besides its last one")
+    if not path.is_file():
+        raise ModelError(f"`best` {model}: has no {BEST}; a training writes one where samples are held out")
     return path
 
 

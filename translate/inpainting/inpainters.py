@@ -50,7 +50,7 @@ def load_inpainter(model: str | Path | None, *, device: str = "auto", precision:
     for name in CLASSICAL:
         if str(model) == name and not Path(model).exists():
             return classical_inpainter(name)
-    network = build_uninitialized(read_card(model_path(model)))
+    network = build_uninitialized(read_card(model_path(model, CLASSICAL)))
     if isinstance(network, Translator) and network.fills_holes:
         return learned_inpainter(load_model(model, device=device, precision=precision))
     if isinstance(network, Sampler):

@@ -20,7 +20,7 @@ from datasets.codecs.images import read_picture
 from datasets.errors import UserError
 from datasets.pixels import convert_channels, resize, show_alpha, take_off, to_floats, to_pixels, to_tensor
 from models.contract import Encoder
-from models.transparency import show_transparency
+from models.preview import show_transparency
 from translate.files import file_digest
 from translate.folders.jobs import NothingFoundError
 from translate.sampling.latent_search import STARTS, project

@@ -1,6 +1,5 @@
 """A loaded sampler: a network that makes pictures from noise, always the same for the same seed."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.contract import find_name
-from datasets.errors import UserError
+from datasets.errors import UserError, suggest
 from datasets.pixels import to_pixels
 from models.apply import generate_batch
 from models.contract import Sampler
@@ -103,9 +102,7 @@ class LoadedSampler:
         for name in names:
             index = find_name(name, known)
             if index is None:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-                raise UserError(f"there is no class {name} in this model; {hint}")
+                raise UserError(f"there is no class {name} in this model; {suggest(name, known)}")
             indices.append(index)
         chosen = tuple(dict.fromkeys(indices)) or tuple(range(len(known)))
         if single and len(chosen) > 1:

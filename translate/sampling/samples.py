@@ -16,7 +16,7 @@ from datasets.errors import UserError
 from datasets.pixels import to_pixels
 from datasets.storage.atomic import replace_file
 from models.core.points import plot_points
-from models.transparency import show_transparency
+from models.preview import show_transparency
 from translate.files import domain_folder
 from translate.sampling.latents import check_truncation, interpolate, latent_grid, sample_latent
 from translate.sampling.outputs import (

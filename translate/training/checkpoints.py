@@ -63,6 +63,15 @@ class Checkpoints:
             if self.setup.world.is_main:
                 save_model(self.setup.folder.best, self.trainer.shipped, self._card())
 
+    def describe_best(self) -> str | None:
+        """Return which model is the best one, in words; None if it is the last one, or there is none."""
+        if self.best["step"] in (None, self.trainer.step):
+            return None
+        metric = f"{self.trainer.recipe.best_metric} {self.best['metric']:.4g}"
+        if self.best["step"] == 0:
+            return f"on held-out samples nothing was better than the start ({metric})"
+        return f"the best model is of step {self.best['step']} ({metric}): `best` uses it"
+
     def roll_back(self) -> str:
         """Return to the last good state, to continue with other random numbers; return a message.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from datasets.contract import DataConfig, OpenedData, Samples, derive_seed
+from datasets.contract import DataConfig, OpenedData, Paired, Samples, derive_seed
 from datasets.errors import DataError, UserError, count_of
 from datasets.picture_data import PictureDataConfig
 from translate import __version__
@@ -28,6 +28,18 @@ from translate.training.batches import plan_order, seconds_per_step
 from translate.training.processes import World, join_world, share_batch_norm
 from translate.training.trainer import Trainer
 from translate.training.warm_start import warm_start
+
+FEW = 10  # samples from which a model learns little but their pixels; chosen by hand
+LOOKED_AT = 8  # samples that are looked at before a training; chosen by hand: reading them takes no time
+FLAT = 0.01  # deviation of a sample, on the scale [-1, 1], below which it is flat: one level of 255
+
+# What is said where a run is not resumed.
+CHANGED = {
+    "data_fingerprint": "was trained on other pictures: some were changed, added or removed since",
+    "training_samples": "was trained on {before} samples, and now there are {now}: pictures were added or removed",
+    "processes": "was trained by {before} processes, and now there are {now}",
+    "init_from": "was begun from another model than `init_from` now names, or from none",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,8 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
     experiment, numerics = _resolve_numerics(experiment, world)
     experiment = _resolve_degradation(experiment, opened.training, world)
     notes = (*followed, *_describe_data(experiment.data, opened))
+    if not folder.holds_run:
+        notes += _describe_lack(experiment.data, opened.training)
     return Setup(experiment, opened, folder, world, numerics, facts, notes, resumed=folder.holds_run)
 
 
@@ -147,6 +161,24 @@ def _describe_data(config: DataConfig, opened: OpenedData[Any]) -> tuple[str, ..
     return tuple(notes)
 
 
+def _describe_lack(config: DataConfig, samples: Samples[Any]) -> tuple[str, ...]:
+    """Return notes on samples that are too few, or show nothing."""
+    notes = []
+    if len(samples) < FEW:
+        are = "is" if len(samples) == 1 else "are"
+        notes.append(f"{count_of(len(samples), 'sample')} to learn from {are} too few: models need hundreds")
+    if isinstance(config, PictureDataConfig) and _are_flat(samples):
+        notes.append("each picture is of a single colour, from which nothing is learned: are they the right ones?")
+    return tuple(notes)
+
+
+def _are_flat(samples: Samples[Any]) -> bool:
+    """Return whether the first samples show nothing: each of their pictures is of one colour."""
+    first = [samples.sample(index, derive_seed(index)) for index in range(min(len(samples), LOOKED_AT))]
+    images = [sample.target if isinstance(sample, Paired) else sample[0] for sample in first]
+    return all(float(image.float().std(dim=(1, 2)).max()) < FLAT for image in images)
+
+
 def _collect_facts(data: OpenedData[Any], world: World, init_from: str | None) -> dict[str, Any]:
     return {
         "data_fingerprint": data.fingerprint,
@@ -163,11 +195,8 @@ def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> 
     for name in ("data_fingerprint", "training_samples", "processes", "init_from"):
         if facts[name] != recorded.get(name):
             error = DataError if name.startswith(("data", "training")) else ResumeError
-            reason = " (pictures were changed, added or removed)" if error is DataError else ""
-            raise error(
-                f"{out}: was trained with {name}={recorded.get(name)}, and now it is {facts[name]}{reason}; "
-                "use the same again, or choose another `out`"
-            )
+            change = CHANGED[name].format(before=recorded.get(name), now=facts[name])
+            raise error(f"{out}: {change}; use the same again, or choose another `out`")
 
 
 def _resolve_numerics(experiment: Experiment, world: World) -> tuple[Experiment, Numerics]:

@@ -13,7 +13,7 @@ from datasets.contract import Attributed, Masked, Pictures, Samples, Unpaired
 from datasets.errors import UserError
 from datasets.pixels import Pixels, to_pixels
 from models.core.points import is_points, plot_points
-from models.transparency import show_transparency
+from models.preview import show_transparency
 from translate.experiment import Experiment
 from translate.sheet import add_caption, contact_sheet, tile_images
 from translate.training.batches import Order, load_batches

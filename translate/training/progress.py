@@ -114,11 +114,12 @@ class Record:
         for message in messages:
             self._write_line(step, {"health": message}, {})
 
-    def write_sample(self, step: int, strips: Tensor) -> None:
-        """Write preview strips, (B, 3, H, W) in [-1, 1], as one picture."""
+    def write_sample(self, step: int, strips: Tensor, columns: str) -> None:
+        """Write preview strips, (B, 3, H, W) in [-1, 1], as one picture, and a line with what its columns are."""
         if self._curves is None:
             return
         self.folder.write_sample(step, strips)
+        self._write_line(step, {"sample": columns}, {})
         self._curves.add_image("samples", (torch.cat([*strips], dim=1).clamp(-1, 1) + 1) / 2, step)
 
     def write_report(self) -> None:

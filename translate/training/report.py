@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from models.metrics import direction
 from translate.files import write_text
+from translate.inference.model_file import read_card
 from translate.migrations import migrate_record
 from translate.run_folder import RunFolder
 
@@ -29,9 +31,11 @@ def write_report(folder: RunFolder) -> None:
     """Replace report.html in a run folder by one of all that the folder holds now; the page needs no network."""
     experiment, facts = folder.read_config()
     lines = _read_lines(folder.metrics)
-    parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _metrics_table(lines), _health(lines)]
-    parts += ["<h2>Held out</h2>", *_curves(lines, "metrics"), "<h2>Losses</h2>", *_curves(lines, "losses")]
-    parts += ["<h2>Pictures over time</h2>", *_previews(folder.find_samples())]
+    parts = [f"<h1>{html.escape(folder.path.resolve().name)}</h1>", _steps(folder, lines, experiment.training.steps)]
+    parts += [_metrics_table(lines), _health(lines)]
+    parts += ["<h2>Held out, over time</h2>", *_curves(lines, "metrics"), "<h2>Losses</h2>", *_curves(lines, "losses")]
+    columns = next((line["sample"] for line in reversed(lines) if "sample" in line), "")
+    parts += ["<h2>Pictures over time</h2>", f"<p>{html.escape(columns)}</p>", *_previews(folder.find_samples())]
     settings = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
     parts += ["<h2>Configuration</h2>", f"<pre>{html.escape(settings)}</pre>"]
     parts += ["<h2>Environment</h2>", _table(facts)]
@@ -44,16 +48,27 @@ def _read_lines(path: Path) -> list[dict[str, Any]]:
     return [migrate_record(json.loads(line)) for line in lines]
 
 
+def _steps(folder: RunFolder, lines: Sequence[dict[str, Any]], steps: int) -> str:
+    """Return how far the training is, and which model was the best so far."""
+    step = max((line["step"] for line in lines), default=0)
+    best = f"; the best model is of step {read_card(folder.best).step}" if folder.best.is_file() else ""
+    return f"<p>Step {step} of {steps}{best}.</p>"
+
+
 def _metrics_table(lines: Sequence[dict[str, Any]]) -> str:
     validations = [line for line in lines if "metrics" in line]
     if not validations:
         return "<p>No samples were held out.</p>"
     first, last = validations[0], validations[-1]
     rows = {
-        name: f"{_format(value)} (step {first['step']}: {_format(first['metrics'].get(name))})"
+        f"{name}{_better(name)}": f"{_format(value)} (step {first['step']}: {_format(first['metrics'].get(name))})"
         for name, value in last["metrics"].items()
     }
-    return f"<h2>Step {last['step']}</h2>{_table(rows)}"
+    return f"<h2>Held out, at step {last['step']}</h2>{_table(rows)}"
+
+
+def _better(name: str) -> str:
+    return f" ({direction(name)} is better)" if direction(name) else ""
 
 
 def _format(value: float | None) -> str:
@@ -70,10 +85,10 @@ def _curves(lines: Sequence[dict[str, Any]], kind: str) -> list[str]:
     for line in lines:
         for name, value in line.get(kind, {}).items():
             series.setdefault(name, []).append((line["step"], value))
-    return [_curve(name, points) for name, points in series.items()]
+    return [_curve(name, points, _better(name) if kind == "metrics" else "") for name, points in series.items()]
 
 
-def _curve(name: str, points: Sequence[tuple[int, float | None]]) -> str:
+def _curve(name: str, points: Sequence[tuple[int, float | None]], better: str) -> str:
     finite = [(step, value) for step, value in points if value is not None]
     if not finite:
         return f"<p>{html.escape(name)}: no finite value</p>"
@@ -87,7 +102,8 @@ def _curve(name: str, points: Sequence[tuple[int, float | None]]) -> str:
     return (
         f'<figure><svg width="{WIDTH}" height="{HEIGHT}"><polyline points="{line}"/>'
         f'<text x="0" y="10">{high:.4g}</text><text x="0" y="{HEIGHT - 2}">{low:.4g}</text></svg>'
-        f"<figcaption>{html.escape(name)}, steps {steps[0]} to {steps[-1]}, last {values[-1]:.4g}</figcaption></figure>"
+        f"<figcaption>{html.escape(name)}, steps {steps[0]} to {steps[-1]}, last {values[-1]:.4g}{better}</figcaption>"
+        "</figure>"
     )
 
 

@@ -19,7 +19,7 @@ from translate.training.checkpoints import PATIENCE, Checkpoints
 from translate.training.health import Health
 from translate.training.opening import build_trainer, prepare
 from translate.training.progress import Interval, Progress, Record
-from translate.training.validation import make_previews, validate
+from translate.training.validation import describe_columns, make_previews, validate
 
 SAMPLE_STRIPS = 4  # in a sample picture; chosen by eye: at 256 pixels they fit a screen
 HEALTH_SAMPLES = 8  # held-out samples for the health check: costs little beside a validation of 100
@@ -227,4 +227,4 @@ class Training:
         strips = [preview.strips() for preview in previews]
         width = max(strip.shape[-1] for strip in strips)  # a strip without a source or a target is narrower
         padded = [F.pad(strip, (0, width - strip.shape[-1]), value=1.0) for strip in strips]
-        self._record.write_sample(self.trainer.step, torch.cat(padded).cpu())
+        self._record.write_sample(self.trainer.step, torch.cat(padded).cpu(), describe_columns(previews))

@@ -39,6 +39,18 @@ def make_previews(
         return recipe.preview(model, _gather(samples, range(min(count, len(samples))), world))
 
 
+def describe_columns(previews: Sequence[Preview]) -> str:
+    """Return what is where in a picture of previews one below the other, in words."""
+    parts, first = [], 1
+    for preview in previews:
+        last = first + len(preview.output) - 1
+        title = f" ({preview.title})" if preview.title else ""
+        rows = f"rows {first} to {last}: " if len(previews) > 1 and last > first else ""
+        parts.append(f"{rows}{' | '.join(preview.columns)}{title}")
+        first = last + 1
+    return "; ".join(parts)
+
+
 @contextmanager
 def fixed_randomness(device: torch.device, rank: int = 0) -> Iterator[None]:
     """Draw the same random numbers in every such block, so that metrics change only because the model does.

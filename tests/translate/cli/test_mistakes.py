@@ -35,11 +35,11 @@ def place(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Path:
 
 
 MISTAKES = [
-    ("train pix2pixx --data photos --out new", 2, "pix2pixx: there is no such recipe; there are .*pix2pix"),
+    ("train pix2pixx --data photos --out new", 2, r"pix2pixx: there is no such recipe; did you mean pix2pix\?"),
     ("train gone.yaml --data photos --out new", 2, r"gone\.yaml: there is no such file"),
     ("train broken.yaml --data photos --out new", 2, r"broken\.yaml: cannot be read as YAML"),
     ("train list.yaml --data photos --out new", 2, r"list\.yaml: expected the sections model, data and training"),
-    ("train notes.txt --data photos --out new", 2, r"notes\.txt: there is no such recipe"),
+    ("train notes.txt --data photos --out new", 2, r"notes\.txt: expected a recipe's name or a YAML file"),
     (
         "train restore --data photos --out new --set training.stepz=3",
         2,

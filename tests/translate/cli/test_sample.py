@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def test_samples_of_every_class_and_their_tally(command: Command, models: Path, 
     out = tmp_path / "out"
     ended = command("sample", models / "classes", out, "--count", 2, "--grid")
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.splitlines()[-1] == f"done 5 ok, 0 skipped, 0 failed → {out}"
+    assert ended.err.splitlines()[-1] == f"done 4 ok, 0 skipped, 0 failed → {out}"
     pictures = {f"{kind}/00000{index}.png" for kind in ("cat", "dog") for index in (0, 1)}
     assert names(out) == {*pictures, "grid.png", "manifest.jsonl"}
     loaded = load_sampler(models / "classes", device="cpu")
@@ -187,3 +188,18 @@ def test_model_files_tell_what_they_make(command: Command, models: Path) -> None
     assert re.fullmatch(r".*last\.safetensors: gan, step 3, latent 3 normal, 16 pixels, 2 classes, .*", listed[-1])
     row = json.loads(command("model", "list", models / "gan", "--json").out)[-1]
     assert (row["latent"], row["classes"]) == (3, [])
+
+
+def test_the_best_model_of_a_run_folder_can_be_chosen(command: Command, models: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(models / "gan" / "last.safetensors", run)
+    missing = command("sample", run, tmp_path / "out", "--count", 1, "--best")
+    assert missing.code == 6
+    assert "--best" in missing.err
+    assert "has no best.safetensors" in missing.err
+    shutil.copy(models / "classes" / "last.safetensors", run / "best.safetensors")
+    assert command("sample", run, tmp_path / "out", "--count", 1, "--best").code == 0
+    assert (tmp_path / "out" / "dog" / "000000.png").is_file()
+    file = command("sample", run / "last.safetensors", tmp_path / "more", "--best")
+    assert (file.code, "expected a run folder" in file.err) == (6, True)

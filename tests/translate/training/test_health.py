@@ -103,5 +103,6 @@ def test_a_healthy_training_gets_no_message(
 ) -> None:
     settings = ("training.log_every=4", "training.steps=160", "training.validate_every=40", "training.sample_every=160")
     experiment = tiny(*settings, "model.adversarial_weight=0.1")
-    assert not any(progress.notes for progress in train(experiment, photos, tmp_path / "run", device="cpu"))
+    notes = [note for progress in train(experiment, photos, tmp_path / "run", device="cpu") for note in progress.notes]
+    assert notes == ["4 samples to learn from are too few: models need hundreds"]
     assert run_of(tmp_path / "run").recorded("health") == {}

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from datasets.errors import DataError, UserError
-from translate.experiment import Experiment
+from translate.experiment import Experiment, load_experiment
 from translate.inference.model_file import ModelError
 from translate.run_folder import ResumeError
 from translate.training import opening
+from translate.training.opening import _describe_followed
 from translate.training.processes import World
 from translate.training.session import Training
 
@@ -71,7 +73,7 @@ def test_the_device_is_refused_where_only_threads_can_do_it(tiny, pairs, tmp_pat
 
 def test_a_run_does_not_change_where_its_pictures_are_degraded(tiny, photos, tmp_path):
     list(Training(tiny("training.steps=1"), photos, tmp_path / "run", device="cpu").run())
-    with pytest.raises(ResumeError, match=r"training\.degrade_on=threads, and device was asked for"):
+    with pytest.raises(ResumeError, match=r"training\.degrade_on=threads, and now it is device; set"):
         Training(tiny("training.degrade_on=device"), photos, tmp_path / "run", device="cpu")
 
 
@@ -81,13 +83,13 @@ def test_another_run_in_the_same_place_is_refused_with_both_values(
     run = tmp_path / "run"
     train_to_end(tiny("training.steps=1"), photos, run)
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    with pytest.raises(ResumeError, match=r"model\.l1_weight=100\.0, and 3\.0 was asked for") as caught:
+    with pytest.raises(ResumeError, match=r"model\.l1_weight=100\.0, and now it is 3\.0; set") as caught:
         Training(tiny("model.l1_weight=3"), photos, run, device="cpu")
     assert caught.value.exit_code == 2
-    with pytest.raises(ResumeError, match=r"init_from=None, and now it is \w{16};"):
+    with pytest.raises(ResumeError, match=r"was begun from another model than `init_from` now names"):
         Training(tiny(), photos, run, device="cpu", init_from=str(trained))
     (photos / "a.png").unlink()
-    changed = r"data_fingerprint=\w{16}, and now it is \w{16} \(pictures were changed"
+    changed = "was trained on other pictures: some were changed, added or removed since"
     with pytest.raises(DataError, match=changed) as refused:
         Training(tiny(), photos, run, device="cpu")
     assert refused.value.exit_code == 5
@@ -114,7 +116,7 @@ def test_a_run_does_not_lie_among_its_training_data(tiny, photos) -> None:
 def test_a_training_can_start_from_a_model(tiny, photos, tmp_path, trained, train_to_end, run_of) -> None:
     run = tmp_path / "run"
     first = train_to_end(tiny("training.steps=1"), photos, run, init_from=str(trained))[0]
-    assert first.notes == ("100% of the weights start from last.safetensors",)
+    assert first.notes[-1] == "100% of the weights start from last.safetensors"
     assert first.metrics == run_of(trained).recorded("metrics")[2]
     again = train_to_end(tiny("training.steps=2"), photos, run, init_from=str(trained))
     assert again[0].notes == ("resumed at step 1",)
@@ -128,7 +130,38 @@ def test_broken_pictures_that_are_left_out_are_reported(tiny, photos, tmp_path) 
     with pytest.raises(UserError, match=r"a\.png"):
         Training(tiny(), photos, tmp_path / "run", device="cpu")
     setup = Training(tiny("data.skip_bad=true"), photos, tmp_path / "run", device="cpu").setup
-    (note,) = setup.notes
+    note, few = setup.notes
+    assert few == "3 samples to learn from are too few: models need hundreds"
     assert note.startswith("1 picture left out: ")
     assert "a.png" in note
     assert not (tmp_path / "run").exists()  # opening writes nothing
+
+
+def test_few_and_flat_pictures_are_said_before_a_training_and_not_again(tiny, tmp_path, train_to_end) -> None:
+    for index in range(4):
+        path = tmp_path / "flat" / f"{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (20, 20), (60 * index, 90, 90)).save(path)
+    overrides = ("data.pairs.degradation=blur",)
+    first = train_to_end(tiny(*overrides, "training.steps=1"), tmp_path / "flat", tmp_path / "run")[0]
+    assert first.notes == (
+        "3 samples to learn from are too few: models need hundreds",
+        "each picture is of a single colour, from which nothing is learned: are they the right ones?",
+    )
+    again = train_to_end(tiny(*overrides, "training.steps=2"), tmp_path / "flat", tmp_path / "run")[0]
+    assert again.notes == ("resumed at step 1",)
+
+
+def test_what_followed_from_another_size_is_said(tiny, photos, tmp_path, smaller) -> None:
+    experiment = load_experiment("pix2pix", ["data.crop.size=64"])
+    assert _describe_followed(experiment) == ("to fit data.crop.size=64: data.crop.load=72, model.generator.depth=6",)
+    assert _describe_followed(tiny()) == ()
+
+
+def test_what_makes_it_another_run_is_said_in_words(tiny, photos, tmp_path, trained, train_to_end) -> None:
+    run = tmp_path / "run"
+    train_to_end(tiny("training.steps=1"), photos, run)
+    with pytest.raises(ResumeError, match="was begun from another model than `init_from` now names, or from none"):
+        Training(tiny("training.steps=2"), photos, run, device="cpu", init_from=str(trained))
+    with pytest.raises(ResumeError, match=r"ema_decay=null, and now it is 0\.5; set training"):
+        Training(tiny("training.ema_decay=0.5"), photos, run, device="cpu")

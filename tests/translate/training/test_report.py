@@ -30,7 +30,10 @@ def test_the_report_holds_curves_pictures_metrics_configuration_and_environment(
     assert page.curves >= 4  # l1, psnr, ssim and a loss
     pictures = [source for source in page.sources if source.startswith("data:image/png;base64,")]
     assert len(pictures) == len(page.sources) == len(list((trained / "samples").glob("*.png")))
-    assert re.search(r"psnr\s*\d", page.text)
+    assert re.search(r"psnr \(higher is better\)\s*\d", page.text)
+    assert "l1 (lower is better)" in page.text
+    assert re.search(r"Step 2 of 2(; the best model is of step \d)?\.", page.text)
+    assert "input | output | right output" in page.text
     config = yaml.safe_load((trained / "config.yaml").read_text())
     for words in (config["facts"]["torch"], config["facts"]["data_fingerprint"], "l1_weight", "batch_size: 2"):
         assert str(words) in page.text
