@@ -114,7 +114,7 @@ class SaveOptions(Options):
         format: Of the file, or one of its suffixes; "keep": as its suffix says.
         quality: Of JPEG and WebP; None: as the source's, or else 95 for JPEG and 90 for WebP.
         metadata: "strip" drops EXIF, XMP, IPTC, comments and text, but not the colour profile.
-        color: "srgb" converts colours to sRGB and drops the profile.
+        color: "srgb" converts colours to sRGB and drops what states others, such as a profile; HDR is refused.
         background: Colour that transparent pictures are laid on for formats without alpha.
     """
 
