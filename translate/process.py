@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 
+_usual_format = warnings.formatwarning
 # Parameters of mallopt(3), from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
@@ -17,6 +18,7 @@ def configure_process() -> None:
     """Silence what libraries write to the terminal on their own, and keep freed memory for the next step."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of oddities in metadata, which it reads all the same
+    warnings.formatwarning = _format_warning
     keep_freed_memory()
 
 
@@ -35,3 +37,12 @@ def keep_freed_memory() -> bool:
         return False  # another C library, without these parameters
     settings = ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, -1), (M_ARENA_MAX, 1))
     return all(libc.mallopt(parameter, value) for parameter, value in settings)
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return a warning of this package as a sentence for people, and any other with its place in the code."""
+    if category.__module__.startswith("translate."):
+        return f"note: {message}\n"
+    return _usual_format(message, category, filename, lineno, line)

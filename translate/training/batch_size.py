@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from datasets.contract import derive_seed, stack
 from datasets.errors import UserError
 from translate.experiment import Experiment, override_experiment
-from translate.hardware import choose_device, free_memory, memory_ran_out, resolve_numerics
+from translate.hardware import choose_device, free_memory, memory_ran_out, resolve_numerics, synchronize
 from translate.process import configure_process
 from translate.training.processes import World
 from translate.training.trainer import Trainer
@@ -109,8 +110,7 @@ def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str
             trainer.advance([batch])
             began = time.perf_counter()
             trainer.advance([batch])
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            synchronize(device)
             return Trial(batch_size, crop, _peak_memory(device), batch_size / (time.perf_counter() - began))
     except (RuntimeError, MemoryError) as error:
         if memory_ran_out(error):
@@ -120,9 +120,13 @@ def _measure(experiment_json: str, data: Path, batch_size: int, device_name: str
 
 def _peak_memory(device: torch.device) -> int:
     """Return the most memory that this process took, in bytes."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    import resource  # not on Windows, where this cannot be measured so simply
-
+    if device.type in ("cuda", "xpu"):
+        return int(torch.get_device_module(device).max_memory_allocated(device))
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()  # with what torch keeps to use again, so nearly the peak
+    try:
+        import resource
+    except ImportError:  # on Windows, which counts it itself
+        return int(psutil.Process().memory_info().peak_wset)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

@@ -1,9 +1,13 @@
 """The batch size and crop that fit into memory: which are tried, which is chosen, and one real trial."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
+import torch
 
 from datasets.errors import UserError
 from translate.experiment import Experiment, load_experiment
@@ -74,3 +78,9 @@ def test_overrides_name_the_setting_of_the_size() -> None:
     perceptrons = ("model.generator.name=mlp", "model.discriminator.name=mlp")
     points = load_experiment("gan", ["data.kind=points", "model.channels=2", "model.size=1", *perceptrons])
     assert trial.overrides(points) == ["training.batch_size=4"]
+
+
+def test_on_windows_the_system_counts_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # so that importing it fails, as there
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda process: SimpleNamespace(peak_wset=12345))
+    assert batch_size._peak_memory(torch.device("cpu")) == 12345
