@@ -1,6 +1,7 @@
 """What tests share: small folders of pictures, an experiment of milliseconds a step, a finished training."""
 
 import gzip
+import os
 import signal
 import struct
 import sys
@@ -97,6 +98,13 @@ def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests that need what Windows does not have."""
+    for mark in item.iter_markers("posix"):
+        if os.name != "posix":
+            pytest.skip(f"Windows: this test {mark.args[0]}")
 
 
 @pytest.fixture(autouse=True)

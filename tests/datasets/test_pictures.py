@@ -120,6 +120,7 @@ def test_labels_without_files_and_files_without_labels_are_named_and_left_out_wh
     assert set(all_of(opened.training, opened.validation)) == left
 
 
+@pytest.mark.posix("makes links, for which Windows asks for a right")
 def test_pictures_outside_class_folders_and_empty_classes_are_named(classes: Path, photo: Callable[..., Any]) -> None:
     photo(9, 9, 0).save(classes / "stray.png")
     (classes / "fish").mkdir()

@@ -1,7 +1,6 @@
 """Ready models and the command line, for the tests of the application."""
 
 import contextlib
-import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +36,7 @@ def no_file_beyond() -> Callable[[int], contextlib.AbstractContextManager[None]]
 
     @contextlib.contextmanager
     def limited(size: int) -> Iterator[None]:
+        resource = pytest.importorskip("resource", reason="this system cannot limit the size of files")
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
         try:

@@ -50,6 +50,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path):
         write_text(tmp_path / "missing" / "new", "text")
 
 
+@pytest.mark.posix("sets the mode of new files")
 def test_files_are_as_open_as_the_umask_wants_whatever_the_writer_makes(tmp_path):
     before = os.umask(0o027)
     try:
@@ -76,6 +77,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.posix("limits the size of files, as a full disk does")
 def test_a_disk_that_takes_no_more_leaves_the_old_file_and_one_sentence(old):
     ended = subprocess.run([sys.executable, "-c", FILL_THE_DISK, str(old)], capture_output=True, text=True, check=False)
     assert ended.stderr == f"{old}: cannot be written: File too large; an earlier version is unchanged\n"

@@ -50,6 +50,7 @@ def test_the_longest_names_work(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@pytest.mark.posix("sets the mode of files")
 def test_permissions_are_the_users_own(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -68,7 +67,10 @@ def test_help_imports_nothing_heavy(words: str) -> None:
     assert not imported & {"torch", "torchvision", "numpy", "cv2", "PIL", "albumentations", "safetensors", "yaml"}
 
 
+@pytest.mark.posix("measures the time of a child process")
 def test_help_is_instant() -> None:
+    import resource  # not on Windows
+
     def seconds(*arguments: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         python(*arguments)

@@ -64,6 +64,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.posix("sends signals to itself")
 def test_a_signal_stops_a_run_within_a_tile(start: Any, tmp_path: Path, capfd: Any, name: str) -> None:
     handler, stopped = signal.getsignal(getattr(signal, name)), threading.Event()
 
@@ -97,6 +98,7 @@ def test_a_second_interrupt_does_not_wait_for_the_tile(start: Any, tmp_path: Pat
     assert not {name for name in files(tmp_path / "out") if name.endswith(".partial")}
 
 
+@pytest.mark.posix("sends signals to itself")
 def test_signals_that_are_ignored_stay_ignored(start: Any) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

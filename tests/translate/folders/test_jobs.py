@@ -45,6 +45,7 @@ def test_junk_and_hidden_files_are_passed_over_and_others_counted(
     assert notes == ["ignored, since they are not pictures: 2 files"]
 
 
+@pytest.mark.posix("makes a pipe")
 def test_pipes_named_like_pictures_are_never_opened(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
     folder = fill("a.png")
     os.mkfifo(folder / "pipe.png")
@@ -63,6 +64,7 @@ def test_kinds_that_cannot_be_read_are_named_and_not_dropped(
     }
 
 
+@pytest.mark.posix("makes links, for which Windows asks for a right")
 def test_links_cannot_form_loops(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
     folder = fill("a.png", "sub/b.png")
     (folder / "sub" / "up").symlink_to(folder, target_is_directory=True)
@@ -152,6 +154,7 @@ def test_another_format_changes_only_suffixes_that_do_not_fit(
 
 
 @pytest.mark.parametrize("location", [".", "out", "sub/out", "../in", "../link"])
+@pytest.mark.posix("makes links, for which Windows asks for a right")
 def test_no_destination_lies_in_the_folder_that_is_read(
     find: Finder, fill: Callable[..., Path], tmp_path: Path, location: str
 ) -> None:
@@ -176,6 +179,7 @@ def test_a_file_does_not_go_into_a_file_as_if_it_were_a_folder(
 
 
 @pytest.mark.parametrize("destination", ["in/a.png", "in", "link.png", "in/sub/../a.png"])
+@pytest.mark.posix("makes links, for which Windows asks for a right")
 def test_a_picture_is_never_its_own_output(
     find: Finder, fill: Callable[..., Path], tmp_path: Path, destination: str
 ) -> None:
@@ -185,6 +189,7 @@ def test_a_picture_is_never_its_own_output(
         find(picture, tmp_path / destination, on_exists="overwrite")
 
 
+@pytest.mark.posix("makes links, for which Windows asks for a right")
 def test_an_output_that_links_to_an_input_is_refused(find: Finder, fill: Callable[..., Path], tmp_path: Path) -> None:
     folder = fill("a.png", "b.png")
     (tmp_path / "out").mkdir()

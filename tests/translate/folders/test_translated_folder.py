@@ -108,6 +108,7 @@ def test_every_domain_gets_its_own_pictures_and_keeps_them_when_others_come(
     assert set(statuses(other).values()) == {"failed"}  # made toward something else
 
 
+@pytest.mark.posix("makes a pipe, a link and a file that may not be read")
 def test_a_bad_file_is_one_failure_and_the_rest_is_done(
     unchanged: Models, tmp_path: Path, run: Run, noise: Noise, ordinary_rights: Rights
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_file_that_is_replaced_before_its_turn_is_translated_as_it_is_then(
     assert statuses(run(model, folder, out, on_exists="skip")) == {"a.png": "skipped", "b.png": "skipped"}
 
 
+@pytest.mark.posix("takes away the right to write")
 def test_an_output_folder_that_cannot_be_written_to_is_found_before_the_first_picture(
     unchanged: Models, tmp_path: Path, run: Run, noise: Noise, ordinary_rights: Rights
 ) -> None:
@@ -247,6 +249,7 @@ def test_a_caller_may_stop_early_and_go_on_later(unchanged: Models, tmp_path: Pa
     assert set(statuses(again).values()) == {"skipped", "ok"}
 
 
+@pytest.mark.posix("kills processes by signals")
 def test_a_killed_run_is_finished_by_the_same_command(
     model_file: Path, loaded: Model, command: Callable[..., Any], tmp_path: Path, run: Run, noise: Noise
 ) -> None:

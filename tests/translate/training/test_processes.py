@@ -46,6 +46,8 @@ class Together:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory, experiment, trained, shrunk) -> Together:
+    if os.name != "posix":
+        pytest.skip("sends a signal to one of two processes")
     folder, data = tmp_path_factory.mktemp("together"), str(trained.parent / "photos")
     config, metrics = folder / "experiment.yaml", folder / "endless" / "metrics.jsonl"
     config.write_text(yaml.safe_dump(experiment.model_dump(mode="json")))

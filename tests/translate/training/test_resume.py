@@ -76,6 +76,7 @@ def test_pools_of_past_fakes_are_resumed_too(
 
 
 @pytest.mark.parametrize(("name", "number"), [("SIGINT", signal.SIGINT), ("SIGTERM", signal.SIGTERM)])
+@pytest.mark.posix("sends signals")
 def test_a_signal_ends_a_training_saved_with_exit_code_130(
     command: Callable[..., Any],
     photos: Path,
@@ -126,6 +127,7 @@ def _has_step_3(run: Path) -> bool:
     return (run / "metrics.jsonl").is_file() and '{"step": 3, ' in (run / "metrics.jsonl").read_text()
 
 
+@pytest.mark.posix("sends signals")
 def test_after_a_kill_what_lies_beyond_the_saved_step_is_deleted_and_done_again(
     killed: Path, tiny: Callable[..., Experiment], trained: Path, run_of: Callable[[Path], Any]
 ) -> None:
