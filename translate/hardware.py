@@ -229,7 +229,7 @@ def native_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere; `is_bf16_supported` asks the current GPU
     if device.type == "xpu":
         return True  # all GPUs that torch supports there
-    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # since torch 2.10
+    if device.type == "cpu" and hasattr(torch.cpu, "get_capabilities"):  # in newer versions of torch
         capability = torch.cpu.get_capabilities()
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16") or capability.get("bf16"))
     if device.type == "cpu":
