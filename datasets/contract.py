@@ -61,6 +61,7 @@ def discriminate_by(key: str, default: str) -> Discriminator:
     def tag(value: Any) -> str:
         return str(value.get(key, default) if isinstance(value, dict) else getattr(value, key, default))
 
+    tag.__dict__.update(key=key, default=default)  # for the JSON Schema
     return Discriminator(tag)
 
 

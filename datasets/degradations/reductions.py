@@ -29,9 +29,13 @@ class CompressedReduction(Settings):
     """
 
     kind: Literal["compressed"] = "compressed"
-    quality: tuple[int, int] = (30, 95)  # of the JPEG: the lowest and the highest; those of Real-ESRGAN's authors
-    noise: float = Field(default=4.0, ge=0, le=100)  # the largest standard deviation, in 8-bit levels; chosen by hand
-    untouched: float = Field(default=0.1, ge=0, le=1)  # fraction of the patches that stay as `bicubic` makes them
+    quality: tuple[int, int] = Field(
+        default=(30, 95), description="of the JPEG: the lowest and the highest; these are of Real-ESRGAN's authors"
+    )
+    noise: float = Field(
+        default=4.0, ge=0, le=100, description="the largest standard deviation, in 8-bit levels; chosen by hand"
+    )
+    untouched: float = Field(default=0.1, ge=0, le=1, description="of the patches, that stay as bicubic makes them")
 
     @model_validator(mode="after")
     def _check_quality(self) -> Self:

@@ -1,4 +1,4 @@
-"""`translate recipes list` and `translate recipes show`."""
+"""`translate recipes list`, `show` and `schema`."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ def list_recipes(json: Json = False) -> None:
 @app.command("show")
 def show(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or a YAML file.")],
-    full: Annotated[bool, typer.Option("--full", help="Print every setting, defaults included.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print every setting, with what it means and may be.")] = False,
 ) -> None:
     """Print a recipe as YAML; start your own with `translate recipes show pix2pix > my.yaml`."""
     from translate.recipes import recipe_path
@@ -34,8 +34,19 @@ def show(
     if not full:
         typer.echo(recipe_path(recipe).read_text(encoding="utf-8"), nl=False)
         return
-    import yaml
-
     from translate.experiment import load_experiment
+    from translate.settings.listing import list_settings
 
-    typer.echo(yaml.safe_dump(load_experiment(recipe).model_dump(mode="json"), sort_keys=False), nl=False)
+    typer.echo("\n".join(list_settings(load_experiment(recipe))))
+
+
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of recipes, by which editors complete and check them.
+
+    Write it beside your recipe: `translate recipes schema > recipe.schema.json`, and
+    begin the recipe with `# yaml-language-server: $schema=recipe.schema.json`.
+    """
+    from translate.settings.schema import build_schema
+
+    print_json(build_schema())
