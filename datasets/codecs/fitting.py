@@ -42,23 +42,36 @@ def refuse_too_large(width: int, height: int, depth: int, format: str) -> None:
     side = encoding.LARGEST_SIDE[format]
     if max(width, height) > side:
         size = f"{width} × {height} pixels"
-        raise PictureError(f"{size} are more than {format} holds ({side} a side): write it as PNG or TIFF")
+        raise PictureError(f"{size} are more than {format} holds ({side} a side): set `format` to png or tiff")
     if format in {"TIFF", "BMP"} and width * height * 4 * depth // 8 > TIFF_BYTES:
-        raise PictureError(f"the picture is more than the 4 GB that {format} holds: write it as PNG")
+        raise PictureError(f"{width} × {height} pixels are more than the 4 GB that {format} holds: set `format` to png")
+
+
+def refuse_alpha(picture: Picture, format: str, options: SaveOptions) -> None:
+    """Check that a format holds a picture's alpha, or that there is a background to lay it on.
+
+    Raises:
+        PictureError: It does not, and there is none.
+    """
+    alpha = picture.alpha
+    if alpha is None or format in encoding.WITH_ALPHA or options.background is not None:
+        return
+    if (alpha != np.iinfo(alpha.dtype).max).any():
+        raise PictureError(
+            f"the picture has alpha, which {format} cannot hold: set `background` to a colour, or choose another format"
+        )
 
 
 def _fit_alpha(picture: Picture, format: str, options: SaveOptions) -> tuple[Pixels, Pixels | None]:
     """Return pixels and alpha; where the format has no alpha, an opaque one is dropped, another blended away."""
     pixels, alpha = picture.pixels, picture.alpha
+    refuse_alpha(picture, format, options)
     if alpha is None or format in encoding.WITH_ALPHA:
         return pixels, alpha
     highest = np.iinfo(alpha.dtype).max
     if (alpha == highest).all():
         return pixels, None
-    if options.background is None:
-        raise PictureError(
-            f"the picture has alpha, which {format} cannot hold: set `background` to a colour, or choose another format"
-        )
+    assert options.background is not None  # or `refuse_alpha` would have raised
     return lay_on(pixels, alpha, options.background), None
 
 

@@ -155,7 +155,7 @@ def _print_plan(plan: "Plan", options: "RunOptions", scale: int, *, as_json: boo
     from datasets.storage.threads import ordered_map
     from translate.folders.plan import find_problem
 
-    screen, find = console(), functools.partial(find_problem, scale=scale)
+    screen, find = console(), functools.partial(find_problem, options=options, scale=scale)
     files, problems = [], []
     for job, problem in zip(plan.jobs, ordered_map(find, plan.jobs, threads=4, ahead=64), strict=True):
         if problem is None:
@@ -164,9 +164,9 @@ def _print_plan(plan: "Plan", options: "RunOptions", scale: int, *, as_json: boo
                 consequence = "left if it is up to date" if options.on_exists == "skip" else "replaced"
                 screen.print(f"exists: {job.output}: would be {consequence}", markup=False)
         else:
-            alone = job.unreadable is not None and not job.named
-            problems.append({"name": job.name.as_posix(), "reason": spell_options(problem), "left_alone": alone})
-            screen.print(f"would {'be left alone' if alone else 'fail'}: {spell_options(problem)}", markup=False)
+            reason, alone = spell_options(problem.reason), problem.left_alone
+            problems.append({"name": job.name.as_posix(), "reason": reason, "left_alone": alone})
+            screen.print(f"would {'be left alone' if alone else 'fail'}: {reason}", markup=False)
     if as_json:
         notes = [spell_options(note) for note in plan.notes]
         print_json({"out": absolute(plan.destination), "files": files, "problems": problems, "notes": notes})

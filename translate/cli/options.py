@@ -20,6 +20,7 @@ Sources = Annotated[list[Path] | None, typer.Argument(metavar="IN", help="Pictur
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
 OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
+Frames = Annotated[str, option("Translate every frame of animations", panel=PICTURES, metavar="leave|all")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
 
 # Lists, of which each may be given several times.

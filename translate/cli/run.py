@@ -10,6 +10,7 @@ from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
     DeviceOptions,
+    Frames,
     OutputOptions,
     PictureOptions,
     ReportOptions,
@@ -41,6 +42,7 @@ def run(
     ] = None,
     output: OutputOptions,
     pictures: PictureOptions,
+    frames: Frames = "leave",
     computing: DeviceOptions,
     tiling: TilingOptions,
     norms: Annotated[
@@ -60,7 +62,7 @@ def run(
 
     inputs = find_inputs(source, pictures)
     size = None if work_size == "native" else work_size
-    options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms)
+    options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms, frames=frames)
     model = choose_model(model, best=best)
     loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
 

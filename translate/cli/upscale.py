@@ -8,6 +8,7 @@ from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
     DeviceOptions,
+    Frames,
     OutputOptions,
     PictureOptions,
     ReportOptions,
@@ -39,6 +40,7 @@ def upscale(
     best: Best = False,
     output: OutputOptions,
     pictures: PictureOptions,
+    frames: Frames = "leave",
     computing: DeviceOptions,
     tiling: TilingOptions,
     report: ReportOptions,
@@ -51,7 +53,7 @@ def upscale(
     from translate.folders.translated_folder import run_plan as translate
     from translate.inference.upscaling import load_upscaler
 
-    inputs, options = find_inputs(source, pictures), run_options(output, pictures, tiling)
+    inputs, options = find_inputs(source, pictures), run_options(output, pictures, tiling, frames=frames)
     model = choose_own_model(model, best=best)
     loaded = load_upscaler(scale, input_kind, model=model, device=computing.device, precision=computing.precision)
 

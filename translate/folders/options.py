@@ -26,6 +26,7 @@ class RunOptions(Options):
         on_exists: What to do where an output exists: refuse to start, skip what is up to date, or overwrite.
         recurse: Also read the pictures in subfolders.
         limit: Stop after this many pictures, of those that are not up to date where these are skipped.
+        frames: Translate every picture of an animation or a TIFF of several pages (`all`), or leave such files alone.
         shard: (i, n), counted from 1: read every n-th picture, starting with the i-th.
         threads: Threads that decode, and as many that encode.
         pixel_limit: A picture of more pixels is refused, since it may be a decompression bomb.
@@ -40,6 +41,7 @@ class RunOptions(Options):
     on_exists: OnExists = "error"
     recurse: bool = True
     limit: int | None = Field(default=None, ge=1)
+    frames: Literal["leave", "all"] = "leave"
     shard: tuple[int, int] = (1, 1)
     threads: int = Field(default=2, ge=1)
     pixel_limit: int = Field(default=PIXEL_LIMIT, ge=1)

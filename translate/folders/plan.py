@@ -5,9 +5,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from datasets.codecs.formats import describe_unsupported
+from datasets.codecs.formats import FORMAT_OF, describe_unsupported
+from datasets.codecs.frames import count_frames, refuse_format
 from datasets.codecs.images import SUFFIXES, Header, read_header
+from datasets.codecs.picture import FramesError
 from datasets.errors import UserError
 from models.contract import Domain, DomainError, Translator
 from translate.files import domain_folder
@@ -129,18 +132,31 @@ def _size_notes(jobs: Sequence[Job], trained_size: int) -> list[str]:
     ]
 
 
-def find_problem(job: Job, scale: int = 1) -> str | None:
-    """Return why a job will fail, or its picture be left alone, as far as the header tells; None: it tells nothing.
+class Problem(NamedTuple):
+    """Why a job will fail, in a sentence, or be left alone."""
 
-    `scale` is how many times larger the output is.
+    reason: str
+    left_alone: bool = False
+
+
+def find_problem(job: Job, options: RunOptions, scale: int) -> Problem | None:
+    """Return why a job will fail or be left alone, as far as the header tells, or None.
+
+    `scale` is how many times larger the output will be.
     """
     if job.unreadable:
-        return f"{job.name}: {describe_unsupported(job.unreadable)}"
+        return Problem(f"{job.name}: {describe_unsupported(job.unreadable)}", not job.named)
     try:
+        frames = count_frames(job.source) if options.frames == "all" else 1
+        if frames > 1:
+            refuse_format(FORMAT_OF[job.output.suffix.lower()], frames)
+            return None
         header = read_header(job.source)
         check_output_size(job, scale * header.width, scale * header.height, header.depth)
+    except FramesError as error:
+        return Problem(str(error), not job.named)
     except UserError as error:
-        return str(error)
+        return Problem(str(error))
     return None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from translate.folders.display import show_outcomes
+from translate.folders.frames import FrameTranslation
 from translate.folders.inputs import Source
 from translate.folders.jobs import describe_saving
 from translate.folders.manifest import Manifest, Outcome
@@ -58,9 +59,11 @@ def run_plan(
     # Only what changes a picture counts: after a run with another batch or limit a file is still up to date. The domain
     # is in each picture's own line.
     facts = {"work_size": options.work_size, "norms": options.norms, "precision": model.numerics.precision}
+    facts |= {"frames": "all"} if options.frames == "all" else {}
     manifest = Manifest(plan.manifest, model.digest, facts, lambda job: {"save": describe_saving(job, options.save)})
     batches = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
-    work = Translation(model, options, batches, monitor)
+    pictures = Translation(model, options, batches, monitor)
+    work = FrameTranslation(pictures) if options.frames == "all" else pictures
     outcomes = run_jobs(
         plan.jobs,
         work.read,
@@ -72,4 +75,4 @@ def run_plan(
         limit=options.limit if options.on_exists == "skip" else None,
         monitor=monitor,
     )
-    return run_within(work.computing, outcomes)
+    return run_within(pictures.computing, outcomes)

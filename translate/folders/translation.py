@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from datasets.codecs.images import Picture, read_picture, write_picture
+from datasets.codecs.fitting import refuse_alpha
+from datasets.codecs.images import Picture, choose_format, read_picture, write_picture
+from datasets.codecs.picture import FramesError
 from datasets.contract import derive_seed
 from datasets.errors import UserError
 from datasets.pixels import BAND
@@ -111,7 +113,7 @@ class Translation:
             groups=math.ceil(jobs / (self.batches.fixed or 1)),
             group=self.group,
             exclusive=self.exclusive,
-            size=_size,
+            size=content_size,
         )
 
     def read(self, job: Job) -> ModelInput:
@@ -121,10 +123,21 @@ class Translation:
             OSError: The file cannot be read.
             UserError: It is damaged, or the model cannot work on its size.
         """
-        picture = read_picture(job.source, limit=self.options.pixel_limit)
+        try:
+            return self.prepare(job, read_picture(job.source, limit=self.options.pixel_limit))
+        except FramesError as error:
+            raise FramesError(f"{error}, or set `frames` to all to translate each") from None
+
+    def prepare(self, job: Job, picture: Picture) -> ModelInput:
+        """Convert a picture to what the model takes.
+
+        Raises:
+            UserError: The model cannot work on its size, or the format to be written cannot hold the result.
+        """
         scale = self.model.translator.scale
         check_output_size(job, scale * picture.width, scale * picture.height, picture.depth)
         try:
+            refuse_alpha(picture, choose_format(job.output, self.options.save), self.options.save)
             image = to_input(picture, self.model.translator, self.options.work_size, self.model.card.composed_on)
         except UserError as error:
             raise UserError(f"{job.name}: {error}") from None
@@ -188,15 +201,18 @@ class Translation:
             UserError: The format cannot hold it.
         """
         content = item.content
-        translated = to_output(
-            content.output,
-            content.picture,
-            self.model.translator,
-            self.options.work_size,
-            self.model.card.composed_on,
-        )
+        translated = self.restore(content)
         notes = write_picture(translated, item.job.output, self.options.save)
-        record = {**describe_change(item.job, content.picture, translated), "precision": content.precision}
+        return self.describe(item.job, content, translated, notes)
+
+    def restore(self, content: ModelOutput) -> Picture:
+        """Return a translation as a picture like the one that was read."""
+        work_size, composed_on = self.options.work_size, self.model.card.composed_on
+        return to_output(content.output, content.picture, self.model.translator, work_size, composed_on)
+
+    def describe(self, job: Job, content: ModelOutput, translated: Picture, notes: Sequence[str]) -> Written:
+        """Return what is told of a translation that was written with these notes."""
+        record = {**describe_change(job, content.picture, translated), "precision": content.precision}
         record |= {} if content.chosen is None else {"input": content.chosen}
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
@@ -223,7 +239,8 @@ class Translation:
         return fail(item.job, f"{item.job.name}: {reason}", out_of_memory=True)
 
 
-def _size(content: ModelInput | ModelOutput) -> int:
+def content_size(content: ModelInput | ModelOutput) -> int:
+    """Return the bytes that a picture takes in memory."""
     tensor = content.image if isinstance(content, ModelInput) else content.output
     return tensor.nbytes + content.picture.pixels.nbytes
 

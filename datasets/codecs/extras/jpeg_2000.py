@@ -49,14 +49,16 @@ def read_header(stream: BinaryIO) -> Header:
 def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
     """Return the pixels, the alpha and the origin of a JPEG 2000 file, which knows no orientation."""
     layout = _parse(data)
+    origin = _read_origin(data, layout.colours)
     with report_damage("JPEG 2000"):
-        samples = np.asarray(imagecodecs.jpeg2k_decode(data))
+        # Of a whole file, the decoder would convert the colours by the profile, which is kept here.
+        samples = np.asarray(imagecodecs.jpeg2k_decode(data if origin.icc is None else _find_codestream(data)))
         samples = samples.reshape(layout.height, layout.width, -1)
         if samples.shape[2] != layout.components:
             raise ValueError(f"{samples.shape[2]} channels where {layout.components} were declared")
     samples = scale_bits(samples, layout.bits)
     alpha = samples[:, :, layout.colours] if layout.alpha else None
-    return samples[:, :, : layout.colours], alpha, _read_origin(data, layout.colours), 1
+    return samples[:, :, : layout.colours], alpha, origin, 1
 
 
 def encode(format: str, picture: Picture, quality: int | None) -> tuple[bytes, list[str]]:
@@ -104,10 +106,19 @@ def _format(data: bytes) -> str:
     return "J2K" if data.startswith(_CODESTREAM) else "JP2"
 
 
+def _find_codestream(data: bytes) -> bytes:
+    if data.startswith(_CODESTREAM):
+        return data
+    found = next((box.data for box in find_boxes(data) if box.name == b"jp2c"), None)
+    if found is None:
+        raise ValueError("it holds no picture")
+    return found
+
+
 def _parse(data: bytes) -> _Layout:
     with report_damage("JPEG 2000"):
         boxes = [] if data.startswith(_CODESTREAM) else [*find_boxes(data)]
-        stream = data if not boxes else next(box.data for box in boxes if box.name == b"jp2c")
+        stream = _find_codestream(data)
         width, height, left, top = struct.unpack_from(">4I", stream, 8)
         (components,) = struct.unpack_from(">H", stream, 40)
         depths = {stream[42 + 3 * place] for place in range(components)}

@@ -15,7 +15,7 @@ from datasets.codecs.extras.boxes import build_box, find_boxes
 from datasets.codecs.extras.jpeg_xl_header import JpegXlHeader, parse_header
 from datasets.codecs.extras.origins import build_origin
 from datasets.codecs.origin import Origin, PictureError
-from datasets.codecs.picture import FramesError, Header, Picture, Pixels
+from datasets.codecs.picture import Header, Picture, Pixels
 
 _CODESTREAM = b"\xff\x0a"
 _CODED = frozenset({b"jxlc", b"jxlp"})
@@ -40,7 +40,7 @@ def decode(data: bytes) -> tuple[Pixels, Pixels | None, Origin, int]:
     with report_damage("JPEG XL"):
         samples = np.asarray(imagecodecs.jpegxl_decode(data))
     colours = 1 if header.gray else 3
-    samples = scale_bits(samples.reshape(*samples.shape[:2], -1), 8 * samples.dtype.itemsize)
+    samples = scale_bits(samples.reshape(*samples.shape[:2], -1), header.bits)
     alpha = samples[:, :, colours] if header.alpha else None
     pixels = samples[:, :, :colours]
     return pixels, alpha, _read_origin(data, header), 1
@@ -80,7 +80,7 @@ def _parse(data: bytes) -> JpegXlHeader:
     with report_damage("JPEG XL"):
         header = parse_header(stream)
     if header.animated:
-        raise FramesError("is animated, and one picture was expected: save its frames apart")
+        raise PictureError("is an animated JPEG XL, and only still ones are read: save its frames apart")
     if header.floating or header.bits > 16:
         kind = "floating-point" if header.floating else f"{header.bits}-bit"
         raise PictureError(f"has {kind} pixels, which are not read: save it with 8 or 16 bits a channel")

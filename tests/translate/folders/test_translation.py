@@ -17,7 +17,7 @@ from datasets.errors import UserError
 from translate.folders import display
 from translate.folders.manifest import Outcome
 from translate.folders.options import RunOptions
-from translate.folders.plan import find_problem, make_plan
+from translate.folders.plan import Problem, find_problem, make_plan
 from translate.folders.translated_folder import translate_folder
 from translate.inference.model import Model, load_model
 
@@ -303,9 +303,9 @@ def test_a_size_that_the_format_cannot_hold_is_known_before_the_work(
     model = unchanged(scale=4)
     plan = make_plan(model.translator, None, tmp_path / "in", tmp_path / "out", RunOptions())
     sentence = (
-        "wide.webp: the output's 16384 × 32 pixels are more than WEBP holds (16383 a side): write it as PNG or TIFF"
+        "wide.webp: the output's 16384 × 32 pixels are more than WEBP holds (16383 a side): set `format` to png or tiff"
     )
-    assert find_problem(plan.jobs[0], scale=4) == sentence
+    assert find_problem(plan.jobs[0], RunOptions(), 4) == Problem(sentence)
     monkeypatch.setattr(Model, "run", lambda *arguments: pytest.fail("was computed"))
     assert run(model, tmp_path / "in", tmp_path / "out")["wide.webp"].reason == sentence
 
