@@ -117,13 +117,25 @@ def set_xmp_srgb(xmp: bytes) -> bytes:
 
 
 def set_xmp_size(xmp: bytes, width: int, height: int) -> bytes:
-    """Return an XMP packet whose size tags, if it has them, state this size in pixels."""
+    """Return an XMP packet whose size tags, if it has them, state this size in pixels; a panorama's grow with it."""
+    xmp = _scale_panorama(_scale_panorama(xmp, b"Width", b"Left", width), b"Height", b"Top", height)
     for names, value in (
         (rb"exif:PixelXDimension|tiff:ImageWidth", width),
         (rb"exif:PixelYDimension|tiff:ImageLength", height),
     ):
         xmp = re.sub(rb"((?:" + names + rb")\s*(?:=\s*[\"']|>)\s*)\d+", rb"\g<1>" + str(value).encode(), xmp)
     return xmp
+
+
+def _scale_panorama(xmp: bytes, side: bytes, start: bytes, size: int) -> bytes:
+    """Return an XMP packet whose panorama (Google's GPano) has a picture of `size` pixels along one of its sides."""
+    value = rb"(\s*(?:=\s*[\"']|>)\s*)(\d{1,9})(?!\d)"
+    before = re.search(rb"GPano:CroppedAreaImage" + side + rb"Pixels" + value, xmp)
+    if before is None or int(before[2]) == 0:
+        return xmp
+    names = rb"(GPano:(?:(?:FullPano|CroppedAreaImage)" + side + rb"|CroppedArea" + start + rb")Pixels)"
+    scale = size / int(before[2])
+    return re.sub(names + value, lambda found: found[1] + found[2] + b"%d" % round(int(found[3]) * scale), xmp)
 
 
 class Chunk(NamedTuple):

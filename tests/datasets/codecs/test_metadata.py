@@ -73,6 +73,19 @@ def test_xmp_states_the_new_size_and_no_turn(xmp):
     assert metadata.set_xmp_size(b"<x/>", 40, 60) == b"<x/>"
 
 
+def test_a_panorama_grows_with_its_picture():
+    before = (
+        b'<a GPano:CroppedAreaImageWidthPixels="400" GPano:FullPanoWidthPixels="1000" GPano:CroppedAreaLeftPixels="30" '
+        b'GPano:FullPanoHeightPixels="500"><GPano:CroppedAreaImageHeightPixels>200</GPano:CroppedAreaImageHeightPixels>'
+        b"<GPano:CroppedAreaTopPixels>7</GPano:CroppedAreaTopPixels></a>"
+    )
+    after = metadata.set_xmp_size(before, 800, 600)
+    for number, expected in ((b"400", b"800"), (b"1000", b"2000"), (b"30", b"60"), (b"500", b"1500")):
+        before = before.replace(b'"' + number + b'"', b'"' + expected + b'"')
+    assert after == before.replace(b">200<", b">600<").replace(b">7<", b">21<")
+    assert metadata.set_xmp_size(b'GPano:FullPanoWidthPixels="9"', 800, 600) == b'GPano:FullPanoWidthPixels="9"'
+
+
 def test_png_chunks_are_found_as_they_were_built():
     parts = [(b"IHDR", b"head"), (b"tEXt", b""), (b"IEND", b"")]
     data = metadata.PNG_SIGNATURE + b"".join(metadata.build_png_chunk(name, content) for name, content in parts)
