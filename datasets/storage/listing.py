@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets.codecs.images import SUFFIXES, UNSUPPORTED
 from datasets.contract import find_name
-from datasets.errors import DataError, count_of
+from datasets.errors import DataError, count_of, suggest_path
 from datasets.storage.names import natural_key
 
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx", "manifest.jsonl"})
@@ -96,7 +96,8 @@ def describe_folders(root: Path) -> str:
 
 def _check_folder(root: Path) -> None:
     if not root.is_dir():
-        raise DataError(f"{root}: expected a folder, found {'a file' if root.exists() else 'nothing'}")
+        found = "a file" if root.exists() else f"nothing{suggest_path(root)}"
+        raise DataError(f"{root}: expected a folder, found {found}")
 
 
 def is_junk(name: str) -> bool:

@@ -89,7 +89,7 @@ def probe(
     network, card = load_network(path)
     if not isinstance(network, Encoder):
         name = card.experiment.model.name
-        raise ModelError(f"{path}: a {name} model has no encoder; probe an autoencoder or a VAE")
+        raise ModelError(f"{model}: a {name} model has no encoder; probe an autoencoder or a VAE")
     experiment = override_experiment(card.experiment, overrides)
     opened = _open_labelled(experiment, data)
     place = choose_device(device)

@@ -187,7 +187,7 @@ def load_model(
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Translator):
-        raise ModelError(f"{path}: makes pictures from noise and translates none; use `sample`")
+        raise ModelError(f"{model}: makes pictures from noise and translates none; use `sample`")
     digest = file_digest(path)
     if blend is not None:
         network.blend_stages(blend)

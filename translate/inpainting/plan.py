@@ -14,7 +14,7 @@ from pydantic import Field
 
 from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.picture import Colour
-from datasets.errors import UserError, count_of
+from datasets.errors import UserError, count_of, suggest, suggest_path
 from datasets.masks.shapes import Marks
 from datasets.storage.listing import find_pictures
 from datasets.storage.names import FileSet, stem_of
@@ -72,7 +72,9 @@ def plan_inpainting(
     path = Path(mask or "")
     if mask not in (ALPHA, None):
         if not path.exists():
-            raise NothingFoundError(f"`mask` {mask}: there is no such file or folder; give one, or alpha")
+            near = suggest(str(mask), [ALPHA])
+            near = near if near.endswith("?") else suggest_path(path).removeprefix("; ") or "give one, or alpha"
+            raise NothingFoundError(f"`mask` {mask}: there is no such file or folder; {near}")
         for one in inputs.paths:
             _refuse_within(path, one, options)
     jobs, notes = find_jobs(inputs, destination, options)

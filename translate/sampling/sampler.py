@@ -128,7 +128,7 @@ def load_sampler(
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Sampler):
-        raise ModelError(f"{path}: translates pictures and makes none from noise; use `translate run`")
+        raise ModelError(f"{model}: translates pictures and makes none from noise; use `translate run`")
     chosen = choose_device(device)
     numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
     return LoadedSampler(numerics.place_network(network, chosen), card, file_digest(path), chosen, numerics)

@@ -157,6 +157,50 @@ MISTAKES = [
     ("model list gone", 2, "gone: expected a folder"),
     ("recipes show gone", 2, "gone: there is no such recipe"),
     ("recipes show broken.yaml --full", 2, r"broken\.yaml: cannot be read as YAML"),
+    # What newcomers mistype.
+    ("train cycle-gan --data photos --out new", 2, r"cycle-gan: there is no such recipe; did you mean cyclegan\?"),
+    ("train pix2pix --data lonly --out new", 5, r"lonly: expected a folder, found nothing; did you mean lonely\?"),
+    ("train restore --data photos --out new --set lr=0.1", 2, "--set lr=0.1: names no section; did you mean model"),
+    (
+        "train restore --data photos --out new --set training.batchsize=4",
+        2,
+        r"batchsize=4: unknown; did you mean batch_s",
+    ),
+    ("train restore --data photos --out new --set data.crop.size=big", 2, "size=big: expected a whole number"),
+    ("train pix2pix --data photos --out new --set data.crop.size=100", 2, r"--set data\.crop\.size=100: .*set data\."),
+    ("train restore --data photos --out new --set data.pairs.degradation=jpg", 2, r"did you mean jpeg\?"),
+    ("train restore --data photos --out photos/run", 2, "photos/run: lies in the folder of training data"),
+    ("run upscale-x5 photos new", 6, r"upscale-x5: there is no such model file; did you mean upscale-x4\?"),
+    ("run good.safetensors foto new", 4, r"foto: there is no such file or folder; did you mean photos\?"),
+    ("run good.safetensor photos new", 6, r"good\.safetensor: .*did you mean good\.safetensors\?"),
+    ("run good.safetensors photos new --best", 6, "--best good.safetensors: expected a run folder"),
+    ("run good.safetensors photos new --on-exists skp", 2, r"--on-exists: expected .*; did you mean skip\?"),
+    ("upscale photos new --scale 8", 2, "--scale 8: .* enlarge 2, 3, 4 times"),
+    ("upscale photos new --input jpeg", 2, "--input jpeg: expected auto, clean or compressed"),
+    ("upscale photos new --best", 2, "--best: is for a run folder of yours; name it with --model"),
+    ("upscale photos new --format pgn", 2, r"--format: expected .*; did you mean png\?"),
+    ("inpaint photos new", 2, "nothing says what is hole: name masks with --mask"),
+    ("inpaint photos new --mask alfa", 4, r"--mask alfa: .*did you mean alpha\?"),
+    ("inpaint photos new --mask photos/a.png --model tela", 6, r"tela: .*did you mean telea\?"),
+    (
+        "inpaint photos new --mask photos/a.pgn",
+        4,
+        r"a\.pgn: there is no such file or folder; did you mean photos/a\.png",
+    ),
+    ("sample upscale-x4 new", 6, "upscale-x4: translates pictures and makes none from noise"),
+    ("data preview gann --data photos --out sheet.png", 2, r"gann: .*did you mean gan\?"),
+    ("data preview gan --data photos --out sheet", 2, "sheet: expected the name of a picture file, such as sheet.png"),
+    ("data preview gan --data photos --out photos/sheet.png", 2, "lies in the folder of training data"),
+    ("data degrade jpg photos new", 2, r"jpg: there is no such degradation; did you mean jpeg\?"),
+    ("data degrade blur foto new", 4, r"foto: .*did you mean photos\?"),
+    ("data masks freeform new", 2, r"freeform: there is no such kind of mask; did you mean free-form\?"),
+    ("data masks thick", 2, "thick: name a kind of random mask before it"),
+    ("data masks thick new --like gone", 5, "gone: expected a folder, found nothing"),
+    ("data mixture rings new", 2, r"rings: .*did you mean ring\?"),
+    ("recipes show pix2pix2", 2, r"pix2pix2: .*did you mean pix2pix\?"),
+    ("model info upscale", 6, r"upscale: .*did you mean upscale-x4\?"),
+    ("model info photos --best", 6, "--best photos: has no best.safetensors"),
+    ("eval probe upscale-x4 --data photos --labels 10", 6, "upscale-x4: a srgan model has no encoder"),
 ]
 
 
@@ -174,7 +218,22 @@ def test_a_mistake_gets_one_sentence_and_its_exit_code(
     assert sorted(place.rglob("*")) == before
 
 
-@pytest.mark.parametrize("line", ["nonsense", "run", "run --nonsense a b c", "train restore", "run a b c --limit 0"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "nonsense",
+            "run",
+            "run --nonsense a b c",
+            "train restore",
+            "run a b c --limit 0",
+            "recipes lst",
+            "trane pix2pix",
+        ),
+        *("recipes schema pix2pix", "demo --steps 3", "doctor extra", "data mixture ring", "eval probe a --data b"),
+        *("sample a b --count 0", "data mixture ring new --count -3", "--verion"),
+    ],
+)
 def test_what_cannot_be_parsed_is_a_usage_error(command: Command, line: str) -> None:
     ended = command(*line.split())
     assert (ended.code, ended.out) == (2, "")
