@@ -35,6 +35,7 @@ FLOORS = (
     (
         "translate.experiment",
         "translate.files",
+        "translate.gpu_flags",
         "translate.hardware",
         "translate.migrations",
         "translate.process",

@@ -73,7 +73,8 @@ def test_only_the_command_line_names_options() -> None:
     named = {
         (path.relative_to(ROOT), text) for path in BELOW for text in texts(path) if re.search(r"(?<!-)--[a-z]", text)
     }
-    assert not named
+    # What to type to install another torch names options of pip.
+    assert {path.name for path, _ in named} <= {"doctor.py"}
 
 
 def test_settings_that_messages_name_are_known_to_the_command_line() -> None:
