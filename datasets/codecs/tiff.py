@@ -31,6 +31,7 @@ _SAMPLES = {"gray": 1, "RGB": 3, "palette": 1, "CMYK": 4, "YCbCr": 3}
 _BITS = {"gray": (1, 2, 4, 8, 16), "RGB": (8, 16), "palette": (1, 2, 4, 8), "CMYK": (8,), "YCbCr": (8,)}
 _TYPES = {2: "signed ", 3: "floating-point ", 4: "untyped ", 5: "complex ", 6: "complex "}  # of SampleFormat
 _DNG_VERSION = 50706
+MOST_PAGES = 10_000  # of a file; chosen by hand: each costs a tenth of a millisecond to count
 _UNUSED_TAG = 65112  # a private number, under which nobody looks for anything
 
 
@@ -186,16 +187,30 @@ def _find_page(file: Any, number: int | None) -> tuple[Any, list[str]]:
             "holds a small picture, and its full one in a subdirectory, as camera RAW does: rename it to what it is, "
             "such as .nef or .dng"
         )
-    smaller = len(file.pages) - len(pages)
+    smaller = len(_list_pages(file)) - len(pages)
     return page, [f"{smaller} smaller copies or masks within the file were dropped"] if smaller else []
 
 
 def _find_pictures(file: Any) -> list[Any]:
     """Return the pages that are pictures of their own: no masks, no thumbnails, no reduced copies of another page."""
-    pages = [page.aspage() for page in file.pages]
+    pages = _list_pages(file)
     full = [page for page in pages if not page.subfiletype & 5]  # 1: a reduced copy, 4: a mask
     full = full or pages[:1]
     return [page for place, page in enumerate(full) if place == 0 or not _is_reduced(page, full[0])]
+
+
+def _list_pages(file: Any) -> list[Any]:
+    """Return all pages; raises ValueError where directories lead back to an earlier one, which tifffile follows."""
+    pages: dict[int, Any] = {}
+    for lazy in file.pages:
+        if lazy.offset in pages:
+            raise ValueError("its directories form a loop")
+        if len(pages) == MOST_PAGES:
+            raise ValueError(f"it has more than {MOST_PAGES} pages")
+        page = pages[lazy.offset] = lazy.aspage()
+        if not isinstance(page.imagewidth, int) or not isinstance(page.imagelength, int):
+            raise ValueError("its width or height is not one number")
+    return list(pages.values())
 
 
 def _is_reduced(page: Any, first: Any) -> bool:

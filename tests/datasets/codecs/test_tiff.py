@@ -215,3 +215,30 @@ def test_gray_and_palette_of_few_bits(write, noise, bits):
         images.read_picture(write(values, photometric="minisblack", bitspersample=bits)).pixels[:, :, 0],
         values * (255 // (2**bits - 1)),
     )
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_directories_in_a_loop_end_in_a_sentence(tmp_path, target):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(2):
+            file.write(np.zeros((8, 8, 3), np.uint8), photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        offsets, last = [page.offset for page in file.pages], file.pages[1]
+        link = last.offset + 2 + 12 * len(last.tags)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, link, offsets[target])
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match="loop"):
+        images.read_header(path)
+
+
+def test_a_width_of_several_numbers_ends_in_a_sentence(write):
+    path = write(np.zeros((8, 8, 3), np.uint8), photometric="rgb")
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["ImageWidth"]
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, tag.offset + 4, 2)
+    path.write_bytes(data)
+    with pytest.raises(PictureError, match="one number"):
+        images.read_header(path)
