@@ -27,6 +27,7 @@ import yaml
 from PIL import Image, ImageCms, PngImagePlugin
 from safetensors.torch import save
 
+from datasets.codecs.frames import read_frames, write_frames
 from datasets.codecs.images import Picture, SaveOptions, read_header, read_picture, write_picture
 from datasets.errors import UserError
 from datasets.idx import read_idx
@@ -216,6 +217,41 @@ def _use_picture(data: bytes, folder: Path) -> None:
             write_picture(picture, folder / f"output{suffix}")
     with contextlib.suppress(UserError):
         write_picture(picture, folder / "srgb.png", SaveOptions(color="srgb"))
+
+
+def _use_extra(data: bytes, folder: Path) -> None:
+    """Read a picture of a kind that an optional library decodes, and write it as PNG and as JPEG XL."""
+    picture = _read(data, folder)
+    for suffix in (".png", ".jxl"):
+        with contextlib.suppress(UserError):
+            write_picture(picture, folder / f"output{suffix}")
+
+
+def _extra_files() -> tuple[bytes, ...]:
+    fixtures = Path(__file__).parents[1] / "fixtures" / "pictures"
+    return tuple(path.read_bytes() for path in sorted(fixtures.iterdir()) if path.suffix != ".md")
+
+
+def _use_frames(data: bytes, folder: Path) -> None:
+    """Read all frames, and write them in every format that holds several."""
+    path = folder / "input.png"
+    path.write_bytes(data)
+    frames = read_frames(path, limit=PIXEL_LIMIT)
+    for suffix in (".png", ".gif", ".webp", ".tif"):
+        with contextlib.suppress(UserError):
+            write_frames(frames, folder / f"output{suffix}")
+
+
+def _frames() -> tuple[bytes, ...]:
+    second = Image.fromarray(_pixels()[::-1].copy())
+    options = {"save_all": True, "append_images": [second], "duration": [40, 90], "loop": 2}
+    return (
+        _save("GIF", Image.fromarray(_pixels()).quantize(16), **options, disposal=2),
+        _save("GIF", Image.new("RGBA", SIZE, (1, 2, 3, 0)), **options),
+        _save("PNG", **options, default_image=True),
+        _save("WEBP", **options, lossless=True),
+        _save("TIFF", save_all=True, append_images=[second]),
+    )
 
 
 def _wrap_jpeg(marker: int, data: bytes) -> bytes:
@@ -505,6 +541,8 @@ def _use_names(data: bytes, folder: Path) -> None:
 TARGETS = {
     "picture files": Target(_whole_files, _use_picture),
     "TIFF files": Target(_tiffs, _use_picture),
+    "HEIC, JPEG XL, JPEG 2000": Target(_extra_files, _use_extra),
+    "frames": Target(_frames, _use_frames),
     "EXIF": Target(lambda: (_exif(),), _use_exif),
     "XMP": Target(lambda: (XMP,), _use_xmp),
     "colour profiles": Target(lambda: (_profile(),), _use_profile),

@@ -121,6 +121,8 @@ def _parse(data: bytes) -> _Layout:
         stream = _find_codestream(data)
         width, height, left, top = struct.unpack_from(">4I", stream, 8)
         (components,) = struct.unpack_from(">H", stream, 40)
+        if not components or width <= left or height <= top:
+            raise ValueError("it has no pixels")
         depths = {stream[42 + 3 * place] for place in range(components)}
         steps = {stream[43 + 3 * place : 45 + 3 * place] for place in range(components)}
     header = [*find_boxes(next((box.data for box in boxes if box.name == b"jp2h"), b""))]
