@@ -119,7 +119,7 @@ class DerivedPairs(Settings):
         """Return the strength for one sample: evenly drawn where there are two, else the one that was set."""
         if not isinstance(self.strength, tuple):
             return self.strength
-        return float(np.random.default_rng(seed).uniform(*sorted(self.strength)))
+        return float(np.random.default_rng(seed).uniform(min(self.strength), max(self.strength)))
 
     def read_pair(self, pair: Pair) -> tuple[Picture, Picture]:
         """Return the target twice; the source is degraded only after cropping."""

@@ -57,7 +57,7 @@ class SPAN(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
-        depths = [self.first(F.pixel_unshuffle(image, self.fold_by))]
+        depths = [self.first(F.pixel_unshuffle(image, self.fold_by) if self.fold_by > 1 else image)]
         for block in self.blocks:
             depths.append(block(depths[-1]))
         count = len(self.blocks)
@@ -88,8 +88,7 @@ class AttentionBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Compute (B, width, H, W) from (B, width, H, W)."""
         output = self.layers(features)
-        attended: Tensor = features + (output + features) * (torch.sigmoid(output) - 0.5)
-        return attended
+        return torch.addcmul(features, output + features, torch.sigmoid(output) - 0.5)
 
 
 class BranchedConvolution(nn.Conv2d):
@@ -120,8 +119,9 @@ class BranchedConvolution(nn.Conv2d):
         if self.point is None or self.expand is None or self.middle is None or self.project is None:
             return self.weight
         with torch.autocast(self.weight.device.type, enabled=False):  # a sum of kernels needs all its digits
-            expanded = (self.project @ self.middle @ self.expand).permute(1, 2, 0).unflatten(2, (3, 3))
-            return self.weight + expanded + F.pad(self.point[:, :, None, None], (1, 1, 1, 1))
+            expanded = (self.project @ self.middle @ self.expand).permute(1, 2, 0).reshape(self.weight.shape)
+            total: Tensor = self.weight + expanded + F.pad(self.point[:, :, None, None], (1, 1, 1, 1))
+            return total
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute (B, channels_out, H, W) from (B, channels_in, H, W)."""

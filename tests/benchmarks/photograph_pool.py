@@ -77,7 +77,7 @@ def reduce(content: bytes) -> tuple[Image.Image, int, Quality] | None:
     """Return a picture at the largest size that is good enough, the factor, and its quality; None if there is none."""
     try:
         with Image.open(io.BytesIO(content)) as image:
-            if image.mode in ("RGBA", "LA", "P") and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+            if image.mode in ("RGBA", "LA", "P") and (np.asarray(image.convert("RGBA"))[:, :, 3] < 255).any():
                 return None
             whole = image.convert("RGB")
     except (UnidentifiedImageError, OSError):

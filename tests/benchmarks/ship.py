@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from models.backbones.span import SPAN
-from models.contract import Translator
+from models.contract import Sampler, Translator
 from translate.inference.model_file import Card, load_network, save_model
 from translate.inference.shipped import pretrained_folder
 
@@ -60,7 +60,7 @@ def main(run: Path, name: str, commit: str, command: str, metrics: str, folder: 
     place.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
-def fold(network: Translator, card: Card) -> tuple[Translator, Card]:
+def fold(network: Translator | Sampler, card: Card) -> tuple[Translator | Sampler, Card]:
     """Fold the branches of SPAN's convolutions, in the network and in the settings that rebuild it."""
     generator = getattr(network, "generator", None)
     if not isinstance(generator, SPAN):
@@ -72,4 +72,5 @@ def fold(network: Translator, card: Card) -> tuple[Translator, Card]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:6], *(Path(folder) for folder in sys.argv[6:]))
+    run, name, commit, command, metrics, *folders = sys.argv[1:]
+    main(Path(run), name, commit, command, metrics, Path(folders[0]) if folders else None)
