@@ -143,7 +143,7 @@ def _find_gpu() -> str | None:
 def _driver_message() -> str:
     """Return why torch finds no GPU, in the words of its driver."""
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         return str(error).split(". ")[0].strip()
     problems = [device_problem(f"cuda:{index}") for index in range(torch.cuda.device_count())]

@@ -14,7 +14,7 @@ def gpu_flags(*, training: bool) -> Iterator[None]:
     TF32 has the digits of float16, and pictures of 16 bits, among others, are promised float32.
     """
     cudnn = cast(Any, torch.backends.cudnn)
-    parts = [torch.backends.cuda.matmul, *(getattr(cudnn, name, None) for name in ("conv", "rnn"))]
+    parts: list[Any] = [torch.backends.cuda.matmul, *(getattr(cudnn, name, None) for name in ("conv", "rnn"))]
     newer = [part for part in parts if hasattr(part, "fp32_precision")]  # flags that torch has since 2.9
     before, benchmark = [part.fp32_precision for part in newer], cudnn.benchmark
     cudnn.benchmark = training

@@ -144,7 +144,7 @@ def parse_colour(name: str) -> tuple[int, int, int]:
     Raises:
         ValueError: There is no such colour, or it has alpha.
     """
-    red, green, blue = ImageColor.getrgb(_check_colour(name))
+    red, green, blue = ImageColor.getrgb(_check_colour(name))[:3]
     return red, green, blue
 
 

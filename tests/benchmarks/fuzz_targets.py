@@ -147,13 +147,13 @@ def _photoshop() -> bytes:
 
 @functools.cache
 def _whole_files() -> tuple[bytes, ...]:
-    metadata = {"exif": b"Exif\0\0" + _exif(), "icc_profile": _profile()}
+    metadata: dict[str, Any] = {"exif": b"Exif\0\0" + _exif(), "icc_profile": _profile()}
     palette = Image.fromarray(_pixels()).quantize(16)
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "words", zip=True)
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
     deep = _pixels(3, 16)
-    frames = {"save_all": True, "append_images": [Image.new("RGB", SIZE)], "duration": 40, "loop": 0}
+    frames: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", SIZE)], "duration": 40, "loop": 0}
     return (
         _save("JPEG", **metadata, xmp=XMP, comment=b"words"),
         _save("JPEG", progressive=True, subsampling=0),
@@ -244,7 +244,7 @@ def _use_frames(data: bytes, folder: Path) -> None:
 
 def _frames() -> tuple[bytes, ...]:
     second = Image.fromarray(_pixels()[::-1].copy())
-    options = {"save_all": True, "append_images": [second], "duration": [40, 90], "loop": 2}
+    options: dict[str, Any] = {"save_all": True, "append_images": [second], "duration": [40, 90], "loop": 2}
     return (
         _save("GIF", Image.fromarray(_pixels()).quantize(16), **options, disposal=2),
         _save("GIF", Image.new("RGBA", SIZE, (1, 2, 3, 0)), **options),

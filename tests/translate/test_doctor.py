@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from translate import doctor
+from translate.hardware import Numerics, native_bfloat16
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def test_the_doctor_measures_and_says_what_auto_will_choose() -> None:
     findings = dict(doctor.examine_machine("cpu"))
     assert findings["packages"]["torch"] == torch.__version__.split("+")[0]
     assert "cpu" in findings["devices"]
-    precisions = ("fp32", "bf16") if doctor.native_bfloat16(torch.device("cpu")) else ("fp32",)
+    precisions = ("fp32", "bf16") if native_bfloat16(torch.device("cpu")) else ("fp32",)
     for network in ("U-Net", "ResNet"):
         times = findings[f"milliseconds a picture of 32x32, {network} on cpu"]
         assert set(times) == {f"{p} {layout}" for p in precisions for layout in ("contiguous", "channels_last")}
@@ -30,7 +31,7 @@ def test_the_doctor_measures_and_says_what_auto_will_choose() -> None:
 @pytest.mark.usefixtures("quick")
 def test_all_but_the_speeds_is_said_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_measure_speeds", lambda *_: pytest.fail("measured already"))
-    titles = []
+    titles: list[str] = []
     with pytest.raises(pytest.fail.Exception):
         titles += (title for title, _ in doctor.examine_machine("cpu"))
     findings = doctor.examine_machine("cpu")
@@ -41,9 +42,14 @@ def test_all_but_the_speeds_is_said_before_anything_is_measured(monkeypatch: pyt
 def test_a_slow_machine_does_not_measure_what_it_only_emulates(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 4))  # every question takes four seconds
     monkeypatch.setattr(doctor, "native_bfloat16", lambda device: False)
-    monkeypatch.setattr(doctor.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
     runs: list[str] = []
-    monkeypatch.setattr(doctor, "_time", lambda network, numerics, device: runs.append(numerics.precision) or 4.0)
+
+    def take_four_seconds(network: object, numerics: Numerics, device: torch.device) -> float:
+        runs.append(numerics.precision)
+        return 4.0
+
+    monkeypatch.setattr(doctor, "_time", take_four_seconds)
     assert doctor._measure_speeds(torch.nn.Identity(), torch.device("cpu")) == {
         "fp32 contiguous": 4000.0,
         "fp32 channels_last": 4000.0,
@@ -61,7 +67,7 @@ def advice(monkeypatch: pytest.MonkeyPatch, *, gpu: str | None, **builds: str | 
 
 
 def test_a_gpu_beside_a_build_for_cpus_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.platform, "system", lambda: "Windows")
+    monkeypatch.setattr("platform.system", lambda: "Windows")
     found = advice(monkeypatch, gpu="NVIDIA")
     assert found == (
         "an NVIDIA GPU lies idle, since this torch is not built for it: type `pip install --force-reinstall torch "

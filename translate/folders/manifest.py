@@ -107,12 +107,13 @@ class Manifest:
         """Record an outcome and return it, with a note if that is impossible; skipped jobs keep their older record."""
         if outcome.status in ("skipped", "left_alone"):
             return outcome
+        name = outcome.name.as_posix()
         record = {
-            "name": outcome.name.as_posix(),
+            "name": name,
             "status": outcome.status,
             "reason": outcome.reason,
             "notes": list(outcome.notes),
-            **(self._begun.pop(outcome.name.as_posix(), None) or self._identify(None)),
+            **(self._begun.pop(name) if name in self._begun else self._identify(None)),
             **outcome.record,
         }
         try:

@@ -14,9 +14,9 @@ from datasets.pixels import convert_channels, to_floats
 
 # Below this quality of JPEG, and above these measures, the model for compressed pictures is nearer to the truth:
 # measured by tests/benchmarks/input_kinds.py, on photographs made small and then compressed or made noisy.
-CLEAN_QUALITY = 93.0
-BLOCKINESS = 1.06
-NOISE = 1.2  # standard deviation, in 8-bit levels
+CLEAN_QUALITY = 92.0
+BLOCKINESS = 1.08
+NOISE = 2.5  # standard deviation, in 8-bit levels of luma
 
 WINDOW = 1024  # pixels on a side of the part that is measured, the centre: enough, and quick
 FEWEST_BLOCKS = 24  # in a row, below which chance makes some columns look like borders; chosen by hand
@@ -25,9 +25,19 @@ FEWEST_SQUARES = 100  # below which none may be flat, and detail would pass for 
 FLATTEST = 10  # percent of these squares that are taken for flat, where what varies is noise
 
 # Table K.1 of ITU-T T.81, row by row: luma at a quality of 50 in libjpeg's scale.
-_LUMA = (16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29)
-_LUMA += (51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121)
-_LUMA += (120, 101, 72, 92, 95, 98, 112, 100, 103, 99)
+_LUMA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    np.float64,
+)
 
 
 class InputKind(NamedTuple):
@@ -44,7 +54,7 @@ def find_input_kind(picture: Picture) -> InputKind:
         quality = estimate_jpeg_quality(origin.jpeg_tables[0])
         if quality < CLEAN_QUALITY:
             return InputKind(True, f"JPEG of quality {quality:.0f}")
-    luma = _centre(picture)
+    luma = centre_luma(picture)
     blockiness = measure_blockiness(luma)
     if blockiness > BLOCKINESS:
         return InputKind(True, "blocks of JPEG")
@@ -60,7 +70,7 @@ def estimate_jpeg_quality(table: tuple[int, ...]) -> float:
     Args:
         table: 64 steps of quantisation, row by row.
     """
-    percent = 100 * float(np.mean(np.asarray(table, np.float64) / np.asarray(_LUMA)))
+    percent = 100 * float(np.mean(np.asarray(table, np.float64) / _LUMA.ravel()))
     return (200 - percent) / 2 if percent <= 100 else 5000 / percent
 
 
@@ -92,7 +102,7 @@ def estimate_noise(luma: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.pi / 2) / 6 * np.percentile(squares, FLATTEST))
 
 
-def _centre(picture: Picture) -> NDArray[np.float32]:
+def centre_luma(picture: Picture) -> NDArray[np.float32]:
     """Return the luma (H, W) of the middle of a picture, in 8-bit levels."""
     top, left = (max(0, (side - WINDOW) // 2) for side in (picture.height, picture.width))
     window = picture.pixels[top : top + WINDOW, left : left + WINDOW]

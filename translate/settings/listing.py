@@ -37,7 +37,7 @@ def describe_setting(section: type[BaseModel], name: str, others: tuple[type[Bas
         also = [tag for tag in tags if tag != field.default]
         return _summary(section) + (f"; or {', '.join(also)}" if also else "")
     meaning = field.description or next(
-        (parent.model_fields[name].description or "" for parent in section.__mro__[1:] if _has(parent, name)), ""
+        (parent.model_fields[name].description or "" for parent in _parents_with(section, name)), ""
     )
     if not meaning and sections:
         meaning = _summary(sections[0]) if len(sections) == 1 else "a section, which its first setting chooses"
@@ -49,8 +49,11 @@ def find_sections(field: FieldInfo) -> tuple[type[BaseModel], ...]:
     return tuple(dict.fromkeys(_classes(field.annotation)))
 
 
-def _has(parent: type[Any], name: str) -> bool:
-    return issubclass(parent, BaseModel) and name in parent.model_fields
+def _parents_with(section: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
+    """Yield the classes that a section derives from and that have the setting too."""
+    for parent in section.__mro__[1:]:
+        if issubclass(parent, BaseModel) and name in parent.model_fields:
+            yield parent
 
 
 def _summary(section: type[BaseModel]) -> str:

@@ -127,6 +127,6 @@ def _peak_memory(device: torch.device) -> int:
     try:
         import resource
     except ImportError:  # on Windows, which counts it itself
-        return int(psutil.Process().memory_info().peak_wset)
+        return int(getattr(psutil.Process().memory_info(), "peak_wset"))  # noqa: B009 - only Windows' has it
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

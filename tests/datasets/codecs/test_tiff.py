@@ -23,6 +23,11 @@ def write(tmp_path):
     return save
 
 
+def notes_of(picture):
+    assert picture.origin is not None
+    return picture.origin.notes
+
+
 DTYPES = pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 
 
@@ -50,7 +55,7 @@ def test_channels_beyond_colour_are_kept_as_alpha_or_counted(
     assert np.array_equal(picture.pixels, array[:, :, :colours])
     assert (header.channels, header.depth, header.alpha) == (colours, 8 * array.itemsize, alpha is not None)
     assert picture.origin is not None
-    assert picture.origin.notes == ((note,) if note else ())
+    assert notes_of(picture) == ((note,) if note else ())
     if alpha is None:
         assert picture.alpha is None
     else:
@@ -64,7 +69,7 @@ def test_channels_in_planes_are_counted_too(write, noise, dtype):
     picture = images.read_picture(path)
     assert np.array_equal(picture.pixels, np.moveaxis(array[:3], 0, -1))
     assert np.array_equal(np.asarray(picture.alpha), array[3])
-    assert picture.origin.notes == ("1 extra channel was dropped",)
+    assert notes_of(picture) == ("1 extra channel was dropped",)
 
 
 @DTYPES
@@ -89,7 +94,7 @@ def test_cmyk_with_more_channels(write, noise, extra):
     inks = Image.frombytes("CMYK", (20, 12), np.ascontiguousarray(array[:, :, :4]).tobytes())
     assert np.array_equal(picture.pixels, np.asarray(inks.convert("RGB")))
     assert (picture.alpha is None) == (2 not in extra)
-    assert ("1 extra channel was dropped" in picture.origin.notes) == (0 in extra)
+    assert ("1 extra channel was dropped" in notes_of(picture)) == (0 in extra)
 
 
 @pytest.mark.parametrize("compression", ["zstd", "lzma", "jpegxl", "lerc", "png", "webp", "jpeg2000"])
@@ -103,7 +108,7 @@ def test_rare_codings_are_read_with_imagecodecs(write, noise, compression, dtype
     path = write(array, photometric="rgb", compression=compression, **options)
     picture = images.read_picture(path)
     assert np.array_equal(picture.pixels, array)
-    assert [note for note in picture.origin.notes if note.endswith("within TIFF became deflate")]
+    assert [note for note in notes_of(picture) if note.endswith("within TIFF became deflate")]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_a_thumbnail_behind_the_picture_is_dropped_with_a_note(tmp_path, noise, 
     path = pages(tmp_path / "a.tif", (full, {}), (small, settings), bigtiff=bigtiff)
     picture = images.read_picture(path)
     assert np.array_equal(picture.pixels, full)
-    assert "1 smaller copies or masks within the file were dropped" in picture.origin.notes
+    assert "1 smaller copies or masks within the file were dropped" in notes_of(picture)
 
 
 @DTYPES
@@ -162,7 +167,7 @@ def test_smaller_copies_in_subdirectories_are_dropped_with_a_note(tmp_path, nois
             file.write(full[::scale, ::scale], subfiletype=1, metadata=None, photometric="rgb")
     picture = images.read_picture(tmp_path / "a.tif")
     assert np.array_equal(picture.pixels, full)
-    assert picture.origin.notes == ("dropped: smaller pictures within the TIFF",)
+    assert notes_of(picture) == ("dropped: smaller pictures within the TIFF",)
 
 
 def test_a_camera_file_named_tif_is_not_read_as_its_preview(tmp_path, noise):

@@ -23,7 +23,8 @@ def test_the_time_left_is_that_of_steps_or_of_minutes(
     for now, step in ((100.0, 0), (160.0, 10)):
         monkeypatch.setattr("time.monotonic", lambda now=now: now)
         pace.add(Progress(step, 40))
-    assert (pace.left, pace.fraction) == (left, pytest.approx(fraction))
+    assert pace.left == left
+    assert pace.fraction == pytest.approx(fraction)
 
 
 def test_before_the_first_step_only_the_minutes_are_known() -> None:

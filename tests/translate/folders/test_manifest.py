@@ -244,9 +244,13 @@ def test_options_that_change_nothing_in_a_picture_leave_it_up_to_date(
 
 
 def test_processes_that_share_a_manifest_leave_whole_lines_only(job: Job) -> None:
+    def begin_often() -> None:
+        for _ in range(100):
+            manifest(job).begin(job, "s" * 50)
+
     job.output.parent.mkdir(parents=True)
     with ThreadPoolExecutor(4) as pool:  # each with a manifest of its own, as processes have
-        writers = [pool.submit(lambda: [manifest(job).begin(job, "s" * 50) for _ in range(100)]) for _ in range(4)]
+        writers = [pool.submit(begin_often) for _ in range(4)]
         for writer in writers:
             writer.result()
     lines = (job.output.parent / "manifest.jsonl").read_bytes().split(b"\n")

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from datasets.contract import Paired
 from models.contract import Preview, Recipe, Translator, Update
-from models.pix2pix import Pix2PixConfig
+from models.pix2pix import Pix2PixConfig, Pix2PixRecipe
 from translate.experiment import TrainingConfig
 from translate.hardware import Numerics
 from translate.training.processes import World
@@ -265,6 +265,7 @@ def in_float16(**settings: Any) -> Trainer[Any]:
 
 def test_in_float16_a_loss_is_scaled_and_an_overflow_is_no_failure():
     learner = in_float16()
+    assert isinstance(learner.recipe, Pix2PixRecipe)
     learner.recipe.config = learner.recipe.config.model_copy(update={"l1_weight": 1e5})  # too steep for float16
     for step in range(8):
         learner.advance([noise(step)])

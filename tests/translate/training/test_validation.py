@@ -60,13 +60,17 @@ def test_fixed_randomness_draws_the_same_numbers_and_restores_the_state() -> Non
 
 
 def test_fixed_randomness_starts_no_gpu_but_the_one_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    touched = []
-    places = contextlib.nullcontext
+    touched: list[str] = []
+
+    def enter(device: object) -> contextlib.AbstractContextManager[None]:
+        touched.append(str(device))
+        return contextlib.nullcontext()
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device="cuda": touched.append(str(device)))
     monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device="cuda": touched.append(str(device)))
-    monkeypatch.setattr(torch.cuda, "device", lambda device: touched.append(str(device)) or places())
+    monkeypatch.setattr(torch.cuda, "device", enter)
     monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: None)
     with fixed_randomness(torch.device("cuda:3")):
         pass
