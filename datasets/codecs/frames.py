@@ -15,6 +15,7 @@ from PIL import Image
 
 from datasets.codecs import decoding, tiff
 from datasets.codecs.animation import ENCODERS, Timing
+from datasets.codecs.blocks.gif import measure_gif_canvas
 from datasets.codecs.fitting import fit_to_format
 from datasets.codecs.images import PIXEL_LIMIT, choose_format, on_file, turn_upright
 from datasets.codecs.kinds import identify
@@ -114,7 +115,8 @@ def _read_pages(data: bytes, count: int, limit: int) -> Frames:
 
 def _read_animation(data: bytes, count: int, limit: int) -> Frames:
     with decoding.open_repaired(io.BytesIO(data)) as image, decoding.report_damage(str(image.format)):
-        _refuse_too_many(image.width, image.height, count, limit)
+        width, height = image.size if image.format != "GIF" else measure_gif_canvas(data)
+        _refuse_too_many(width, height, count, limit)
         channels, depth, _ = decoding.read_shape(image)
         if depth > 8:
             raise PictureError("is an animated PNG of 16 bits, which is not read: save it with 8 bits")
