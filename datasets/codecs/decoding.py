@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 
 from datasets.codecs import metadata
+from datasets.codecs.blocks.gif import measure_gif_canvas
 from datasets.codecs.libraries import silent_opencv
 from datasets.codecs.origin import Origin, PictureError, format_name, read_exif, read_origin
-from datasets.codecs.picture import FramesError, Header, Pixels
+from datasets.codecs.picture import PIXEL_LIMIT, FramesError, Header, Pixels
 from datasets.codecs.repair import explain, read_jpeg_frame, repair
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -45,9 +46,20 @@ def open_image(stream: BinaryIO) -> Image.Image:
     return Image.open(stream, formats=FORMATS)
 
 
+def _refuse_vast_frames(stream: BinaryIO) -> None:
+    """Refuse a GIF with frames that no screen holds: Pillow takes memory for the first one when it opens the file."""
+    if stream.read(4) == b"GIF8":
+        stream.seek(0)
+        width, height = measure_gif_canvas(stream.read())
+        if width * height > PIXEL_LIMIT:
+            raise PictureError(f"has frames of {width} × {height} pixels, and the limit is {PIXEL_LIMIT:,}")
+    stream.seek(0)
+
+
 @contextmanager
 def open_repaired(stream: BinaryIO) -> Iterator[Image.Image]:
     """Open a picture with Pillow, if need be after a repair; where that fails, say what the file is instead."""
+    _refuse_vast_frames(stream)
     try:
         with report_damage("unknown"):
             image = open_image(stream)

@@ -29,7 +29,7 @@ from datasets.codecs.formats import (
 from datasets.codecs.kinds import identify
 from datasets.codecs.libraries import configured_pillow
 from datasets.codecs.origin import Origin, PictureError, format_name
-from datasets.codecs.picture import Header, Picture, Pixels, SaveOptions
+from datasets.codecs.picture import PIXEL_LIMIT, Header, Picture, Pixels, SaveOptions
 from datasets.codecs.readers import choose_reader
 from datasets.storage.atomic import replace_file
 
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 WITH_PALETTES = frozenset({"PNG", "GIF", "TIFF", "BMP"})
-PIXEL_LIMIT = 500_000_000  # 1.5 GB of 8-bit RGB: chosen by hand, far above what cameras give
 
 
 def read_header(path: Path) -> Header:

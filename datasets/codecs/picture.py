@@ -14,6 +14,8 @@ from datasets.contract import Options
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
+PIXEL_LIMIT = 500_000_000  # 1.5 GB of 8-bit RGB: chosen by hand, far above what cameras give
+
 
 def _check_colour(value: str) -> str:
     try:

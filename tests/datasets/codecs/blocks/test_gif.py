@@ -9,6 +9,7 @@ from PIL import Image
 
 from datasets.codecs.blocks.gif import measure_gif_canvas
 from datasets.codecs.frames import read_frames
+from datasets.codecs.images import read_header
 from datasets.codecs.origin import PictureError
 
 
@@ -46,3 +47,9 @@ def test_damage_ends_the_measuring() -> None:
     data = save(Image.effect_noise((40, 30), 90))
     for end in range(len(data)):
         assert measure_gif_canvas(data[:end]) in ((0, 0), (40, 30))
+
+
+def test_a_first_frame_without_bounds_is_refused_before_the_file_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(enlarge_last_frame(save(Image.effect_noise((40, 30), 90)), 65535, 65535))
+    with pytest.raises(PictureError, match="frames of 65535 × 65535 pixels, and the limit"):
+        read_header(tmp_path / "a.gif")
