@@ -18,6 +18,7 @@ from translate import (
     DivergedError,
     DomainError,
     Experiment,
+    FramesError,
     LoadedSampler,
     MaskOptions,
     Model,
@@ -26,6 +27,7 @@ from translate import (
     OptionError,
     Outcome,
     OutOfMemoryError,
+    PhotographError,
     Picture,
     PictureError,
     Progress,
@@ -92,6 +94,8 @@ def main(folder: Path, model: Path, sampler: Path) -> int:
         progress: Progress
         for progress in train(folder):
             print(progress.step, progress.losses, progress.metrics, progress.notes)
+    except (FramesError, PhotographError) as error:
+        print("several pictures, or no mask:", error)
     except (NothingFoundError, PictureError, DataError) as error:
         print("the pictures:", error)
     except ModelError as error:

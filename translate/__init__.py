@@ -17,9 +17,11 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from datasets.codecs.images import SaveOptions as SaveOptions
     from datasets.codecs.images import read_picture as read_picture
     from datasets.codecs.images import write_picture as write_picture
+    from datasets.codecs.picture import FramesError as FramesError
     from datasets.errors import DataError as DataError
     from datasets.errors import OptionError as OptionError
     from datasets.errors import UserError as UserError
+    from datasets.masks.reading import PhotographError as PhotographError
     from models.contract import DomainError as DomainError
     from translate.experiment import Experiment as Experiment
     from translate.experiment import load_experiment as load_experiment
@@ -53,6 +55,7 @@ _MODULES = {
     "DivergedError": "translate.training.checkpoints",
     "DomainError": "models.contract",
     "Experiment": "translate.experiment",
+    "FramesError": "datasets.codecs.picture",
     "LoadedSampler": "translate.sampling.sampler",
     "MaskOptions": "translate.inpainting.plan",
     "Model": "translate.inference.model",
@@ -61,6 +64,7 @@ _MODULES = {
     "OptionError": "datasets.errors",
     "OutOfMemoryError": "translate.inpainting.inpainters",
     "Outcome": "translate.folders.manifest",
+    "PhotographError": "datasets.masks.reading",
     "Picture": "datasets.codecs.images",
     "PictureError": "datasets.codecs.images",
     "Progress": "translate.training.progress",

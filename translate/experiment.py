@@ -224,13 +224,15 @@ def load_experiment(recipe: str | Path, overrides: Sequence[str] = ()) -> Experi
     return _change(tree, overrides, where)
 
 
-def override_experiment(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+def override_experiment(experiment: Experiment, overrides: Sequence[str], *, follow: bool = True) -> Experiment:
     """Return the experiment with overrides, such as "data.kind=idx".
+
+    `follow`: other settings follow a size that is overridden. They may not where the network has its weights already.
 
     Raises:
         UserError: Something in them is not valid.
     """
-    return _change(experiment.model_dump(mode="json"), overrides, "the settings")
+    return _change(experiment.model_dump(mode="json"), overrides, "the settings", follow=follow)
 
 
 def parse_experiment(tree: Any, where: str, overrides: Sequence[str] = (), known: Sequence[str] = ()) -> Experiment:
@@ -247,7 +249,7 @@ def parse_experiment(tree: Any, where: str, overrides: Sequence[str] = (), known
         raise UserError(describe_errors(error, tree, where, overrides, known)) from None
 
 
-def _change(tree: dict[str, Any], overrides: Sequence[str], where: str) -> Experiment:
+def _change(tree: dict[str, Any], overrides: Sequence[str], where: str, *, follow: bool = True) -> Experiment:
     """Return the experiment in plain data with overrides, and with what follows from them."""
     if not overrides:
         return parse_experiment(tree, where)
@@ -256,7 +258,8 @@ def _change(tree: dict[str, Any], overrides: Sequence[str], where: str) -> Exper
     changed = copy.deepcopy(tree)
     for override in overrides:
         apply_override(changed, override, known)
-    followed = [] if before is None else _follow(before, changed, [key_of(override) for override in overrides])
+    own = [key_of(override) for override in overrides]
+    followed = _follow(before, changed, own) if follow and before is not None else []
     for override in followed:
         apply_override(changed, override)
     experiment = parse_experiment(changed, where, overrides, known)

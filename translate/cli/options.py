@@ -20,7 +20,7 @@ Sources = Annotated[list[Path] | None, typer.Argument(metavar="IN", help="Pictur
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")]
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
 OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
-Frames = Annotated[str, option("Translate every frame of animations", panel=PICTURES, metavar="leave|all")]
+Frames = Annotated[str, option("all: every frame of animations", panel=PICTURES, metavar="leave|all")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
 
 # Lists, of which each may be given several times.
@@ -63,7 +63,7 @@ class PictureOptions(NamedTuple):
     watch: Annotated[bool, flag("Also what arrives in IN later", "--watch", PICTURES)] = False
     recurse: Annotated[bool, flag("Read subfolders too (default)", "--recurse/--no-recurse", PICTURES)] = True
     limit: Annotated[int | None, option("Stop after N pictures to be done", panel=PICTURES, metavar="N", min=1)] = None
-    shard: Annotated[str, option("Take every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
+    shard: Annotated[str, option("Every N-th, from the I-th on", panel=PICTURES, metavar="I/N")] = "1/1"
     pixel_limit: Annotated[int | None, option("Refuse larger ones; 500 million", panel=PICTURES, metavar="N")] = None
 
 

@@ -90,7 +90,7 @@ def probe(
     if not isinstance(network, Encoder):
         name = card.experiment.model.name
         raise ModelError(f"{model}: a {name} model has no encoder; probe an autoencoder or a VAE")
-    experiment = override_experiment(card.experiment, overrides)
+    experiment = override_experiment(card.experiment, overrides, follow=False)
     opened = _open_labelled(experiment, data)
     place = choose_device(device)
     numerics = resolve_numerics(place, training=False, precision="fp32")

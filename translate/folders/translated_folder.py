@@ -3,7 +3,6 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from translate.folders.display import show_outcomes
 from translate.folders.frames import FrameTranslation
 from translate.folders.inputs import Source
 from translate.folders.jobs import describe_saving
@@ -47,6 +46,8 @@ def translate_folder(
     plan = make_plan(model.translator, model.card.scaled_to, source, Path(destination), chosen)
     if not progress:
         return run_plan(model, plan, chosen)
+    from translate.folders.display import show_outcomes  # rich draws from the random numbers of the process
+
     monitor = Monitor()
     return show_outcomes(run_plan(model, plan, chosen, monitor), len(plan.jobs), monitor)
 

@@ -14,7 +14,6 @@ from datasets.masks.colours import TOLERANCE, find_painted
 from datasets.masks.drawing import Mask
 from datasets.masks.reading import PhotographError, dilate, find_transparency, fit_mask, read_mask
 from datasets.storage.atomic import replace_file
-from translate.folders.display import show_outcomes
 from translate.folders.inputs import Source
 from translate.folders.jobs import ALPHA, MARKED, Job, check_output_size, describe_saving
 from translate.folders.manifest import Manifest, Outcome
@@ -211,6 +210,8 @@ def inpaint_folder(
     plan = plan_inpainting(source, Path(destination), None if mask is None else str(mask), masks, options)
     if not progress:
         return run_inpainting(inpainter, plan, masks, options)
+    from translate.folders.display import show_outcomes  # rich draws from the random numbers of the process
+
     monitor = Monitor()
     return show_outcomes(run_inpainting(inpainter, plan, masks, options, monitor), len(plan.jobs), monitor)
 

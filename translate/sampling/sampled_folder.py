@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from translate.folders.display import show_outcomes
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.pipeline import Item, Schedule, Written, fail, group_neighbours, run_jobs
 from translate.hardware import run_within
@@ -83,6 +82,8 @@ def sample_folder(
     plan = plan_samples(loaded, Path(destination), count, seed, grid, options or SampleOptions())
     if not progress:
         return run_samples(loaded, plan)
+    from translate.folders.display import show_outcomes  # rich draws from the random numbers of the process
+
     monitor = Monitor()
     return show_outcomes(run_samples(loaded, plan, monitor), len(plan.outputs), monitor)
 

@@ -126,7 +126,7 @@ def test_a_vae_makes_sheets_and_adds_up_codes(command: Command, models: Path, tm
 
 
 MISTAKES = [
-    ("autoencoder new", 6, "autoencoder/last.safetensors: translates pictures and makes none from noise"),
+    ("autoencoder new", 6, "autoencoder: translates pictures and makes none from noise"),
     ("autoencoder new --arithmetic photos/cat/1.png", 6, "translates pictures and makes none .*`translate run`"),
     ("gan new --class cat", 2, "there is no class cat: this model was trained without classes"),
     ("classes new --class dig", 2, r"there is no class dig in this model; did you mean dog\?"),

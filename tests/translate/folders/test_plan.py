@@ -71,7 +71,7 @@ def test_a_domain_is_asked_for_by_name(plan: Planner, fill: Callable[..., Path],
         (seasons, None, "this model has the domains summer, winter: choose one"),
         (seasons, "spring", "spring: this model has the domains summer, winter"),
         (seasons, ["winter", "spring"], "spring: this model has the domains summer, winter"),
-        (seasons, "summer,winter", "summer,winter: this model has the domains summer, winter"),
+        (seasons, "summer,winter", "summer,winter: this model has the domains summer, winter; did you mean winter\\?"),
         ((), "winter", "winter: this model has no domains"),
         ((), "all", "all: this model has no domains"),
     ):

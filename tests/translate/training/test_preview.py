@@ -166,21 +166,23 @@ def test_the_command_writes_a_sheet_or_explains_why_not(
         return str(ended.err)
 
     sheet = tmp_path / "sheet.png"
-    for _ in range(2):  # what is there is replaced
-        assert stderr("--out", sheet) == f"done 16 samples → {sheet}\n"
+    assert stderr("--out", sheet) == f"done 16 samples → {sheet}\n"
+    assert "exists; choose another name, or set --on-exists to overwrite" in stderr("--out", sheet)
+    assert stderr("--out", sheet, "--on-exists", "overwrite") == f"done 16 samples → {sheet}\n"
+    new = tmp_path / "new.png"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "sheet.png"]
     assert (
         stderr("--out", tmp_path / "x.txt")
         == f"error: {tmp_path / 'x.txt'}: expected the name of a picture file, such as sheet.png\n"
     )
     assert "lies in the folder of training data" in stderr("--out", photos / "x.png")
-    assert "--count is 101, and a sheet shows up to 100 samples" in stderr("--out", sheet, "--count", 101)
-    assert "unknown; did you mean size" in stderr("--out", sheet, "--set", "data.crop.sice=3")
+    assert "--count is 101, and a sheet shows up to 100 samples" in stderr("--out", new, "--count", 101)
+    assert "unknown; did you mean size" in stderr("--out", new, "--set", "data.crop.sice=3")
     assert "cannot be created" in stderr("--out", sheet / "x.png")
     (photos / "c.jpg").write_bytes((photos / "c.jpg").read_bytes()[:-40])
-    assert "c.jpg" in stderr("--out", sheet)  # found while its pixels are read
+    assert "c.jpg" in stderr("--out", new)  # found while its pixels are read
     (photos / "d.png").write_text("no picture")
-    assert "1 of its pictures cannot be used" in stderr("--out", sheet)
+    assert "1 of its pictures cannot be used" in stderr("--out", new)
     assert not (photos / "x.png").exists()
 
 
