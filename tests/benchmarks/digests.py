@@ -165,7 +165,7 @@ def verbs() -> list[tuple[str, ...]]:
         ("upscale", "mixed", "out-x2", "--scale", "2", *fp32),
         ("upscale", "mixed", "out-x3", "--scale", "3", *fp32),
         ("upscale", "mixed", "out-x4", "--compare", *fp32),
-        ("upscale", "mixed", "out-x4-bad", "--input", "compressed", "--tile", "64", *fp32),
+        ("upscale", "mixed", "out-x4-bad", "--input", "damaged", "--tile", "64", *fp32),
         ("inpaint", "mixed", "out-fill", "--mask", "mask.png", *fp32),
         ("inpaint", "mixed", "out-fill-alpha", "--mask", "alpha", "--missing-mask", "copy", *fp32),
         ("inpaint", "mixed", "out-telea", "--mask", "mask.png", "--model", "telea", "--mask-grow", "1"),

@@ -1,9 +1,11 @@
 """`translate upscale`."""
 
+from collections import Counter
 from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
-from translate.cli.common import TASK, Best, choose_own_model, option
+from translate.cli.common import TASK, Best, choose_own_model, option, print_notes
 from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
     Destination,
@@ -34,7 +36,7 @@ def upscale(
     ] = None,
     input_kind: Annotated[
         str | None,
-        option("compressed: also removes artefacts", "--input", panel=TASK, metavar="clean|compressed"),
+        option("auto, clean, compressed or damaged", "--input", panel=TASK, metavar="KIND"),
     ] = None,
     model: Annotated[str | None, option("A model file or run folder of yours", panel=TASK, metavar="MODEL")] = None,
     best: Best = False,
@@ -61,7 +63,26 @@ def upscale(
         return make_plan(loaded.translator, loaded.card.scaled_to, inputs, destination, options)
 
     def start(plan: "Plan", monitor: "Monitor") -> "Generator[Outcome, None, None]":
-        return translate(loaded, plan, options, monitor)
+        return _tell_inputs(translate(loaded, plan, options, monitor))
 
     scale = loaded.translator.scale
     run_folders(inputs, plan, start, options, report, destination, scale=scale, watch=pictures.watch)
+
+
+def _tell_inputs(stream: "Generator[Outcome, None, None]") -> "Generator[Outcome, None, None]":
+    """Say at the end of a run what the pictures were taken for, where the model chose that itself."""
+    from datasets.errors import count_of
+
+    chosen: Counter[str] = Counter()
+    with closing(stream):
+        for outcome in stream:
+            if "input" in outcome.record:
+                chosen[outcome.record["input"]] += 1
+            yield outcome
+    if chosen.total() == 1:
+        print_notes(f"taken as {reason}" for reason in chosen)
+    elif chosen:
+        kinds = Counter[str]()
+        for reason, count in chosen.items():
+            kinds[reason.partition(":")[0]] += count
+        print_notes(["taken " + ", ".join(f"as {kind}: {count_of(count, 'file')}" for kind, count in kinds.items())])

@@ -5,7 +5,8 @@ from pathlib import Path
 from datasets.errors import UserError
 
 SCALE = 4  # of an upscaler where none is asked for
-SUFFIXES = {"clean": "", "compressed": "-compressed"}  # of upscalers' names, by the kind of their input
+# Of upscalers' names, by the kind of their input.
+SUFFIXES = {"clean": "", "compressed": "-compressed", "damaged": "-damaged"}
 
 
 def pretrained_folder() -> Path:
@@ -26,7 +27,7 @@ def upscaler_name(scale: int | None = None, input_kind: str = "clean") -> str:
     """
     scale = scale or SCALE
     if input_kind not in SUFFIXES:
-        raise UserError(f"`input_kind` {input_kind}: expected auto, {' or '.join(SUFFIXES)}")
+        raise UserError(f"`input_kind` {input_kind}: expected auto, {', '.join(SUFFIXES)}")
     shipped = builtin_models()
     name = f"upscale-x{scale}{SUFFIXES[input_kind]}"
     if name not in shipped:

@@ -12,7 +12,7 @@ from datasets.errors import UserError
 from models.contract import Translator
 from translate.inference.input_kind import find_input_kind
 from translate.inference.model import F, Model, P, load_model
-from translate.inference.shipped import SUFFIXES, upscaler_name
+from translate.inference.shipped import upscaler_name
 
 
 @overload
@@ -53,8 +53,9 @@ def load_upscaler(
 
     Args:
         scale: How many times larger on each side; None: as the model enlarges, and 4 for those that ship.
-        input_kind: What the pictures are: "clean", "compressed" (by JPEG, or a little noisy), or "auto", the same as
-            None: each is looked at, and the model for its kind is used.
+        input_kind: What the pictures are: "clean", "compressed" (by JPEG, or a little noisy), "damaged" (blurred, noisy
+            and compressed several times; only for scale 4), or "auto", the same as None: each picture is looked at, and
+            enlarged with the model for clean or for compressed ones.
         model: The user's own: a model file or a run folder.
         device: As for `load_model`.
         precision: As for `load_model`.
@@ -63,11 +64,10 @@ def load_upscaler(
         ModelError: There is no such model.
         UserError: None ships for these, or the model does not enlarge, or not so much.
     """
-    if model is None and input_kind == "auto":
-        models = [load_model(upscaler_name(scale, kind), device=device, precision=precision) for kind in SUFFIXES]
-        return join_models(*models)
     if model is None:
-        return load_model(upscaler_name(scale, input_kind or "clean"), device=device, precision=precision)
+        kinds = ("clean", "compressed") if input_kind in (None, "auto") else (str(input_kind),)
+        models = [load_model(upscaler_name(scale, kind), device=device, precision=precision) for kind in kinds]
+        return join_models(*models) if len(models) > 1 else models[0]
     if input_kind is not None:
         raise UserError("`input_kind` chooses among the models that ship: leave it out, or `model`")
     return check_upscaler(load_model(model, device=device, precision=precision), scale, str(model))

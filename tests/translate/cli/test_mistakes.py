@@ -176,7 +176,7 @@ MISTAKES = [
     ("run good.safetensors photos new --best", 6, "--best good.safetensors: expected a run folder"),
     ("run good.safetensors photos new --on-exists skp", 2, r"--on-exists: expected .*; did you mean skip\?"),
     ("upscale photos new --scale 8", 2, "--scale 8: .* enlarge 2, 3, 4 times"),
-    ("upscale photos new --input jpeg", 2, "--input jpeg: expected auto, clean or compressed"),
+    ("upscale photos new --input jpeg", 2, "--input jpeg: expected auto, clean, compressed, damaged"),
     ("upscale photos new --best", 2, "--best: is for a run folder of yours; name it with --model"),
     ("upscale photos new --format pgn", 2, r"--format: expected .*; did you mean png\?"),
     ("inpaint photos new", 2, "nothing says what is hole: name masks with --mask"),

@@ -1,5 +1,6 @@
 """The verb that enlarges: with what ships, by name of nothing but a scale; bad wishes cost a sentence."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.metrics import upscaling_metrics
 from translate.inference.model import load_model
 from translate.inference.shipped import builtin_models
 
-SHIPPED = ("upscale-x2", "upscale-x3", "upscale-x4", "upscale-x4-compressed")
+SHIPPED = ("upscale-x2", "upscale-x3", "upscale-x4", "upscale-x4-damaged")
 
 
 def test_these_ship() -> None:
@@ -65,8 +66,8 @@ def test_what_ships_is_better_than_bicubic_on_photographs(name: str) -> None:
     assert min(gains) > 0
 
 
-def test_what_is_made_for_compressed_pictures_mends_them() -> None:
-    model = load_model("upscale-x4-compressed", device="cpu", precision="fp32", threads=1)
+def test_what_is_made_for_damaged_pictures_mends_them() -> None:
+    model = load_model("upscale-x4-damaged", device="cpu", precision="fp32", threads=1)
     gains = []
     for seed, picture in enumerate((skimage.data.chelsea(), skimage.data.coffee(), skimage.data.astronaut())):
         large = to_floats(picture[96 : 96 + 192, 96 : 96 + 192])
@@ -83,8 +84,8 @@ def test_what_is_made_for_compressed_pictures_mends_them() -> None:
     ("arguments", "code", "message"),
     [
         (("--scale", "5"), 2, "--scale 5: of clean pictures the models that ship enlarge 2, 3, 4 times"),
-        (("--scale", "2", "--input", "compressed"), 2, "of compressed pictures the models that ship enlarge 4 times"),
-        (("--input", "dirty"), 2, "--input dirty: expected clean or compressed"),
+        (("--scale", "2", "--input", "damaged"), 2, "of damaged pictures the models that ship enlarge 4 times"),
+        (("--input", "dirty"), 2, "--input dirty: expected auto, clean, compressed, damaged"),
         (("--model", "none.safetensors"), 6, "none.safetensors: there is no such model file"),
         (("--model", "upscale-x2", "--scale", "4"), 2, "--scale 4: upscale-x2 enlarges 2 times; leave --scale out"),
         (("--model", "upscale-x2", "--input", "clean"), 2, "--input chooses among the models that ship"),
@@ -101,3 +102,20 @@ def test_a_model_that_does_not_enlarge_is_refused(command, model_file: Path, pho
     ended = command("upscale", photos, tmp_path / "out", "--model", model_file)
     assert ended.code == 2
     assert "does not enlarge; `translate run` is for it" in ended.err
+
+
+def test_each_picture_is_looked_at_and_the_choice_is_told(command, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    photograph = Image.fromarray(skimage.data.chelsea()).resize((60, 40))
+    photograph.save(tmp_path / "in" / "sharp.png")
+    for quality in (60, 80):
+        photograph.save(tmp_path / "in" / f"{quality}.jpg", quality=quality)
+    ended = command("upscale", tmp_path / "in", tmp_path / "out", "--scale", 2, "--precision", "fp32")
+    assert "note: taken as compressed: 2 files, as clean: 1 file" in ended.err
+    lines = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+    told = {line["name"]: line["input"] for line in lines if line["status"] == "ok"}
+    assert told["80.jpg"] == "compressed: JPEG of quality 80"
+    for kind, name in (("clean", "sharp.png"), ("compressed", "60.jpg")):
+        one = tmp_path / kind
+        command("upscale", tmp_path / "in" / name, one, "--scale", 2, "--precision", "fp32", "--input", kind)
+        assert (one / name).read_bytes() == (tmp_path / "out" / name).read_bytes()

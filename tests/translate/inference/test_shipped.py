@@ -50,7 +50,7 @@ def test_upscalers_are_named_by_scale_and_input() -> None:
     assert builtin.upscaler_name(4, "compressed") == "upscale-x4-compressed"
     with pytest.raises(UserError, match="`scale` 5: of clean pictures the models that ship enlarge 2, 3, 4 times"):
         builtin.upscaler_name(5, "clean")
-    with pytest.raises(UserError, match="`input_kind` dirty: expected auto, clean or compressed"):
+    with pytest.raises(UserError, match="`input_kind` dirty: expected auto, clean, compressed, damaged"):
         builtin.upscaler_name(4, "dirty")
 
 
