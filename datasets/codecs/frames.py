@@ -82,6 +82,8 @@ def write_frames(frames: Frames, path: Path | str, options: SaveOptions | None =
     with on_file(path):
         format = choose_format(path, options)
         refuse_format(format, len(frames.pictures))
+        if format != "TIFF" and len({picture.pixels.shape[:2] for picture in frames.pictures}) > 1:
+            raise PictureError(f"{format} holds frames of one size, and these differ: choose tiff")
         fitted = [fit_to_format(picture, format, options) for picture in frames.pictures]
         pictures = [picture for picture, _ in fitted]
         data, more = ENCODERS[format](pictures, frames.timing or Timing((1000.0,) * len(pictures)), options.quality)

@@ -191,3 +191,15 @@ def test_what_gif_cannot_hold_is_said(tmp_path, noise, alpha):
     assert np.abs(again.pixels.astype(int) - picture.pixels)[np.asarray(again.alpha) > 0 if alpha else ...].mean() < 20
     deep = replace(picture, pixels=noise(40, 40, 3, dtype=np.uint16), alpha=None)
     assert images.write_picture(deep, tmp_path / "b.gif", SaveOptions())[0].startswith("16 bits became 8")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
+def test_pages_of_several_sizes_fit_into_tiff_only(tmp_path, suffix):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for side in (8, 12):
+            file.write(np.zeros((side, 9, 3), np.uint8), photometric="rgb", metadata=None)
+    pages = read_frames(path)
+    write_frames(pages, tmp_path / "b.tif")
+    with pytest.raises(PictureError, match="frames of one size, and these differ: choose tiff"):
+        write_frames(pages, tmp_path / f"b{suffix}")
