@@ -59,6 +59,17 @@ def _margin(unchanged: Models) -> Iterator[None]:
     network.margin = before
 
 
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Let no signal be ignored, as they are where the tests run under nohup or in the background of a script."""
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    usual = {"SIGINT": signal.default_int_handler}
+    before = {name: signal.signal(getattr(signal, name), usual.get(name, signal.SIG_DFL)) for name in names}
+    yield
+    for name, handler in before.items():
+        signal.signal(getattr(signal, name), handler)
+
+
 def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
