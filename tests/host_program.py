@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import scipy.special  # noqa: F401 - adds a filter of warnings when it is imported, which is its own affair
 import torch
+import torch.utils.checkpoint  # which kornia imports; of torch 2.6 it brings sympy, which adds a filter of its own
 from PIL import Image, ImageFile, PngImagePlugin
 
 
