@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +24,7 @@ from translate.folders.options import RunOptions
 ALPHA: Literal["alpha"] = "alpha"
 MARKED: Literal["marked"] = "marked"
 
+USUAL = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")  # suffixes that a mistyped one is compared with
 LOSSY = frozenset({"JPEG", "WEBP", "JXL", "JP2", "J2K"})  # formats with a quality
 
 
@@ -171,6 +173,11 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if unsupported and not destination.is_dir():
         raise UserError(f"{destination}: {unsupported} cannot be written; choose PNG or TIFF")
     if destination.suffix.lower() not in WRITTEN_SUFFIXES or destination.is_dir():
+        near = get_close_matches(
+            destination.suffix.lower(), sorted(WRITTEN_SUFFIXES), 1, 0.7
+        )  # .jgp and .jpg have 0.75
+        if near and not destination.exists():
+            raise UserError(f"{destination}: names no format; did you mean {destination.with_suffix(near[0])}?")
         if destination.is_file():
             raise UserError(f"{destination}: is a file whose name is no picture's; choose a folder or another name")
         output = destination / name.with_suffix(choose_suffix(name, options.save))

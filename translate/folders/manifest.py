@@ -159,14 +159,15 @@ def _ends_with_line(file: IO[bytes]) -> bool:
 def _read_records(path: Path) -> dict[str, dict[str, Any]]:
     """Return the latest line about what each output is; after a failure an output still is what it was."""
     records: dict[str, dict[str, Any]] = {}
-    lines = path.read_bytes().split(b"\n")
+    lines, ours = path.read_bytes().split(b"\n"), False
     for line in lines:
         try:
             record = json.loads(line)
+            ours |= {"name", "status"} <= record.keys()  # also where everything has failed
             if record["status"] != "failed" or records.get(record["name"], record)["status"] == "writing":
                 records[record["name"]] = record
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # half a line, left by a killed process
-    if not records and len(lines) > 1:  # more than half a line
+    if not ours and len(lines) > 1:  # more than half a line
         raise UserError(f"{path}: is no manifest of this program, which would write there; choose another place")
     return records

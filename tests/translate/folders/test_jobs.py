@@ -307,3 +307,13 @@ def test_a_quality_that_changes_nothing_is_told_or_refused(fill: Callable[..., P
 
 def test_lists_of_paths_have_one_a_line() -> None:
     assert read_list(["a.png\n", "\n", "  b c.png \r\n"]) == [Path("a.png"), Path("b c.png")]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("cat.jgp", "cat.jpg"), ("cat.tfi", "cat.tif"), ("cat.pgn", "cat.png")])
+def test_a_mistyped_suffix_of_the_output_makes_no_folder(
+    find: Finder, fill: Callable[..., Path], tmp_path: Path, name: str, meant: str
+) -> None:
+    source = fill("a.png") / "a.png"
+    with pytest.raises(UserError, match=f"{name}: names no format; did you mean .*{meant}"):
+        find(source, tmp_path / name)
+    assert names(find(source, tmp_path / "version.2")) == ["a.png"]

@@ -256,3 +256,11 @@ def test_processes_that_share_a_manifest_leave_whole_lines_only(job: Job) -> Non
     lines = (job.output.parent / "manifest.jsonl").read_bytes().split(b"\n")
     assert (len(lines), lines.pop()) == (401, b"")
     assert all(json.loads(line)["status"] == "writing" for line in lines)
+
+
+def test_after_a_run_in_which_all_failed_the_next_one_goes_on(tmp_path: Path, unchanged: Any, run: Any) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"damaged")
+    assert statuses(run(unchanged(), tmp_path / "in", tmp_path / "out")) == {"a.png": "failed"}
+    Image.new("RGB", (8, 8)).save(tmp_path / "in" / "a.png")
+    assert statuses(run(unchanged(), tmp_path / "in", tmp_path / "out", on_exists="skip")) == {"a.png": "ok"}
