@@ -173,9 +173,7 @@ def _file_job(source: Path, destination: Path, options: RunOptions) -> Job:
     if unsupported and not destination.is_dir():
         raise UserError(f"{destination}: {unsupported} cannot be written; choose PNG or TIFF")
     if destination.suffix.lower() not in WRITTEN_SUFFIXES or destination.is_dir():
-        near = get_close_matches(
-            destination.suffix.lower(), sorted(WRITTEN_SUFFIXES), 1, 0.7
-        )  # .jgp and .jpg have 0.75
+        near = get_close_matches(destination.suffix.lower(), USUAL, 1, 0.7)  # .jgp and .jpg have 0.75
         if near and not destination.exists():
             raise UserError(f"{destination}: names no format; did you mean {destination.with_suffix(near[0])}?")
         if destination.is_file():
