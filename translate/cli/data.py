@@ -77,6 +77,7 @@ def masks(
     original: Annotated[
         Path | None, typer.Option(metavar="IN", help="The pictures before they were painted over, to compare with.")
     ] = None,
+    on_exists: OnExists = "error",
     seed: Seed = 0,
 ) -> None:
     """Make masks for `translate inpaint`, white holes on black: random ones, or of parts of pictures.
@@ -88,6 +89,7 @@ def masks(
     from datasets.masks.shapes import Marks
     from translate.folders.manifest import raise_on_failure
     from translate.folders.mask_sets import MaskJob, draw_masks, plan_marked_masks, plan_masks, plan_masks_like
+    from translate.folders.options import RunOptions
 
     if len(names) > 2:
         raise UserError(f"{' '.join(names)}: expected a kind of mask and a folder, or a folder alone")
@@ -100,20 +102,24 @@ def masks(
         raise UserError("--like: name the pictures that the mask is for, or one of them")
     if color is None and (tolerance is not None or original is not None):
         raise UserError("--tolerance and --original: name the colour that was painted with --color")
+    exists = parse_options(RunOptions, on_exists=on_exists).on_exists
     jobs: Sequence[MaskJob]
     if marked and like is not None:
         jobs = plan_marked_masks(
-            like, destination, marks, color, TOLERANCE if tolerance is None else tolerance, original
+            like, destination, marks, color, TOLERANCE if tolerance is None else tolerance, original, exists
         )
     elif like is not None:
         if count or size:
             raise UserError("--count and --size: --like says how many masks, and how large")
-        jobs = plan_masks_like(like, destination, _find_kind(names), seed)
+        jobs = plan_masks_like(like, destination, _find_kind(names), seed, exists)
     else:
-        jobs = plan_masks(destination, _find_kind(names), count or 100, size or 256, seed)
+        jobs = plan_masks(destination, _find_kind(names), count or 100, size or 256, seed, exists)
     outcomes = list(raise_on_failure(draw_masks(jobs)))
     print_notes(f"{outcome.name}: {note}" for outcome in outcomes for note in outcome.notes)
     fractions = [outcome.record["hole"] for outcome in outcomes]
+    if not outcomes:
+        console().print(f"done 0 masks, all are there → {absolute(destination)}", markup=False)
+        return
     of_them = "of them" if len(fractions) > 1 else "of it"
     summary = f"{sum(fractions) / len(fractions):.1%} {of_them} is hole"
     console().print(f"done {count_of(len(fractions), 'mask')}, {summary} → {absolute(destination)}", markup=False)

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from datasets.storage.listing import find_pictures
 from datasets.storage.names import fold_name, stem_of
 from translate.folders.jobs import Job, NothingFoundError, refuse_existing
 from translate.folders.manifest import Manifest, Outcome
+from translate.folders.options import OnExists
 from translate.folders.pipeline import Item, Schedule, Written, run_jobs
 
 Made = tuple[Mask, tuple[str, ...]]  # a mask, and notes for the user
@@ -36,6 +38,9 @@ class MaskJob(Job, ABC):
         Raises:
             UserError: A file that it is made from cannot be read, or a shape lies outside the picture.
         """
+
+
+J = TypeVar("J", bound=MaskJob)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +77,21 @@ class MarkedJob(MaskJob):
         return mask | painted, (*notes, *more)
 
 
-def plan_masks(destination: Path, kind: MaskName, count: int, size: int, seed: int) -> list[RandomJob]:
+def plan_masks(
+    destination: Path, kind: MaskName, count: int, size: int, seed: int, on_exists: OnExists = "error"
+) -> list[RandomJob]:
     """Return the jobs of `count` square masks.
 
     Raises:
         UserError: One of the files exists.
     """
     sizes = {Path(f"{number:05d}.png"): (size, size) for number in range(1, count + 1)}
-    return _plan_random(destination, kind, sizes, seed)
+    return _plan_random(destination, kind, sizes, seed, on_exists)
 
 
-def plan_masks_like(pictures: Path, destination: Path, kind: MaskName, seed: int) -> list[RandomJob]:
+def plan_masks_like(
+    pictures: Path, destination: Path, kind: MaskName, seed: int, on_exists: OnExists = "error"
+) -> list[RandomJob]:
     """Return the job of a mask for each picture in a folder, of the picture's name and size.
 
     Raises:
@@ -93,11 +102,17 @@ def plan_masks_like(pictures: Path, destination: Path, kind: MaskName, seed: int
     for name, picture in _find_names(pictures).items():
         header = read_header(picture)
         sizes[name] = header.height, header.width
-    return _plan_random(destination, kind, sizes, seed)
+    return _plan_random(destination, kind, sizes, seed, on_exists)
 
 
 def plan_marked_masks(
-    pictures: Path, destination: Path, marks: Marks, color: str | None, tolerance: int, originals: Path | None
+    pictures: Path,
+    destination: Path,
+    marks: Marks,
+    color: str | None,
+    tolerance: int,
+    originals: Path | None,
+    on_exists: OnExists = "error",
 ) -> list[MarkedJob]:
     """Return the job of a mask for each picture, of what is marked in it.
 
@@ -108,6 +123,7 @@ def plan_marked_masks(
         color: That is painted over what is hole; None: nothing is.
         tolerance: By how much, of 255, painted pixels may differ from the colour.
         originals: The same pictures before they were painted over, by their names; None: they are not there.
+        on_exists: Whether masks that exist are refused, are left, or are made anew.
 
     Raises:
         NothingFoundError: There are no pictures.
@@ -128,8 +144,14 @@ def plan_marked_masks(
         )
         for name, picture in found.items()
     ]
-    refuse_existing(jobs)
-    return jobs
+    return _leave_existing(jobs, on_exists)
+
+
+def _leave_existing(jobs: list[J], on_exists: OnExists) -> list[J]:
+    """Return the jobs that are to be done."""
+    if on_exists == "error":
+        refuse_existing(jobs, "choose another place, or set `on_exists` to skip or overwrite")
+    return [job for job in jobs if not job.output.exists()] if on_exists == "skip" else jobs
 
 
 def draw_masks(jobs: Sequence[MaskJob]) -> Generator[Outcome, None, None]:
@@ -170,7 +192,9 @@ def _find_originals(originals: Path, names: Iterable[Path]) -> dict[Path, Path]:
     return {name: by_stem[stem_of(name)] for name in names}
 
 
-def _plan_random(destination: Path, kind: MaskName, sizes: dict[Path, tuple[int, int]], seed: int) -> list[RandomJob]:
+def _plan_random(
+    destination: Path, kind: MaskName, sizes: dict[Path, tuple[int, int]], seed: int, on_exists: OnExists
+) -> list[RandomJob]:
     jobs = [
         RandomJob(
             source=Path(),
@@ -184,8 +208,7 @@ def _plan_random(destination: Path, kind: MaskName, sizes: dict[Path, tuple[int,
         )
         for index, (name, (height, width)) in enumerate(sizes.items())
     ]
-    refuse_existing(jobs)
-    return jobs
+    return _leave_existing(jobs, on_exists)
 
 
 def _make(job: MaskJob) -> Made:

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from datasets.codecs.images import read_header, read_picture
+from datasets.errors import UserError
 from datasets.masks.drawing import MASKS
 from datasets.masks.reading import read_mask
+from translate.folders.mask_sets import draw_masks, plan_masks
 
 
 def saved(folder: Path) -> dict[str, bytes]:
@@ -164,3 +166,11 @@ def test_names_that_differ_in_case_alone_share_no_mask(tmp_path: Path, command: 
         Image.new("L", (9, 9)).save(tmp_path / "in" / name)
     ended = command("data", "masks", "box", tmp_path / "o", "--like", tmp_path / "in")
     assert "is not the only picture of that name, and would share its mask" in ended.err
+
+
+def test_masks_that_exist_are_refused_left_or_made_anew(tmp_path: Path) -> None:
+    list(draw_masks(plan_masks(tmp_path, "box", 2, 32, 0)))
+    with pytest.raises(UserError, match="`on_exists` to skip or overwrite"):
+        plan_masks(tmp_path, "box", 3, 32, 1)
+    assert [job.name.name for job in plan_masks(tmp_path, "box", 3, 32, 1, "skip")] == ["00003.png"]
+    assert len(plan_masks(tmp_path, "box", 3, 32, 1, "overwrite")) == 3
