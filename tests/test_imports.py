@@ -26,7 +26,7 @@ FLOORS = (
     ("translate.__main__",),
     ("translate.cli",),
     ("translate.demo", "translate.doctor"),
-    ("translate.evaluation", "translate.training"),
+    ("translate.evaluation", "translate.exchange", "translate.training"),
     ("translate.inpainting",),
     ("translate.sampling",),
     ("translate.folders",),

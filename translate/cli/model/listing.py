@@ -10,10 +10,7 @@ from translate.cli.common import Best, Json, choose_model, console, print_json
 if TYPE_CHECKING:
     from models.contract import Sampler, Translator
 
-app = typer.Typer(help="List and describe model files.", no_args_is_help=True)
 
-
-@app.command("list")
 def list_models(
     folder: Annotated[Path, typer.Argument(help="The folder to search, with its subfolders.")] = Path(),
     json: Json = False,
@@ -51,8 +48,7 @@ def list_models(
         typer.echo(", ".join(parts))
 
 
-@app.command("info")
-def info(
+def describe_model(
     model: Annotated[str, typer.Argument(help="A model file, or a run folder (its last model).")],
     best: Best = False,
     json: Json = False,

@@ -1,0 +1,1 @@
+"""Doors: published weights in, verified models out, and the Hugging Face Hub."""
