@@ -3,12 +3,14 @@
 Yu, Lin, Yang, Shen, Lu, Huang 2018, arXiv:1806.03589 (DeepFill v2): gated convolutions, L1 over the full image and a
 discriminator of patches, SN-PatchGAN, which also takes the mask. With the U-Net of partial convolutions and losses on
 VGG's features it is Liu, Reda, Shih, Wang, Tao, Catanzaro 2018, arXiv:1804.07723; with the context encoder, squared
-differences and the context discriminator, Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379.
+differences and the context discriminator, Pathak, Krähenbühl, Donahue, Darrell, Efros 2016, arXiv:1604.07379. LaMa's
+generator (Suvorov et al. 2022, arXiv:2109.07161) can take the place of either.
 
 Differs from the papers:
 - Every image of a batch has its own hole. Every discriminator takes the mask and the filled image.
 - Partial convolutions: VGG-19 instead of VGG-16. The encoder's batch norm is not frozen for a second stage; instead,
   learning rates fall, by `training.decay_from`.
+- LaMa: trained with the losses of the others, which are not its paper's.
 - Context encoder: known pixels in a band around the hole are not weighted ten times.
 """
 
@@ -102,7 +104,7 @@ class Inpainting(Translator):
         self.generator = config.generator.build()
         self.channels_in, self.channels_out = 4, 3
         self.multiple, self.margin = self.generator.multiple, self.generator.margin
-        self.only_size = self.generator.only_size
+        self.minimum, self.only_size = self.generator.minimum, self.generator.only_size
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """Fill the hole of (B, 4, H, W), RGB in [-1, 1] and the mask: (B, 3, H, W)."""

@@ -30,6 +30,7 @@ class ContextEncoder(nn.Module):
     """
 
     margin = None
+    minimum = 1
     mean: Tensor
 
     def __init__(self, size: int = 128, *, width: int = 64, bottleneck: int = 4000) -> None:

@@ -37,6 +37,7 @@ class GatedConvolution(nn.Module):
         stride: The factor by which the output is smaller on each side.
         dilation: Pixels from one tap of the kernel to the next.
         activation: Of the features; None: ELU.
+        pad_end: Pad the right and the bottom only, as TensorFlow does where it halves an even size with kernel 3.
     """
 
     def __init__(
@@ -48,9 +49,11 @@ class GatedConvolution(nn.Module):
         stride: int = 1,
         dilation: int = 1,
         activation: nn.Module | None = None,
+        pad_end: bool = False,
     ) -> None:
         super().__init__()
-        padding = dilation * (kernel // 2)
+        self.pad_end = pad_end
+        padding = 0 if pad_end else dilation * (kernel // 2)
         self.convolution = nn.Conv2d(channels_in, 2 * channels_out, kernel, stride, padding, dilation)
         self.activation = activation or nn.ELU()
         fan_in = kernel * kernel * channels_in
@@ -59,7 +62,8 @@ class GatedConvolution(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Multiply features by their gates."""
-        feature, gate = self.convolution(image).chunk(2, dim=1)
+        padded = F.pad(image, (0, 1, 0, 1)) if self.pad_end else image
+        feature, gate = self.convolution(padded).chunk(2, dim=1)
         gated: Tensor = self.activation(feature) * torch.sigmoid(gate)
         return gated
 
@@ -94,15 +98,16 @@ def build_decoder(widths: list[int]) -> list[nn.Module]:
 class CoarseGenerator(nn.Module):
     """DeepFill's first stage: images (B, 3, H, W) in [-1, 1] and masks (B, 1, H, W), 1 in the hole, to (B, 3, H, W).
 
-    H and W must be multiples of 4. `width` is the number of channels of the first convolution, after gating.
+    H and W must be multiples of 4. `width` is the number of channels of the first convolution, after gating, and
+    `pad_end` says how strided convolutions pad: see `GatedConvolution`.
     """
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int = 24, *, pad_end: bool = False) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width]
         layers: list[nn.Module] = [GatedConvolution(5, width, kernel=5)]
         for narrow, wide in itertools.pairwise(widths):
-            layers += [GatedConvolution(narrow, wide, stride=2), GatedConvolution(wide, wide)]
+            layers += [GatedConvolution(narrow, wide, stride=2, pad_end=pad_end), GatedConvolution(wide, wide)]
         layers += [GatedConvolution(4 * width, 4 * width), *build_dilated(4 * width)]
         layers += [GatedConvolution(4 * width, 4 * width), GatedConvolution(4 * width, 4 * width)]
         self.layers = nn.Sequential(*layers, *build_decoder(widths))
@@ -129,6 +134,7 @@ class GatedUNet(nn.Module):
     """
 
     margin = None  # the smooth filling depends on the whole border of the hole
+    minimum = 1
     only_size = None
 
     def __init__(self, *, width: int = 32, halvings: int = 2, widest: int = 72, smooth_levels: int = 6) -> None:

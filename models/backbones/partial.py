@@ -58,6 +58,7 @@ class PartialUNet(nn.Module):
     """
 
     margin = None  # its receptive field is many times an image
+    minimum = 1
     only_size = None
 
     def __init__(self, *, depth: int = 7, width: int = 64) -> None:

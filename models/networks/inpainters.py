@@ -6,8 +6,9 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, discriminate_by
 from models.backbones.context import ContextEncoder
-from models.backbones.deepfill import DeepFill
+from models.backbones.deepfill import DeepFill, Variant
 from models.backbones.gated import GatedUNet
+from models.backbones.lama import LaMa
 from models.backbones.partial import PartialUNet
 
 
@@ -37,6 +38,10 @@ class DeepFillConfig(Settings):
 
     name: Literal["deepfill"] = "deepfill"
     width: int = Field(default=24, ge=2, description="channels of the first layer; later layers have multiples of it")
+    variant: Variant = Field(
+        default="pytorch",
+        description="which of the published networks: they pad and sample differently; tensorflow is the authors' own",
+    )
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
@@ -44,7 +49,7 @@ class DeepFillConfig(Settings):
 
     def build(self) -> DeepFill:
         """Build the network with random weights."""
-        return DeepFill(self.width)
+        return DeepFill(self.width, self.variant)
 
 
 class PartialConfig(Settings):
@@ -83,10 +88,27 @@ class ContextConfig(Settings):
         return ContextEncoder(self.size, width=self.width, bottleneck=self.bottleneck)
 
 
+class LaMaConfig(Settings):
+    """LaMa's generator, which sees the whole picture at once; the authors' big model has 18 blocks, the small one 9."""
+
+    name: Literal["lama"] = "lama"
+    blocks: int = Field(default=18, ge=0, description="residual blocks; 18 in LaMa big, 9 in LaMa Fourier")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+
+    def size_problem(self, size: int) -> str | None:
+        """Return why the network cannot learn from squares of `size` pixels; None if it can."""
+        return f"LaMa needs at least {LaMa.minimum}" if size < LaMa.minimum else None
+
+    def build(self) -> LaMa:
+        """Build the network with random weights."""
+        return LaMa(blocks=self.blocks, width=self.width)
+
+
 InpainterConfig = Annotated[
     Annotated[DeepFillConfig, Tag("deepfill")]
     | Annotated[GatedConfig, Tag("gated")]
     | Annotated[PartialConfig, Tag("partial")]
-    | Annotated[ContextConfig, Tag("context")],
+    | Annotated[ContextConfig, Tag("context")]
+    | Annotated[LaMaConfig, Tag("lama")],
     discriminate_by("name", "deepfill"),
 ]

@@ -21,6 +21,7 @@ CONTEXT = {
     "discriminator": {"name": "context", "size": 32, "width": 4},
     "adversarial": "non-saturating",
 }
+LAMA = {"generator": {"name": "lama", "blocks": 1, "width": 4}, "adversarial_weight": 0}
 
 
 def config(part: dict[str, Any], **settings: Any) -> InpaintingConfig:
@@ -131,7 +132,7 @@ def test_the_context_encoders_losses_are_the_papers():
     assert losses(recipe, Masked(image, mask))["generator"] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("part", [DEEPFILL, GATED, PARTIAL, CONTEXT])
+@pytest.mark.parametrize("part", [DEEPFILL, GATED, PARTIAL, CONTEXT, LAMA])
 def test_known_pixels_are_unchanged_and_the_content_of_the_hole_is_ignored(part):
     torch.manual_seed(0)
     model, (image, mask) = config(part).translator().eval(), batch()
@@ -145,13 +146,20 @@ def test_known_pixels_are_unchanged_and_the_content_of_the_hole_is_ignored(part)
 
 
 @pytest.mark.parametrize(
-    ("part", "multiple", "only_size"), [(DEEPFILL, 8, None), (GATED, 8, None), (PARTIAL, 4, None), (CONTEXT, 32, 32)]
+    ("part", "multiple", "minimum", "only_size"),
+    [
+        (DEEPFILL, 8, 1, None),
+        (GATED, 8, 1, None),
+        (PARTIAL, 4, 1, None),
+        (CONTEXT, 32, 1, 32),
+        (LAMA, 1, 16, None),
+    ],
 )
-def test_a_translator_states_what_it_takes(part, multiple, only_size):
+def test_a_translator_states_what_it_takes(part, multiple, minimum, only_size):
     model = config(part).translator()
     assert model.fills_holes
     assert (model.channels_in, model.channels_out, model.scale) == (4, 3, 1)
-    assert (model.multiple, model.only_size, model.margin) == (multiple, only_size, None)
+    assert (model.multiple, model.minimum, model.only_size, model.margin) == (multiple, minimum, only_size, None)
 
 
 def test_sizes_that_cannot_be_learned_from_are_named():
