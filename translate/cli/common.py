@@ -57,7 +57,7 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 SETTING = (
     "`(arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|format|frames|grid|init_from|"
     "input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
-    "on_exists|out|polygon|precision|quality|scale|set|shard|text_stamp|tile|to|tolerance|truncation|work_size)`"
+    "on_exists|out|polygon|precision|quality|scale|set|shard|strength|text_stamp|tile|to|tolerance|truncation|work_size)`"
 )
 
 

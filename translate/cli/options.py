@@ -21,6 +21,7 @@ Source = Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a fold
 Destination = Annotated[Path, typer.Argument(metavar="OUT", help="Where the results go.")]
 OnExists = Annotated[str, option("Existing files; skip: if current", panel=OUTPUT, metavar="error|skip|overwrite")]
 Frames = Annotated[str, option("all: every frame of animations", panel=PICTURES, metavar="leave|all")]
+Strength = Annotated[float, option("Effect; 0: the picture as it was", panel=TASK, metavar="0…1", min=0, max=1)]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed draws the same files.")]
 
 # Lists, of which each may be given several times.

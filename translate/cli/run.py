@@ -15,6 +15,7 @@ from translate.cli.options import (
     PictureOptions,
     ReportOptions,
     Sources,
+    Strength,
     TilingOptions,
     expand_options,
 )
@@ -40,6 +41,7 @@ def run(
     blend: Annotated[
         float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
+    strength: Strength = 1.0,
     output: OutputOptions,
     pictures: PictureOptions,
     frames: Frames = "leave",
@@ -62,7 +64,8 @@ def run(
 
     inputs = find_inputs(source, pictures)
     size = None if work_size == "native" else work_size
-    options = run_options(output, pictures, tiling, to=to, work_size=size, norms=norms, frames=frames)
+    effect = {"to": to, "work_size": size, "norms": norms, "strength": strength}
+    options = run_options(output, pictures, tiling, frames=frames, **effect)
     model = choose_model(model, best=best)
     loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
 

@@ -15,6 +15,7 @@ from translate.cli.options import (
     PictureOptions,
     ReportOptions,
     Sources,
+    Strength,
     TilingOptions,
     expand_options,
 )
@@ -40,6 +41,7 @@ def upscale(
     ] = None,
     model: Annotated[str | None, option("A model file or run folder of yours", panel=TASK, metavar="MODEL")] = None,
     best: Best = False,
+    strength: Strength = 1.0,
     output: OutputOptions,
     pictures: PictureOptions,
     frames: Frames = "leave",
@@ -55,7 +57,8 @@ def upscale(
     from translate.folders.translated_folder import run_plan as translate
     from translate.inference.upscaling import load_upscaler
 
-    inputs, options = find_inputs(source, pictures), run_options(output, pictures, tiling, frames=frames)
+    inputs = find_inputs(source, pictures)
+    options = run_options(output, pictures, tiling, frames=frames, strength=strength)
     model = choose_own_model(model, best=best)
     loaded = load_upscaler(scale, input_kind, model=model, device=computing.device, precision=computing.precision)
 

@@ -23,6 +23,8 @@ class RunOptions(Options):
         tile: Pixels on a side of the tiles that pictures are cut into; "auto": only large pictures are; "off": none is.
         norms: Where a picture is cut into tiles, the statistics that norms over the whole picture use: "exact", or
             those of a reduced copy ("reduced"), which is much faster and leaves no seams, but gives another result.
+        strength: How much of the model's output is mixed with how much of the picture, enlarged if the model enlarges:
+            1 is the output, 0 the picture.
         on_exists: What to do where an output exists: refuse to start, skip what is up to date, or overwrite.
         recurse: Also read the pictures in subfolders.
         limit: Stop after this many pictures, of those that are not up to date where these are skipped.
@@ -38,6 +40,7 @@ class RunOptions(Options):
     batch: int | None = Field(default=None, ge=1)
     tile: Tile = "auto"
     norms: Norms = "exact"
+    strength: float = Field(default=1.0, ge=0, le=1)
     on_exists: OnExists = "error"
     recurse: bool = True
     limit: int | None = Field(default=None, ge=1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from translate.folders.frames import FrameTranslation
 from translate.folders.inputs import Source
@@ -59,8 +60,10 @@ def run_plan(
     monitor = monitor or Monitor()
     # Only what changes a picture counts: after a run with another batch or limit a file is still up to date. The domain
     # is in each picture's own line.
-    facts = {"work_size": options.work_size, "norms": options.norms, "precision": model.numerics.precision}
+    precision = model.numerics.precision
+    facts: dict[str, Any] = {"work_size": options.work_size, "norms": options.norms, "precision": precision}
     facts |= {"frames": "all"} if options.frames == "all" else {}
+    facts |= {"strength": options.strength} if options.strength != 1 else {}
     manifest = Manifest(plan.manifest, model.digest, facts, lambda job: {"save": describe_saving(job, options.save)})
     batches = BatchChoice(1 if model.translator.draws else options.batch, len(plan.jobs))
     pictures = Translation(model, options, batches, monitor)

@@ -35,6 +35,7 @@ from translate.inference.conversion import to_input, to_output
 from translate.inference.model import Model
 from translate.inference.monitor import Monitor
 from translate.inference.precision import BatchChoice, is_flat
+from translate.inference.strength import blend_pictures
 from translate.inference.tiling import tile_problem, tile_side
 
 
@@ -206,14 +207,16 @@ class Translation:
         return self.describe(item.job, content, translated, notes)
 
     def restore(self, content: ModelOutput) -> Picture:
-        """Return a translation as a picture like the one that was read."""
+        """Return a translation as a picture like the one that was read, mixed with it as `strength` says."""
         work_size, composed_on = self.options.work_size, self.model.card.composed_on
-        return to_output(content.output, content.picture, self.model.translator, work_size, composed_on)
+        translated = to_output(content.output, content.picture, self.model.translator, work_size, composed_on)
+        return blend_pictures(content.picture, translated, self.options.strength)
 
     def describe(self, job: Job, content: ModelOutput, translated: Picture, notes: Sequence[str]) -> Written:
         """Return what is told of a translation that was written with these notes."""
         record = {**describe_change(job, content.picture, translated), "precision": content.precision}
         record |= {} if content.chosen is None else {"input": content.chosen}
+        record |= {} if self.options.strength == 1 else {"strength": self.options.strength}
         return Written((*content.notes, *notes_of(content.picture), *notes), record)
 
     def _run(self, batch: Tensor, item: InputItem) -> Tensor:

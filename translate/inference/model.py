@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 import torch
 from numpy.typing import NDArray
@@ -29,11 +29,21 @@ from translate.inference.conversion import (
 from translate.inference.model_file import Card, ModelError, load_network, model_path
 from translate.inference.monitor import Report
 from translate.inference.precision import choose_inference, is_flat
+from translate.inference.strength import blend_pictures, blend_tensors, check_strength
 from translate.inference.tiles import SMALLEST_TILE
 from translate.inference.tiling import Norms, Tile, check_tile, tile_problem, tile_side, translate_tiled
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any], Tensor)
 F = TypeVar("F", bound=str | Path)
+
+
+class CallOptions(TypedDict, total=False):
+    """What a `Model` can be called with beside a picture; see there."""
+
+    to: str | None
+    work_size: int | None
+    tile: Tile
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -57,20 +67,22 @@ class Model:
     choose: Callable[[Picture], tuple[int, str]] | None = None
 
     @overload
-    def __call__(
-        self, image: str | Path, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
-    ) -> Picture: ...
+    def __call__(self, image: str | Path, **options: Unpack[CallOptions]) -> Picture: ...
     @overload
-    def __call__(
-        self, image: list[F], *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
-    ) -> list[Picture]: ...
+    def __call__(self, image: list[F], **options: Unpack[CallOptions]) -> list[Picture]: ...
     @overload
-    def __call__(self, image: P, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto") -> P: ...
+    def __call__(self, image: P, **options: Unpack[CallOptions]) -> P: ...
     @overload
+    def __call__(self, image: list[P], **options: Unpack[CallOptions]) -> list[P]: ...
     def __call__(
-        self, image: list[P], *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto"
-    ) -> list[P]: ...
-    def __call__(self, image: Any, *, to: str | None = None, work_size: int | None = None, tile: Tile = "auto") -> Any:
+        self,
+        image: Any,
+        *,
+        to: str | None = None,
+        work_size: int | None = None,
+        tile: Tile = "auto",
+        strength: float = 1.0,
+    ) -> Any:
         """Translate a picture as `translate run` does, and return the same kind of object.
 
         Size (times `scale`), bit depth, gray or colour, and alpha stay as they are.
@@ -82,6 +94,8 @@ class Model:
             to: The domain to translate to, of a model that has several.
             work_size: Scale the shorter side to this many pixels for the model, and the output back.
             tile: Pixels on a side of the tiles that the picture is cut into; "auto": only if it is large; "off": never.
+            strength: How much of the output is mixed with how much of the picture, enlarged if the model enlarges: 1 is
+                the output, 0 the picture.
 
         Raises:
             DomainError: The model has no such domain, or several and `to` is None.
@@ -89,18 +103,20 @@ class Model:
             UserError: The object is no picture, or the model cannot work on it.
         """
         if isinstance(image, list):
-            return [self(one, to=to, work_size=work_size, tile=tile) for one in image]
+            return [self(one, to=to, work_size=work_size, tile=tile, strength=strength) for one in image]
         check_tile(self.translator, tile)
+        check_strength(strength)
         domain = self.translator.resolve_domain(to)
         with self.numerics.active(self.device):
             if isinstance(image, Tensor):
-                return self._translate_tensor(image, domain, work_size, tile)
+                return self._translate_tensor(image, domain, work_size, tile, strength)
             picture = to_picture(image)
             domain = domain if self.choose is None else self.choose(picture)[0]
             background = self.card.composed_on
             batch = to_input(picture, self.translator, work_size, background)[None]
             output = self._translate(batch, domain, picture.depth, tile)[0]
-            return restore_kind(to_output(output, picture, self.translator, work_size, background), image)
+            translated = to_output(output, picture, self.translator, work_size, background)
+            return restore_kind(blend_pictures(picture, translated, strength), image)
 
     def run(
         self,
@@ -150,7 +166,9 @@ class Model:
             raise UserError("the model's output is not finite; was its training sound?")
         return output
 
-    def _translate_tensor(self, image: Tensor, domain: Domain, work_size: int | None, tile: Tile) -> Tensor:
+    def _translate_tensor(
+        self, image: Tensor, domain: Domain, work_size: int | None, tile: Tile, strength: float
+    ) -> Tensor:
         batch = image[None] if image.ndim == 3 else image
         check_tensor(batch, self.translator)
         height, width = batch.shape[-2:]
@@ -160,6 +178,7 @@ class Model:
         output = self._translate(images, domain, 8, tile)
         scale = self.translator.scale
         result = scale_tensor(output, scale * width, scale * height).to(image.device, image.dtype)
+        result = blend_tensors(batch, result, strength)
         return result if image.ndim == 4 else result[0]
 
 

@@ -13,17 +13,26 @@ from models.contract import Translator
 from translate.inference.input_kind import find_input_kind
 from translate.inference.model import F, Model, P, load_model
 from translate.inference.shipped import upscaler_name
+from translate.inference.strength import check_strength
+
+Upscaler = Model | str | Path
 
 
 @overload
-def upscale(image: str | Path, scale: int | None = None, model: Model | str | Path | None = None) -> Picture: ...
+def upscale(
+    image: str | Path, scale: int | None = None, model: Upscaler | None = None, *, strength: float = 1.0
+) -> Picture: ...
 @overload
-def upscale(image: list[F], scale: int | None = None, model: Model | str | Path | None = None) -> list[Picture]: ...
+def upscale(
+    image: list[F], scale: int | None = None, model: Upscaler | None = None, *, strength: float = 1.0
+) -> list[Picture]: ...
 @overload
-def upscale(image: P, scale: int | None = None, model: Model | str | Path | None = None) -> P: ...
+def upscale(image: P, scale: int | None = None, model: Upscaler | None = None, *, strength: float = 1.0) -> P: ...
 @overload
-def upscale(image: list[P], scale: int | None = None, model: Model | str | Path | None = None) -> list[P]: ...
-def upscale(image: Any, scale: int | None = None, model: Model | str | Path | None = None) -> Any:
+def upscale(
+    image: list[P], scale: int | None = None, model: Upscaler | None = None, *, strength: float = 1.0
+) -> list[P]: ...
+def upscale(image: Any, scale: int | None = None, model: Upscaler | None = None, *, strength: float = 1.0) -> Any:
     """Enlarge a picture, and return the same kind of object.
 
     Args:
@@ -31,14 +40,16 @@ def upscale(image: Any, scale: int | None = None, model: Model | str | Path | No
         scale: How many times larger on each side; None: as `model` enlarges, and 4 for those that ship.
         model: An upscaler, or its file, run folder or name; None: the one that ships for `scale`. It is loaded anew in
             every call; for many pictures, load it once or give them as a list.
+        strength: How much of the model's output is mixed with how much of bicubic enlargement: 1 is the output.
 
     Raises:
         ModelError: There is no such model.
         PictureError: A file cannot be read.
         UserError: The object is no picture, or no such upscaler ships, or the model does not enlarge so much.
     """
+    check_strength(strength)
     upscaler = check_upscaler(model, scale) if isinstance(model, Model) else load_upscaler(scale, model=model)
-    return upscaler(image)
+    return upscaler(image, strength=strength)
 
 
 def load_upscaler(

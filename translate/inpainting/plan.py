@@ -68,6 +68,8 @@ def plan_inpainting(
             would do nothing.
     """
     _check_masks(mask, masks)
+    if options.strength != 1:
+        raise UserError(f"`strength` {options.strength:g}: a filled hole has nothing to be mixed with; leave it out")
     inputs = Inputs.of(source)
     path = Path(mask or "")
     if mask not in (ALPHA, None):
