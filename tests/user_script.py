@@ -80,10 +80,19 @@ def train(folder: Path) -> Iterator[Progress]:
     return translate.train(experiment, folder, "run", device="cpu")
 
 
+def import_weights(path: Path) -> None:
+    try:
+        written: Path = translate.import_model(path, "imported.safetensors", licence="MIT")
+        print(written)
+    except ModelError as error:
+        print("no published weights:", error)
+
+
 def main(folder: Path, model: Path, sampler: Path) -> int:
     path = min(folder.glob("*.png"))
     try:
         loaded = translate.load_model(model, device="cpu", precision="fp32", threads=1)
+        import_weights(model)
         enlarge_and_fill(path, translate.read_picture(path))
         translate.write_picture(translate_pictures(loaded, path), Path("translated.png"))
         outcome: Outcome

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from datasets.errors import UserError as UserError
     from datasets.masks.reading import PhotographError as PhotographError
     from models.contract import DomainError as DomainError
+    from translate.exchange.importing import import_model as import_model
     from translate.experiment import Experiment as Experiment
     from translate.experiment import load_experiment as load_experiment
     from translate.folders.jobs import NothingFoundError as NothingFoundError
@@ -73,6 +74,7 @@ _MODULES = {
     "SampleOptions": "translate.sampling.outputs",
     "SaveOptions": "datasets.codecs.images",
     "UserError": "datasets.errors",
+    "import_model": "translate.exchange.importing",
     "inpaint": "translate.inpainting.in_memory",
     "inpaint_folder": "translate.inpainting.masked_folder",
     "load_experiment": "translate.experiment",

@@ -1,6 +1,7 @@
 """Files of a run: replaced whole or not at all, with one sentence about the reason."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,8 +55,24 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to: {error.strerror or error}; choose another place") from None
 
 
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again; it may not exist yet."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
+    return Path(base) / "translate"
+
+
 def file_digest(path: Path) -> str:
-    """Return a fingerprint of a file's bytes: 16 hexadecimal digits.
+    """Return a fingerprint of a file's bytes: the first 16 digits of `file_sha256`.
+
+    Raises:
+        UserError: The path is a folder, a device or a pipe; reading a pipe would block.
+        OSError: The file cannot be read.
+    """
+    return file_sha256(path)[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes: 64 hexadecimal digits.
 
     Raises:
         UserError: The path is a folder, a device or a pipe; reading a pipe would block.
@@ -64,7 +81,7 @@ def file_digest(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: expected a file, found a folder, a device or a pipe")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parse_yaml(text: str | bytes) -> Any:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3  # 3: a description may have an `origin`; nothing was renamed
 
 Tree = dict[str, Any]
 

@@ -55,9 +55,10 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 
 # A setting in backticks, as messages from below the command line name them.
 SETTING = (
-    "`(arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|format|frames|grid|init_from|"
-    "input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
-    "on_exists|out|polygon|precision|quality|scale|set|shard|strength|text_stamp|tile|to|tolerance|truncation|work_size)`"
+    "`(arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|domains|format|frames|grid|"
+    "init_from|input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
+    "on_exists|out|polygon|precision|quality|scale|set|shard|statistics|strength|text_stamp|tile|to|tolerance|"
+    "truncation|work_size)`"
 )
 
 
@@ -185,14 +186,20 @@ def parse_options(kind: type[S], **values: Any) -> S:
 
 
 def choose_model(model: str, *, best: bool) -> str:
-    """Return MODEL, or with --best the best model of the run folder that it is.
+    """Return MODEL; with --best the best model of the run folder that it is; of a published checkpoint, what it became.
 
     Raises:
-        ModelError: It is no run folder, or has no best model.
+        ModelError: It is no run folder, or has no best model, or is a file that cannot be imported.
     """
-    from translate.inference.model_file import best_model
+    if best:
+        from translate.inference.model_file import best_model
 
-    return str(best_model(model)) if best else model
+        return str(best_model(model))
+    if not Path(model).is_file():
+        return model
+    from translate.exchange.importing import resolve_model
+
+    return str(resolve_model(model))
 
 
 def choose_own_model(model: str | None, *, best: bool) -> str | None:

@@ -5,7 +5,7 @@ The metadata holds one key, `translate`, with the card as sorted JSON. Older for
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +35,22 @@ class ModelError(UserError):
     exit_code: ClassVar[int] = 6
 
 
+class Origin(Settings):
+    """Where weights come from that were not trained by this program.
+
+    Attributes:
+        file: Name of the checkpoint that was imported.
+        sha256: Of the checkpoint, in hexadecimal digits.
+        architecture: What it was recognized as, in a few words.
+        source: Where the checkpoint comes from, such as a URL; empty if not stated.
+    """
+
+    file: str
+    sha256: str
+    architecture: str
+    source: str = ""
+
+
 class Card(Settings):
     """The description inside a model file. It holds no path, user or host name.
 
@@ -50,6 +66,8 @@ class Card(Settings):
         composed_on: The colour that its transparent training pictures were laid on; None: they were opaque.
         licence: SPDX identifier of the weights' licence; empty if not stated.
         written_by: Program and version.
+        origin: Of weights that were imported; their data and training are not known, and those in `experiment` are the
+            defaults. None: trained by this program.
     """
 
     format: int = FORMAT
@@ -63,10 +81,13 @@ class Card(Settings):
     composed_on: str | None = None
     licence: str = ""
     written_by: str = ""
+    origin: Origin | None = None
 
     @property
     def scaled_to(self) -> int | None:
-        """The shorter side, in pixels, that pictures were scaled to in training; None: they kept their size."""
+        """The shorter side, in pixels, that pictures were scaled to in training; None: they were not, or unknown."""
+        if self.origin is not None:
+            return None
         return self.experiment.data.scaled_to
 
 
@@ -76,11 +97,21 @@ def save_model(path: Path, model: nn.Module, card: Card) -> None:
     Raises:
         UserError: The file cannot be written.
     """
-    # safetensors refuses tensors that share storage or are not contiguous, so each name gets a copy of its own.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    # safetensors refuses tensors that share storage, so each name gets a copy of its own.
+    save_tensors(path, {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}, card)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Card) -> None:
+    """Write a model file with these weights, of which none shares its memory with another.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
     with replace_file(path) as partial:
-        save_file(tensors, partial, metadata={METADATA_KEY: text})
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={METADATA_KEY: text}
+        )
 
 
 def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:

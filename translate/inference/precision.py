@@ -4,11 +4,9 @@ import contextlib
 import json
 import logging
 import math
-import os
 import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from torch import Tensor
 from datasets.errors import UserError
 from models.apply import translate_batch
 from models.contract import Translator
-from translate.files import write_text
+from translate.files import cache_folder, write_text
 from translate.hardware import Numerics, describe_machine, native_bfloat16
 
 # dB between bfloat16 and float32, on each probe, for bfloat16 to be used: an error of 0.8 of 255 levels, root mean
@@ -83,7 +81,7 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
     does not count, since flat pictures are always computed in float32.
     """
     machine = "-".join(str(value) for value in describe_machine(device).values()).replace(" ", "_").replace("/", "_")
-    cache = _cache_folder() / f"{digest}-{machine}-{numerics.threads}.json"
+    cache = cache_folder() / f"{digest}-{machine}-{numerics.threads}.json"
     try:
         known = json.loads(cache.read_text(encoding="utf-8"))
         return replace(numerics, precision=known["precision"], layout=known["layout"])
@@ -166,8 +164,3 @@ def _probes_for(translator: Translator) -> dict[str, Tensor]:
 def _run(translator: Translator, numerics: Numerics, device: torch.device, picture: Tensor) -> Tensor:
     with numerics.autocast(device):
         return translate_batch(translator, numerics.place_batch(picture, device)).float().cpu()
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or str(Path.home() / ".cache")
-    return Path(base) / "translate"

@@ -2,8 +2,9 @@
 
 import typer
 
-from translate.cli.model import listing
+from translate.cli.model import importing, listing
 
-app = typer.Typer(help="List and describe model files.", no_args_is_help=True)
+app = typer.Typer(help="List, describe and import model files.", no_args_is_help=True)
 app.command("list")(listing.list_models)
 app.command("info")(listing.describe_model)
+app.command("import")(importing.import_checkpoint)

@@ -9,6 +9,7 @@ from translate.cli.common import Best, Json, choose_model, console, print_json
 
 if TYPE_CHECKING:
     from models.contract import Sampler, Translator
+    from translate.inference.model_file import Card
 
 
 def list_models(
@@ -33,6 +34,7 @@ def list_models(
             console().print(f"note: {error}", markup=False)
             continue
         kind = {"model": name, "name": card.experiment.model.name, "step": card.step}
+        kind |= {"imported": card.origin.architecture} if card.origin else {}
         rows.append({**kind, **_describe_sampler(build_uninitialized(card)), **card.metrics})
     if not rows:
         raise NothingFoundError(f"{folder}: there is no model file in it that can be read")
@@ -40,7 +42,8 @@ def list_models(
         print_json(rows)
         return
     for row in rows:
-        parts = [f"{row['model']}: {row['name']}", f"step {row['step']}"]
+        history = f"imported, {row['imported']}" if "imported" in row else f"step {row['step']}"
+        parts = [f"{row['model']}: {row['name']}", history]
         if "latent" in row:
             parts += [f"latent {row['latent']} {row['prior']}", f"{row['size']} pixels"]
             parts += [f"{len(row['classes'])} classes"] if row["classes"] else []
@@ -68,14 +71,35 @@ def describe_model(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         **_describe_translator(network),
         **_describe_sampler(network),
+        **_describe_history(card),
+        "licence": card.licence or ("unknown" if card.origin else "not stated"),
+        "written_by": card.written_by,
+        **_describe_settings(card),
+    }
+    typer.echo(yaml.safe_dump(facts, sort_keys=False), nl=False)
+
+
+def _describe_history(card: "Card") -> dict[str, Any]:
+    """Return what a network learned from or, if it was imported, where its weights come from."""
+    if card.origin is not None:
+        origin = card.origin
+        return {
+            "imported": f"from {origin.file}, {origin.architecture}",
+            "source": origin.source or "unknown",
+            "sha256": origin.sha256,
+        }
+    return {
         "trained": f"{card.step} steps on {card.data_samples} samples at {card.trained_size} pixels",
         "metrics": card.metrics,
         "data_fingerprint": card.data_fingerprint,
-        "licence": card.licence or "not stated",
-        "written_by": card.written_by,
-        "experiment": card.experiment.model_dump(mode="json"),
     }
-    typer.echo(yaml.safe_dump(facts, sort_keys=False), nl=False)
+
+
+def _describe_settings(card: "Card") -> dict[str, Any]:
+    """Return the experiment behind a network or, if it was imported, the network's settings alone."""
+    if card.origin is None:
+        return {"experiment": card.experiment.model_dump(mode="json")}
+    return card.experiment.model.model_dump(mode="json", include={"generator"})
 
 
 def _describe_translator(network: "Translator | Sampler") -> dict[str, Any]:

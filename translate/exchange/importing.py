@@ -1,0 +1,161 @@
+"""Turn published checkpoints into model files of ours, once, and keep them in the user's cache by their hash."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from datasets.contract import Paired
+from datasets.errors import suggest_path
+from models.contract import ModelConfig
+from translate import __version__
+from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
+from translate.exchange.checkpoint import is_safetensors, read_checkpoint
+from translate.exchange.recognition import check_complete, recognize
+from translate.experiment import DATA_CONFIGS, Experiment
+from translate.files import cache_folder, file_sha256
+from translate.inference.model_file import (
+    METADATA_KEY,
+    Card,
+    ModelError,
+    Origin,
+    build_uninitialized,
+    read_card,
+    save_tensors,
+)
+
+CONVERSION = 1  # raised when files that were converted before have to be converted again
+
+LOG = logging.getLogger(__name__)
+
+
+def import_model(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    licence: str = "",
+    source: str = "",
+    domains: Sequence[str] = (),
+    scale: int | None = None,
+    statistics: str = "picture",
+) -> Path:
+    """Turn a published checkpoint into a model file, and return the model file's path.
+
+    Its architecture is found out from the names and shapes of its tensors. Nothing in the file is executed.
+
+    Args:
+        path: The checkpoint: torch's (`.pth`, `.pt`, `.ckpt`, `.bin`) or safetensors.
+        out: The model file to write; None: one in the user's cache, which the checkpoint stands for from then on
+            wherever a model is named.
+        licence: SPDX identifier of the weights' licence, which the checkpoint does not state; empty: unknown.
+        source: Where the checkpoint comes from, such as a URL; empty: unknown.
+        domains: Names of what it translates to, where its weights hold several.
+        scale: How many times larger it makes pictures, where its weights allow several scales.
+        statistics: Of batch norms: "picture", as the authors of pix2pix and StarGAN test, or "training".
+
+    Raises:
+        ModelError: The file is no checkpoint of a known architecture, is not complete, or holds more than weights.
+        UserError: It cannot be written, or an option is not allowed.
+    """
+    options = ImportOptions(domains=tuple(domains), scale=scale, statistics=statistics)
+    path, target = Path(path), None if out is None else Path(out)
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file{suggest_path(path)}")
+    if _is_own(path):
+        raise ModelError(f"{path}: is a model file already, and needs no import")
+    sha256 = file_sha256(path)
+    found = _recognize(path, options)
+    card = Card(
+        experiment=_experiment_of(found.model),
+        step=0,
+        trained_size=found.trained_size,
+        licence=licence,
+        origin=Origin(file=path.name, sha256=sha256, architecture=found.description, source=source),
+        written_by=f"translate {__version__}",
+    )
+    network = build_uninitialized(card)
+    try:
+        check_complete(found, network.state_dict())
+    except ArchitectureError as error:
+        raise ModelError(f"{path}: {error}") from None
+    target = target or _cached(sha256)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_tensors(target, found.tensors, card.model_copy(update={"domains": network.domains}))
+    return target
+
+
+def resolve_model(model: str | Path) -> str | Path:
+    """Return what loads a model: `model` itself or, if it is a published checkpoint, the model file made from it.
+
+    A checkpoint is converted when it is first used, and found by its hash from then on.
+
+    Raises:
+        ModelError: It is a file that is neither a model file nor a checkpoint that can be imported.
+        UserError: The user's cache cannot be written.
+    """
+    path = Path(model)
+    if not path.is_file() or _is_own(path):
+        return model
+    cached = _cached(file_sha256(path))
+    if cached.is_file():
+        return cached
+    import_model(path)
+    origin = read_card(cached).origin
+    LOG.info(
+        "%s is %s; it was converted once and is kept in %s",
+        path.name,
+        "unknown" if origin is None else origin.architecture,
+        cached.parent,
+    )
+    return cached
+
+
+def imported_models() -> list[Path]:
+    """Return the model files in the user's cache that were made from checkpoints."""
+    return sorted(_folder().glob(f"*-{CONVERSION}.safetensors"))
+
+
+def _recognize(path: Path, options: ImportOptions) -> Recognized:
+    tensors = read_checkpoint(path)
+    try:
+        return recognize(tensors, options)
+    except ArchitectureError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _experiment_of(model: ModelConfig) -> Experiment:
+    """Return an experiment with the model, and with data of the kind that it learns from, in their default settings."""
+    expected, scale = model.expects, model.output_scale
+    kinds = [kind for kind in DATA_CONFIGS if kind.batch_type is model.batch_type]
+    if model.batch_type is Paired:
+        data = {
+            "kind": "paired",
+            "source_channels": expected["channels_in"],
+            "target_channels": expected["channels_out"],
+        }
+        if scale > 1:
+            data = {"kind": "super-resolution", "scale": scale}
+    else:
+        data = {"kind": kinds[0].model_fields["kind"].default}
+        data |= {"picture_channels": expected["channels"]} if "channels" in expected else {}
+    return Experiment.model_validate({"model": model.model_dump(), "data": data})
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether a file is a model file, as far as can be told without reading it whole."""
+    if not is_safetensors(path):
+        return path.suffix == ".safetensors"  # damaged, which is said where it is read
+    try:
+        with safe_open(path, "pt") as file:
+            return METADATA_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return True
+
+
+def _folder() -> Path:
+    return cache_folder() / "imported"
+
+
+def _cached(sha256: str) -> Path:
+    return _folder() / f"{sha256[:16]}-{CONVERSION}.safetensors"
