@@ -1,8 +1,8 @@
 """How close an image is to its target: L1, PSNR, SSIM and others, one value per image.
 
-SSIM is kornia's. PSNR is written here, since kornia's is one value per batch. There is no MS-SSIM: kornia has it as a
-loss only, with Gaussians at full size (Zhao, Gallo, Frosio, Kautz 2017), not as the metric of Wang, Simoncelli, Bovik
-2003, which halves the image.
+SSIM is kornia's. PSNR is written here, since kornia's is one value per batch. MS-SSIM is in `translate.evaluation`:
+kornia has it as a loss only, with Gaussians at full size (Zhao, Gallo, Frosio, Kautz 2017), not as the metric of Wang,
+Simoncelli, Bovik 2003, which halves the image.
 """
 
 import kornia.metrics
@@ -74,6 +74,31 @@ def hole_metrics(output: Tensor, target: Tensor, mask: Tensor) -> dict[str, Tens
         "ssim_hole": 1 - average(dissimilarity),
         "l1_hole": average((output - target).abs()) / 2,
     }
+
+
+def detail_ratio(output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean gradient magnitude within the hole over the target's: (B,), 1 where there is as much detail.
+
+    A blurred fill has less detail than what was there, which PSNR does not show. Gradients are differences to the next
+    pixel to the right and below, of pixels for which both are in the hole as well, so that the hole's border does not
+    count. One level of 255 is added to both means: two flat fills have the ratio 1, and so has an image without a hole.
+
+    Args:
+        output: Images (B, C, H, W) in [-1, 1].
+        target: Images (B, C, H, W) in [-1, 1].
+        mask: (B, 1, H, W), 1 in the hole and 0 elsewhere.
+    """
+    hole = mask.bool()
+    within = (hole[..., :-1, :-1] & hole[..., :-1, 1:] & hole[..., 1:, :-1]).float()
+    count = (within.sum(dim=(1, 2, 3)) * output.shape[1]).clamp(min=1)
+
+    def average_gradient(image: Tensor) -> Tensor:
+        corner = image[..., :-1, :-1]
+        magnitude = torch.hypot(image[..., :-1, 1:] - corner, image[..., 1:, :-1] - corner) / 2
+        return (magnitude * within).sum(dim=(1, 2, 3)) / count
+
+    level = 1 / 255
+    return (average_gradient(output.float()) + level) / (average_gradient(target.float()) + level)
 
 
 def upscaling_metrics(output: Tensor, target: Tensor, scale: int) -> dict[str, Tensor]:

@@ -7,15 +7,7 @@ import typer
 
 from translate.cli.common import Best, Device, Json, choose_model, print_json
 
-app = typer.Typer(help="Evaluate models.", no_args_is_help=True)
 
-
-@app.callback()
-def _evaluate() -> None:
-    pass  # without a callback Typer would make the only verb the whole command
-
-
-@app.command("probe")
 def probe(
     model: Annotated[str, typer.Argument(help="A model file or run folder of an autoencoder or a VAE.")],
     data: Annotated[Path, typer.Option(help="A folder of labelled pictures, read as the model's training data were.")],
