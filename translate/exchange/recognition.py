@@ -7,10 +7,12 @@ from translate.exchange.architectures.contract import (
     Recognized,
     Tensors,
 )
+from translate.exchange.architectures.deepfill import recognize_deepfill
+from translate.exchange.architectures.lama import recognize_lama
 from translate.exchange.architectures.rrdb import recognize_rrdb
 
 # Asked in this order; a family that would also accept another's tensors comes after it.
-ARCHITECTURES: tuple[Recognize, ...] = (recognize_rrdb,)
+ARCHITECTURES: tuple[Recognize, ...] = (recognize_rrdb, recognize_lama, recognize_deepfill)
 SHOWN = 4  # names of tensors in an error message
 
 

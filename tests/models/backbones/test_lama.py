@@ -1,73 +1,11 @@
-"""LaMa against the published one, its spectral transform against numpy's, and what it sees of an image."""
-
-from zlib import crc32
+"""LaMa's size, its spectral transform against numpy's, and what it sees of an image."""
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.backbones.lama import LaMa, SpectralTransform
-
-BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-def published_names(blocks: int) -> list[str]:
-    """The names of the authors' tensors, in the order in which ours come."""
-    names = []
-
-    def add(convolution: str, norms: list[str]) -> None:
-        names.extend([f"{convolution}.weight"] if convolution else [])
-        names.extend(f"{norm}.{kind}" for norm in norms for kind in BATCH_NORM)
-
-    for layer in (1, 2, 3):
-        add(f"model.{layer}.ffc.convl2l", [f"model.{layer}.bn_l"])
-    add("model.4.ffc.convl2l", [])
-    add("model.4.ffc.convl2g", ["model.4.bn_l", "model.4.bn_g"])
-    for block in range(5, 5 + blocks):
-        for half in ("conv1", "conv2"):
-            root = f"model.{block}.{half}"
-            for way in ("convl2l", "convl2g", "convg2l"):
-                add(f"{root}.ffc.{way}", [])
-            add(f"{root}.ffc.convg2g.conv1.0", [f"{root}.ffc.convg2g.conv1.1"])
-            add(f"{root}.ffc.convg2g.fu.conv_layer", [f"{root}.ffc.convg2g.fu.bn"])
-            add(f"{root}.ffc.convg2g.conv2", [f"{root}.bn_l", f"{root}.bn_g"])
-    for layer in range(blocks + 6, blocks + 15, 3):
-        names += [f"model.{layer}.weight", f"model.{layer}.bias"]
-        add("", [f"model.{layer + 1}"])
-    return [*names, f"model.{blocks + 16}.weight", f"model.{blocks + 16}.bias"]
-
-
-def draw(name: str, shape: tuple[int, ...]) -> Tensor:
-    """The value that a name stands for, with matrices at 0.6 of their usual size: else all outputs are 0 or 1."""
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(0)
-    values = np.random.RandomState(crc32(name.encode())).standard_normal(shape)
-    if len(shape) > 1:
-        values *= 0.6 / np.sqrt(values[0].size)
-    elif "running_var" in name:
-        values = 1 + 0.1 * np.abs(values)
-    else:
-        values = 0.1 * values + (0 if "mean" in name or "bias" in name else 1)
-    return torch.as_tensor(values)
-
-
-def test_published_weights_give_published_outputs():
-    with torch.device("meta"):
-        network = LaMa()
-    own = network.state_dict()
-    names = published_names(18)
-    tensors = {key: draw(name, tuple(own[key].shape)) for name, key in zip(names, own, strict=True)}
-    network = network.to_empty(device="cpu").eval()
-    network.load_state_dict(tensors)
-    image = torch.as_tensor(np.random.RandomState(0).uniform(-1, 1, (1, 3, 128, 128)), dtype=torch.float32)
-    mask = torch.zeros(1, 1, 128, 128)
-    mask[..., 32:80, 40:96] = 1
-    with torch.inference_mode():
-        (output,) = network(image, mask)
-    pixels = ((output + 1) / 2).flatten()
-    found = [pixels.mean().item(), pixels.std(correction=0).item(), *pixels[:4].tolist(), pixels[-1].item()]
-    assert found == pytest.approx([0.494251, 0.021983, 0.48085, 0.54537, 0.49805, 0.49175, 0.49915], abs=1e-5)
 
 
 @pytest.mark.parametrize(("blocks", "count", "tensors"), [(18, 50_975_875, 989), (9, 27_048_835, 521)])
@@ -75,7 +13,7 @@ def test_its_sizes_are_the_published_ones(blocks, count, tensors):
     with torch.device("meta"):
         network = LaMa(blocks=blocks)
     assert sum(parameter.numel() for parameter in network.parameters()) == count
-    assert len(network.state_dict()) == len(published_names(blocks)) == tensors
+    assert len(network.state_dict()) == tensors
 
 
 def test_the_spectral_transform_is_numpys():
