@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 3  # 3: a description may have an `origin`; nothing was renamed
+FORMAT = 3  # 3: a description may have an `origin`, `tensor_hashes` and a `probe`; nothing was renamed
 
 Tree = dict[str, Any]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from models.backbones.span import SPAN
 from models.contract import Sampler, Translator
+from translate.exchange.verification import add_probe
 from translate.inference.model_file import Card, load_network, save_model
 from translate.inference.shipped import pretrained_folder
 
@@ -43,7 +44,8 @@ def main(run: Path, name: str, commit: str, command: str, metrics: str, folder: 
     network, card = fold(*load_network(run / "best.safetensors"))
     place = (folder or pretrained_folder()) / f"{name}.safetensors"
     place.parent.mkdir(exist_ok=True)
-    save_model(place, network, card.model_copy(update={"licence": LICENCE}))
+    card = add_probe(card.model_copy(update={"licence": LICENCE}), network)  # figures for `translate model verify`
+    save_model(place, network, card)
     scale = getattr(network, "scale", 1)
     what = f"Enlarges pictures {scale} times." if scale > 1 else "Fills holes in pictures."
     text = CARD.format(

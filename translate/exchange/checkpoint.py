@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from translate.inference.foreign_file import explain_beginning
 from translate.inference.model_file import ModelError
 
 # Keys under which programs keep the weights of a generator, in the order of preference: averages come first.
@@ -36,15 +37,6 @@ CONTAINERS = (
 PARTS = ("generator_ema.", "generator.", "netG.", "net_g.")
 WRAPPERS = ("module.", "_orig_mod.")  # of DataParallel and of torch.compile
 OPTIMIZER = {"param_groups", "state"}
-# How files that are often taken for checkpoints begin, or end, and what to say about them.
-BEGINNINGS = (
-    (b"version https://git-lfs", "is a pointer of Git LFS, not the file itself; download the file"),
-    (b"\x89HDF", "is an HDF5 file, as Keras writes; expected torch's or safetensors"),
-    (b"GGUF", "is a GGUF file; expected torch's or safetensors"),
-    (b"\x89PNG", "is a picture"),
-    (b"\xff\xd8\xff", "is a picture"),
-    (b"<", "is a web page; the download went wrong"),
-)
 HALF = "is not complete: its end is missing; download or copy it again"
 
 
@@ -116,11 +108,11 @@ def _check_beginning(path: Path) -> bool:
     Raises:
         ModelError: It is neither that nor a pickle.
     """
+    known = explain_beginning(path)
+    if known is not None:
+        raise ModelError(f"{path}: {known}")
     with path.open("rb") as file:
         start = file.read(32)
-    for beginning, reason in BEGINNINGS:
-        if start.startswith(beginning):
-            raise ModelError(f"{path}: {reason}")
     if path.suffix == ".onnx" or (start[:1] == b"\x08" and b"\x12" in start[:8]):
         raise ModelError(
             f"{path}: is an ONNX file, which holds a program and not a checkpoint; import the checkpoint that it was "
@@ -133,8 +125,6 @@ def _check_beginning(path: Path) -> bool:
             if not any(name.endswith("data.pkl") for name in archive.namelist()):
                 raise ModelError(f"{path}: is a zip archive, not a checkpoint; unpack it and import the file inside")
         return True
-    if not start:
-        raise ModelError(f"{path}: is empty")
     if not start.startswith(b"\x80") and b"ustar" not in start:
         raise ModelError(
             f"{path}: cannot be read as a model file, nor as published weights, which are torch's files (.pth, .pt, "

@@ -13,6 +13,7 @@ from translate import __version__
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
 from translate.exchange.checkpoint import is_safetensors, read_checkpoint
 from translate.exchange.recognition import check_complete, recognize
+from translate.exchange.verification import add_probe
 from translate.experiment import DATA_CONFIGS, Experiment
 from translate.files import cache_folder, file_sha256
 from translate.inference.model_file import (
@@ -21,6 +22,7 @@ from translate.inference.model_file import (
     ModelError,
     Origin,
     build_uninitialized,
+    fill_network,
     read_card,
     save_tensors,
 )
@@ -81,7 +83,8 @@ def import_model(
         raise ModelError(f"{path}: {error}") from None
     target = target or _cached(sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_tensors(target, found.tensors, card.model_copy(update={"domains": network.domains}))
+    card = card.model_copy(update={"domains": network.domains})
+    save_tensors(target, found.tensors, add_probe(card, fill_network(card, found.tensors, path)))
     return target
 
 

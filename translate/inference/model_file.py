@@ -4,8 +4,10 @@ The metadata holds one key, `translate`, with the card as sorted JSON. Older for
 `translate.migrations`; nothing in a file is ever executed.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,11 +24,13 @@ from models.contract import Sampler, Translator
 from translate.experiment import Experiment
 from translate.files import replace_file
 from translate.hardware import keep_random_state
+from translate.inference.foreign_file import explain_safetensors
 from translate.inference.shipped import builtin_models
 from translate.migrations import FORMAT, NewerFormatError, migrate_card
 
 METADATA_KEY = "translate"
 LAST, BEST = "last.safetensors", "best.safetensors"  # of a run folder
+NAMED = 8  # runs, at most, in a message about a folder of them
 
 
 class ModelError(UserError):
@@ -51,6 +55,18 @@ class Origin(Settings):
     source: str = ""
 
 
+class Probe(Settings):
+    """What a network made of a fixed input, for `translate.exchange.verification` to compare with.
+
+    Attributes:
+        size: Height and width of the input, or of a sampler's output, in pixels.
+        outputs: Of each of the first domains, the values of output pixels in [-1, 1], channel by channel.
+    """
+
+    size: int
+    outputs: tuple[tuple[float, ...], ...]
+
+
 class Card(Settings):
     """The description inside a model file. It holds no path, user or host name.
 
@@ -68,6 +84,8 @@ class Card(Settings):
         written_by: Program and version.
         origin: Of weights that were imported; their data and training are not known, and those in `experiment` are the
             defaults. None: trained by this program.
+        tensor_hashes: Of each weight's bytes, the first 16 digits of the SHA-256; `save_model` fills them in.
+        probe: What the network made of a fixed input when the file was finished; None: it was not measured.
     """
 
     format: int = FORMAT
@@ -82,6 +100,8 @@ class Card(Settings):
     licence: str = ""
     written_by: str = ""
     origin: Origin | None = None
+    tensor_hashes: dict[str, str] = Field(default={})
+    probe: Probe | None = None
 
     @property
     def scaled_to(self) -> int | None:
@@ -107,11 +127,21 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], card: Card) -> None:
     Raises:
         UserError: The file cannot be written.
     """
+    card = card.model_copy(update={"tensor_hashes": hash_tensors(tensors)})
     text = json.dumps(card.model_dump(mode="json"), sort_keys=True)
     with replace_file(path) as partial:
         save_file(
             {name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={METADATA_KEY: text}
         )
+
+
+def hash_tensors(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the first 16 hexadecimal digits of the SHA-256 of each tensor's bytes, on the CPU, by name."""
+    hashes = {}
+    for name, tensor in tensors.items():
+        data = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+        hashes[name] = hashlib.sha256(data.data).hexdigest()[:16]
+    return hashes
 
 
 def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
@@ -126,7 +156,7 @@ def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
     if path.is_dir():
         path = path / LAST
         if not path.is_file():
-            raise ModelError(f"{model}: expected a run folder with {LAST} in it, found none")
+            raise ModelError(f"{model}: expected a run folder with {LAST} in it, found {_describe_folder(path.parent)}")
     if not path.is_file():
         shipped = builtin_models()
         if str(model) in shipped:
@@ -135,6 +165,17 @@ def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
         known = near if near.endswith("?") else suggest_path(path).removeprefix("; ") or near
         raise ModelError(f"{model}: there is no such model file; {known}")
     return path
+
+
+def _describe_folder(folder: Path) -> str:
+    """Return what of models is in a folder that is no run folder."""
+    runs = sorted(path.parent for path in folder.glob(f"*/{LAST}"))
+    files = sorted(folder.glob("*.safetensors"))
+    if not runs and not files:
+        return "none"
+    shown = ", ".join(map(str, (runs or files)[:NAMED]))
+    more = f" and {len(runs or files) - NAMED} more" if len(runs or files) > NAMED else ""
+    return f"{'a folder of runs' if runs else 'model files'}; name one of them: {shown}{more}"
 
 
 def best_model(model: str | Path) -> Path:
@@ -167,10 +208,28 @@ def load_network(path: Path) -> tuple[Translator | Sampler, Card]:
     Raises:
         ModelError: The file is damaged, or was not written by this program.
     """
-    card, tensors = _read(path)
+    card, tensors = read_weights(path)
+    return fill_network(card, tensors, path), card
+
+
+def read_weights(path: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Return the description and the weights of a model file.
+
+    Raises:
+        ModelError: The file is damaged, or was not written by this program.
+    """
+    return _read(path)
+
+
+def fill_network(card: Card, tensors: dict[str, Tensor], path: Path) -> Translator | Sampler:
+    """Return the network of a card with the weights of its file, on the CPU and in evaluation mode.
+
+    Raises:
+        ModelError: They do not fit each other; the message begins with `path`.
+    """
     network = build_uninitialized(card)
     _load_weights(network, tensors, path)
-    return network.eval().requires_grad_(False), card
+    return network.eval().requires_grad_(False)
 
 
 def build_uninitialized(card: Card) -> Translator | Sampler:
@@ -199,6 +258,10 @@ def _read(path: Path, *, weights: bool = True) -> tuple[Card, dict[str, Tensor]]
             names = file.keys() if weights else []
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
+        with suppress(OSError):
+            known = explain_safetensors(path)
+            if known is not None:
+                raise ModelError(f"{path}: {known}") from None
         raise ModelError(f"{path}: cannot be read as a model file: {error}") from None
     if METADATA_KEY not in metadata:
         raise ModelError(f"{path}: holds weights but no description of the network; it was not written by translate")

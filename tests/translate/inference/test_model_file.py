@@ -3,6 +3,7 @@
 import getpass
 import json
 import re
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import nn
 
 from translate.cli import main
 from translate.inference.model import load_model
-from translate.inference.model_file import METADATA_KEY, model_path, read_card, save_model
+from translate.inference.model_file import METADATA_KEY, ModelError, model_path, read_card, save_model
 from translate.training.session import Training
 
 
@@ -113,8 +114,12 @@ def bad(tmp_path, trained, request) -> Path:
             path.touch()
         case "cut off":
             path.write_bytes(good.read_bytes()[:-100])
-        case "no safetensors":
+        case "cut off early":
+            path.write_bytes(good.read_bytes()[:100])
+        case "picture":
             path.write_bytes(b"\x89PNG" * 100)
+        case "noise":
+            path.write_bytes(b"\x07noise" * 100)
         case "pickle":
             torch.save({"weight": torch.zeros(3)}, path)
         case "folder":
@@ -146,10 +151,12 @@ def bad(tmp_path, trained, request) -> Path:
 
 REASONS = {
     "missing": "there is no such model file",
-    "empty": "cannot be read as a model file",
-    "cut off": "cannot be read as a model file",
-    "no safetensors": "cannot be read as a model file",
-    "pickle": "cannot be read as a model file",
+    "empty": "is empty",
+    "cut off": r"is cut off: it ends after [\d,]+ of [\d,]+ bytes; download or copy it again",
+    "cut off early": "is cut off: it ends after 100 bytes; download or copy it again",
+    "picture": "is a picture and not a model; a model is named first, and then the pictures",
+    "noise": "cannot be read as a model file",
+    "pickle": "is a checkpoint of torch, whatever its name says; name it .pth to import it",
     "folder": "expected a run folder with last.safetensors in it",
     "foreign": "is of no architecture that can be imported",
     "bare": "is of no architecture that can be imported",
@@ -178,3 +185,22 @@ def test_what_is_no_model_file_is_one_sentence_and_exit_code_6(bad, reason, monk
 
 def test_a_run_folder_means_its_last_model(trained):
     assert model_path(trained) == trained / "last.safetensors"
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff", "gif"])
+def test_a_picture_given_as_a_model_is_named(command, photo, suffix, tmp_path):
+    photo(8, 8, 0).save(tmp_path / f"a.{suffix}")
+    ended = command("run", tmp_path / f"a.{suffix}", tmp_path, tmp_path / "out")
+    assert (ended.code, ended.out) == (6, "")
+    assert "is a picture and not a model" in ended.err
+
+
+def test_a_folder_of_runs_names_the_runs_in_it(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs" / "second")
+    shutil.copytree(trained, tmp_path / "runs" / "first")
+    runs = ", ".join(str(tmp_path / "runs" / name) for name in ("first", "second"))
+    with pytest.raises(ModelError, match=re.escape(f"found a folder of runs; name one of them: {runs}")):
+        model_path(tmp_path / "runs")
+    shutil.copy(trained / "last.safetensors", tmp_path / "mine.safetensors")
+    with pytest.raises(ModelError, match=r"found model files; name one of them: .*mine\.safetensors"):
+        model_path(tmp_path)

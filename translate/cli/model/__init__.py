@@ -2,9 +2,10 @@
 
 import typer
 
-from translate.cli.model import importing, listing
+from translate.cli.model import importing, info, listing
 
-app = typer.Typer(help="List, describe and import model files.", no_args_is_help=True)
+app = typer.Typer(help="List, describe, check and import model files.", no_args_is_help=True)
 app.command("list")(listing.list_models)
-app.command("info")(listing.describe_model)
+app.command("info")(info.describe_model)
+app.command("verify")(info.verify_model)
 app.command("import")(importing.import_checkpoint)
