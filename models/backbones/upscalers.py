@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.backbones.resampling import BicubicShrink
+
 NEARLY_LINEAR = (
     0.8  # first slope of the compact chain's PReLUs below 0; chosen by trial, see `initialize_near_identity`
 )
@@ -172,6 +174,8 @@ class CompactChain(nn.Module):
         scale: 2, 3 or 4.
         depth: Number of convolutions between the first and the last.
         width: Channels.
+        shuffle: The factor of its pixel shuffle; if it is larger than `scale`, the result is shrunk bicubically. None:
+            `scale`.
 
     Attributes:
         scale: The factor by which the output is larger on each side.
@@ -180,10 +184,13 @@ class CompactChain(nn.Module):
         margin: How many input pixels away, on each side, an output pixel can see.
     """
 
-    def __init__(self, scale: int = 4, *, depth: int = 16, width: int = 64) -> None:
+    def __init__(self, scale: int = 4, *, depth: int = 16, width: int = 64, shuffle: int | None = None) -> None:
         super().__init__()
         self.scale, self.multiple, self.minimum = scale, 1, 1
-        self.margin = depth + 2
+        self.shuffle = shuffle or scale
+        self.shrink = BicubicShrink(self.shuffle, scale) if self.shuffle > scale else None
+        # 1 for each convolution; bicubic interpolation takes 2 of the enlarged pixels on each side.
+        self.margin = depth + 2 + (self.shuffle > scale)
         layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1), nn.PReLU(width, init=NEARLY_LINEAR)]
         for _ in range(depth):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.PReLU(width, init=NEARLY_LINEAR)]
@@ -191,14 +198,15 @@ class CompactChain(nn.Module):
         initialize_as_differences(first)
         for layer in others:
             initialize_near_identity(layer)
-        last = nn.Conv2d(width, 3 * scale**2, 3, padding=1)
-        initialize_as_nearest(last, scale, gain=0.1)  # small: the enlarged input alone is nearly right
+        last = nn.Conv2d(width, 3 * self.shuffle**2, 3, padding=1)
+        initialize_as_nearest(last, self.shuffle, gain=0.1)  # small: the enlarged input alone is nearly right
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, image: Tensor) -> Tensor:
         """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
-        residual = F.pixel_shuffle(self.layers(image), self.scale)
-        return residual + F.interpolate(image, scale_factor=float(self.scale))
+        residual = F.pixel_shuffle(self.layers(image), self.shuffle)
+        larger: Tensor = residual + F.interpolate(image, scale_factor=float(self.shuffle))
+        return larger if self.shrink is None else self.shrink(larger)
 
 
 def initialize_as_differences(layer: nn.Conv2d) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, discriminate_by
 from models.backbones.span import SPAN
+from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
 
 
@@ -50,14 +51,21 @@ class CompactConfig(Settings):
     name: Literal["compact"] = "compact"
     depth: int = Field(default=16, ge=0, description="convolutions between the first and the last")
     width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    shuffle: Literal[1, 2, 3, 4] | None = Field(
+        default=None,
+        description="how many times larger the network makes pictures before it shrinks them to the scale, as some "
+        "published ones do; null: it enlarges by the scale",
+    )
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
+        if self.shuffle is not None and self.shuffle < scale:
+            return f"generator.shuffle {self.shuffle} is less"
         return None
 
     def build(self, scale: int) -> CompactChain:
         """Build the network with random weights."""
-        return CompactChain(scale, depth=self.depth, width=self.width)
+        return CompactChain(scale, depth=self.depth, width=self.width, shuffle=self.shuffle)
 
 
 class SPANConfig(Settings):
@@ -82,10 +90,26 @@ class SPANConfig(Settings):
         return SPAN(scale, blocks=self.blocks, width=self.width, expansion=self.expansion)
 
 
+class UpConvConfig(Settings):
+    """upconv_7 of waifu2x, which enlarges by 2."""
+
+    name: Literal["upconv"] = "upconv"
+    width: int = Field(default=16, ge=1, description="channels of the first layer; later layers have multiples of it")
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None if scale == 2 else "upconv enlarges only by 2"
+
+    def build(self, scale: int) -> UpConv7:
+        """Build the network with random weights."""
+        return UpConv7(self.width)
+
+
 UpscalerConfig = Annotated[
     Annotated[SRResNetConfig, Tag("srresnet")]
     | Annotated[RRDBConfig, Tag("rrdb")]
     | Annotated[CompactConfig, Tag("compact")]
-    | Annotated[SPANConfig, Tag("span")],
+    | Annotated[SPANConfig, Tag("span")]
+    | Annotated[UpConvConfig, Tag("upconv")],
     discriminate_by("name", "srresnet"),
 ]

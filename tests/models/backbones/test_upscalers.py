@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.backbones.span import SPAN
+from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, initialize_as_nearest
 
 SIZES: list[tuple[Callable[[], nn.Module], int]] = [
@@ -25,8 +26,10 @@ SIZES: list[tuple[Callable[[], nn.Module], int]] = [
     (lambda: CompactChain(4, depth=32), 1_213_296),
     (lambda: CompactChain(2), 600_652),
     (lambda: CompactChain(3), 609_307),
+    (lambda: CompactChain(2, shuffle=4), 621_424),
+    (UpConv7, 552_483),
 ]
-Upscaler = SRResNet | RRDBNet | CompactChain | SPAN
+Upscaler = SRResNet | RRDBNet | CompactChain | SPAN | UpConv7
 SMALL: dict[str, Callable[[], Upscaler]] = {
     "srresnet-2": lambda: SRResNet(2, blocks=0, width=2),
     "srresnet-3": lambda: SRResNet(3, blocks=1, width=2),
@@ -37,6 +40,9 @@ SMALL: dict[str, Callable[[], Upscaler]] = {
     "compact-2": lambda: CompactChain(2, depth=0, width=2),
     "compact-3": lambda: CompactChain(3, depth=1, width=2),
     "compact-4": lambda: CompactChain(4, depth=3, width=2),
+    "compact-2-of-4": lambda: CompactChain(2, depth=1, width=2, shuffle=4),
+    "compact-3-of-4": lambda: CompactChain(3, depth=1, width=2, shuffle=4),
+    "upconv": lambda: UpConv7(width=1),
     "span-1": lambda: SPAN(1, blocks=1, width=2, expansion=2),
     "span-2": lambda: SPAN(2, blocks=0, width=2),
     "span-3": lambda: SPAN(3, blocks=1, width=3, expansion=1),

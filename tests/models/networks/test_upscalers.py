@@ -4,14 +4,25 @@ import pytest
 import torch
 from torch import nn
 
-from models.networks.upscalers import CompactConfig, RRDBConfig, SPANConfig, SRResNetConfig
+from models.networks.upscalers import (
+    CompactConfig,
+    RRDBConfig,
+    SPANConfig,
+    SRResNetConfig,
+    UpConvConfig,
+    UpscalerConfig,
+)
 
 SMALL = (
     SRResNetConfig(blocks=1, width=2),
     RRDBConfig(blocks=1, width=2, growth=2),
     CompactConfig(depth=1, width=2),
+    CompactConfig(depth=1, width=2, shuffle=4),
     SPANConfig(blocks=1, width=2),
+    UpConvConfig(width=1),
 )
+UPCONV = "upconv enlarges only by 2"
+PROBLEMS = {("rrdb", 3): "rrdb enlarges only by 2 and 4", **{("upconv", scale): UPCONV for scale in (1, 3, 4)}}
 
 
 def count(network: nn.Module) -> int:
@@ -23,14 +34,17 @@ def test_defaults_are_the_published_networks() -> None:
         assert count(SRResNetConfig().build(4)) == 1_549_462
         assert count(RRDBConfig().build(4)) == 16_697_987
         assert count(CompactConfig().build(4)) == 621_424
+        assert count(UpConvConfig().build(2)) == 552_483
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("config", SMALL, ids=lambda config: config.name)
-def test_every_scale_is_built_or_named(
-    config: SRResNetConfig | RRDBConfig | CompactConfig | SPANConfig, scale: int
-) -> None:
+def test_every_scale_is_built_or_named(config: UpscalerConfig, scale: int) -> None:
     problem = config.scale_problem(scale)
-    assert problem == ("rrdb enlarges only by 2 and 4" if config.name == "rrdb" and scale == 3 else None)
+    assert problem == PROBLEMS.get((config.name, scale))
     if problem is None:
         assert config.build(scale)(torch.zeros(1, 3, 4, 4)).shape == (1, 3, 4 * scale, 4 * scale)
+
+
+def test_a_shuffle_below_the_scale_is_refused() -> None:
+    assert CompactConfig(shuffle=2).scale_problem(4) == "generator.shuffle 2 is less"

@@ -20,6 +20,7 @@ from models.backbones.resnet import ResNetGenerator
 from models.backbones.span import SPAN
 from models.backbones.stargan_networks import StarGenerator
 from models.backbones.unet import UNet
+from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
 from models.baselines.bicubic import BicubicUpscaler
 from models.contract import Translator
@@ -73,6 +74,8 @@ BUILDERS: dict[str, Callable[[], Translator]] = {
     "compact-2": lambda: Wrapped(CompactChain(2, depth=2, width=4)),
     "compact-3": lambda: Wrapped(CompactChain(3, depth=1, width=4)),
     "compact-4": lambda: Wrapped(CompactChain(4, depth=4, width=4)),
+    "compact-3-of-4": lambda: Wrapped(CompactChain(3, depth=2, width=4, shuffle=4)),
+    "upconv": lambda: Wrapped(UpConv7(width=2)),
     "span-1": lambda: Wrapped(SPAN(1, blocks=2, width=4)),
     "span-4": lambda: Wrapped(SPAN(4, blocks=2, width=4)),
     "bicubic-3": lambda: BicubicUpscaler(3),
