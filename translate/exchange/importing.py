@@ -12,6 +12,8 @@ from models.contract import ModelConfig
 from translate import __version__
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
 from translate.exchange.checkpoint import is_safetensors, read_checkpoint
+from translate.exchange.ncnn.files import find_pair, is_ncnn
+from translate.exchange.ncnn.recognition import recognize_ncnn
 from translate.exchange.recognition import check_complete, recognize
 from translate.exchange.verification import add_probe
 from translate.experiment import DATA_CONFIGS, Experiment
@@ -47,7 +49,8 @@ def import_model(
     Its architecture is found out from the names and shapes of its tensors. Nothing in the file is executed.
 
     Args:
-        path: The checkpoint: torch's (`.pth`, `.pt`, `.ckpt`, `.bin`) or safetensors.
+        path: The checkpoint: torch's (`.pth`, `.pt`, `.ckpt`, `.bin`), safetensors, or the `.param` or `.bin` of an
+            ncnn model, of which the other lies beside it.
         out: The model file to write; None: one in the user's cache, which the checkpoint stands for from then on
             wherever a model is named.
         licence: SPDX identifier of the weights' licence, which the checkpoint does not state; empty: unknown.
@@ -66,14 +69,13 @@ def import_model(
         raise ModelError(f"{path}: there is no such file{suggest_path(path)}")
     if _is_own(path):
         raise ModelError(f"{path}: is a model file already, and needs no import")
-    sha256 = file_sha256(path)
-    found = _recognize(path, options)
+    found, weights = _recognize(path, options), _files_of(path)[0]
     card = Card(
         experiment=_experiment_of(found.model),
         step=0,
         trained_size=found.trained_size,
         licence=licence,
-        origin=Origin(file=path.name, sha256=sha256, architecture=found.description, source=source),
+        origin=Origin(file=weights.name, sha256=file_sha256(weights), architecture=found.description, source=source),
         written_by=f"translate {__version__}",
     )
     network = build_uninitialized(card)
@@ -81,7 +83,7 @@ def import_model(
         check_complete(found, network.state_dict())
     except ArchitectureError as error:
         raise ModelError(f"{path}: {error}") from None
-    target = target or _cached(sha256)
+    target = target or _cached(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     card = card.model_copy(update={"domains": network.domains})
     save_tensors(target, found.tensors, add_probe(card, fill_network(card, found.tensors, path)))
@@ -100,7 +102,7 @@ def resolve_model(model: str | Path) -> str | Path:
     path = Path(model)
     if not path.is_file() or _is_own(path):
         return model
-    cached = _cached(file_sha256(path))
+    cached = _cached(path)
     if cached.is_file():
         return cached
     import_model(path)
@@ -120,6 +122,8 @@ def imported_models() -> list[Path]:
 
 
 def _recognize(path: Path, options: ImportOptions) -> Recognized:
+    if is_ncnn(path):
+        return recognize_ncnn(path)
     tensors = read_checkpoint(path)
     try:
         return recognize(tensors, options)
@@ -160,5 +164,12 @@ def _folder() -> Path:
     return cache_folder() / "imported"
 
 
-def _cached(sha256: str) -> Path:
-    return _folder() / f"{sha256[:16]}-{CONVERSION}.safetensors"
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of a checkpoint, that with the weights first."""
+    return find_pair(path)[::-1] if is_ncnn(path) else (path,)
+
+
+def _cached(path: Path) -> Path:
+    """Return the file in the cache that stands for a checkpoint, whether it is there or not."""
+    digests = "-".join(file_sha256(file)[:16] for file in _files_of(path))
+    return _folder() / f"{digests}-{CONVERSION}.safetensors"

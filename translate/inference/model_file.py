@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from datasets.contract import Settings
 from datasets.errors import UserError, suggest, suggest_path
-from models.contract import Sampler, Translator
+from models.contract import ModelConfig, Sampler, Translator
 from translate.experiment import Experiment
 from translate.files import replace_file
 from translate.hardware import keep_random_state
@@ -232,13 +232,14 @@ def fill_network(card: Card, tensors: dict[str, Tensor], path: Path) -> Translat
     return network.eval().requires_grad_(False)
 
 
-def build_uninitialized(card: Card) -> Translator | Sampler:
-    """Return the network that a card describes, with arbitrary weights: enough to ask for its sizes and channels.
+def build_uninitialized(described: Card | ModelConfig) -> Translator | Sampler:
+    """Return the network that is described, with arbitrary weights: enough to ask for its sizes and channels.
 
     Nothing is drawn, and since nothing is written to the weights, they take no memory yet.
     """
+    config = described.experiment.model if isinstance(described, Card) else described
     with keep_random_state(torch.device("cpu")), _NoInitialization():
-        return card.experiment.model.translator()
+        return config.translator()
 
 
 class _NoInitialization(TorchFunctionMode):

@@ -9,7 +9,7 @@ from translate.cli.common import Json, absolute, option, print_json
 
 
 def import_checkpoint(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint: .pth, .ckpt, .safetensors …")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Published weights: .pth, .safetensors, .param …")],
     out: Annotated[Path | None, option("Model file to write; else one in the user's cache", metavar="FILE")] = None,
     licence: Annotated[str, option("Of the weights, as SPDX names it; else unknown", metavar="NAME")] = "",
     source: Annotated[str, option("Where the checkpoint comes from; else unknown", metavar="URL")] = "",
