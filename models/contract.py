@@ -263,6 +263,13 @@ class ModelConfig(Settings, ABC):
         """
         return None
 
+    def training_problem(self) -> str | None:
+        """Return why no training should begin with these settings; None if one may.
+
+        For what older versions let pass: as an error of the settings it would make their model files unreadable.
+        """
+        return None
+
     @abstractmethod
     def translator(self) -> Translator | Sampler:
         """Build the network alone, as a model file restores it."""

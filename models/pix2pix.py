@@ -24,7 +24,7 @@ from datasets.errors import UserError
 from models.apply import translate_batch
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Translator, Trunk, Update
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right
-from models.losses.penalties import gradient_penalty
+from models.losses.penalties import BATCH_NORM_PROBLEM, gradient_penalty
 from models.metrics import reconstruction_metrics
 from models.networks.discriminators import PatchConfig
 from models.networks.generators import GeneratorConfig, UNetConfig
@@ -82,6 +82,11 @@ class Pix2PixConfig(ModelConfig):
         if problem is None and self.adversarial_weight:
             problem = self.discriminator.size_problem(size)
         return problem
+
+    def training_problem(self) -> str | None:
+        """Return why no training should begin: a gradient penalty on a discriminator with batch norm."""
+        penalized = self.adversarial_weight and self.gradient_penalty_weight and self.discriminator.norm == "batch"
+        return BATCH_NORM_PROBLEM.format(penalty="gradient_penalty_weight") if penalized else None
 
     def translator(self) -> "Pix2Pix":
         """Build the generator alone."""

@@ -65,7 +65,10 @@ class TrainingConfig(Settings):
     precision: Precision = Field(
         default="auto", description="of the computation; auto: bf16 where the processor has it"
     )
-    layout: Layout = Field(default="auto", description="of pictures in memory; auto: what is faster")
+    layout: Layout = Field(
+        default="auto",
+        description="of pictures in memory; auto: the faster, measured where a step takes under a second",
+    )
     threads: int | Literal["auto"] = Field(
         default="auto", description="that a CPU computes with; auto: one for each core"
     )

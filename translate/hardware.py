@@ -25,6 +25,7 @@ N = TypeVar("N", bound=nn.Module)
 T = TypeVar("T")
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+LAYOUTS = ("contiguous", "channels_last")
 ACCELERATORS = ("cuda", "xpu", "mps")  # in the order in which `auto` tries them
 TENSOR_CORES = (7, 0)  # the first compute capability (Volta) on which float16 is faster than float32
 # What errors say, in lower case, where memory did not suffice: of torch's allocators on CPUs (Linux, Windows), CUDA and
@@ -155,8 +156,8 @@ def resolve_numerics(
 
     bfloat16 is chosen where the hardware multiplies it natively, and for training only: whether inference may use it
     depends on the model (`translate.inference.precision`). GPUs that lack it and have tensor cores train in float16.
-    channels_last pays on GPUs; training in it on CPUs is slower, since fused Adam has to clone gradients that come back
-    contiguous.
+    channels_last mostly pays on GPUs; training in it on CPUs is mostly slower, since fused Adam has to clone gradients
+    that come back contiguous. `translate.training.layouts` measures which is faster, where that takes no time.
 
     Raises:
         UserError: There is no such precision.

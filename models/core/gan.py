@@ -11,7 +11,7 @@ al. 2015, arXiv:1511.06434), the projection discriminator (Miyato, Koyama 2018, 
 | WGAN           | wasserstein    | clip_weights 0.01, discriminator_steps 5                              |
 | WGAN-GP        | wasserstein    | gradient_penalty_weight 10, discriminator_steps 5, no batch norm in D |
 | DRAGAN         | non-saturating | dragan_weight 10, no batch norm in D                                  |
-| GAN with R1    | non-saturating | r1_weight 10                                                          |
+| GAN with R1    | non-saturating | r1_weight 10, no batch norm in D                                      |
 | SNGAN          | hinge          | spectral norm                                                         |
 | RaGAN          | any            | relativistic                                                          |
 
@@ -40,7 +40,7 @@ from models.backbones.blocks import apply_spectral_norm, clamp_spectral_norm
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Sampler, Trunk, Update, due
 from models.core.points import is_points, plot_points
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
-from models.losses.penalties import dragan, gradient_penalty, r1
+from models.losses.penalties import BATCH_NORM_PROBLEM, dragan, gradient_penalty, r1
 from models.metrics import energy_distance
 from models.networks.bodies import BodyConfig, DCGANBody
 from models.optimizers import Adam
@@ -136,6 +136,12 @@ class GANConfig(ModelConfig):
             return f"model.size is {self.size}"
         return self.generator.size_problem(size) or self.discriminator.size_problem(size)
 
+    def training_problem(self) -> str | None:
+        """Return why no training should begin: R1 on a discriminator with batch norm."""
+        return (
+            BATCH_NORM_PROBLEM.format(penalty="r1_weight") if self.r1_weight and self.discriminator.batch_norm else None
+        )
+
     def translator(self) -> "GAN":
         """Build the generator alone."""
         return GAN(self)
@@ -165,9 +171,10 @@ class GANRecipe(Recipe[Pictures, GAN]):
     """The training of a GAN."""
 
     hints: ClassVar[dict[FailureMode, str]] = {
-        "discriminator won": "lower model.discriminator_adam.lr, or set model.spectral=norm or model.r1_weight",
-        "diversity lost": "raise training.batch_size, set model.relativistic or model.r1_weight, or try another "
-        "model.adversarial",
+        "discriminator won": "lower model.discriminator_adam.lr, or set model.spectral=norm, or model.r1_weight with "
+        "model.discriminator.norm=instance",
+        "diversity lost": "raise training.batch_size, set model.relativistic, or model.r1_weight with "
+        "model.discriminator.norm=instance, or try another model.adversarial",
     }
     best_metric = "energy"
     higher_is_better = False

@@ -17,6 +17,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+BATCH_NORM_PROBLEM = (
+    "model.{penalty}: a penalty is on the gradient of each example, and with batch norm a score depends on the other "
+    "examples of its batch too; set model.discriminator.norm to instance or none, or model.{penalty} to 0"
+)
+
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
     """Return E(‖∇f(x̂)‖₂ - 1)² at x̂ = εx + (1-ε)G, with ε uniform in [0, 1) per example: Gulrajani et al., equation 3.

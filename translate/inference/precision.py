@@ -1,7 +1,5 @@
 """What `auto` means for inference: the precision and memory layout of a model, and how many pictures form a batch."""
 
-import contextlib
-import json
 import logging
 import math
 import time
@@ -12,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.errors import UserError
 from models.apply import translate_batch
 from models.contract import Translator
-from translate.files import cache_folder, write_text
-from translate.hardware import Numerics, describe_machine, native_bfloat16
+from translate.hardware import LAYOUTS, PRECISIONS, Numerics, native_bfloat16
+from translate.remembered import recall, remember, remembered_file
 
 # dB between bfloat16 and float32, on each probe, for bfloat16 to be used: an error of 0.8 of 255 levels, root mean
 # square, which rounding to 8 bits mostly hides. A trained network with instance norms measured 57 dB on a photograph.
@@ -28,7 +25,6 @@ PROBE_SIZE = 256  # pixels on a side, of a model that takes any size
 ROUNDS = 4  # of each layout; the first warms up
 BATCHES = (1, 4, 8)  # sizes tried with the first pictures of a kind: a U-Net gains most at 8, a ResNet at 1 or 4
 TRIES = 3  # of each size, since the first warm up, and may do so at the same time
-LAYOUTS = ("contiguous", "channels_last")
 
 LOG = logging.getLogger(__name__)
 
@@ -80,13 +76,10 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
     They are measured once for each model and machine, and remembered in the user's cache folder. The near-flat probe
     does not count, since flat pictures are always computed in float32.
     """
-    machine = "-".join(str(value) for value in describe_machine(device).values()).replace(" ", "_").replace("/", "_")
-    cache = cache_folder() / f"{digest}-{machine}-{numerics.threads}.json"
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
+    path = remembered_file(digest, numerics.threads, device)
+    known = recall(path)
+    if known.get("precision") in PRECISIONS[1:] and known.get("layout") in LAYOUTS:
         return replace(numerics, precision=known["precision"], layout=known["layout"])
-    except (OSError, ValueError, KeyError):
-        pass  # never measured, or damaged
     LOG.info("measuring how this machine computes the model fastest; this happens once for a model and machine")
     agreement = bf16_agreement(translator, numerics, device) if native_bfloat16(device) else {}
     agrees = agreement and all(value >= AGREEMENT for name, value in agreement.items() if name != "near-flat")
@@ -94,10 +87,7 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
     milliseconds = measure_layouts(translator, chosen, device)
     chosen = replace(chosen, layout=min(milliseconds, key=lambda layout: milliseconds[layout]))
     record = {"precision": chosen.precision, "layout": chosen.layout, "agreement": agreement, "ms": milliseconds}
-    # If the cache cannot be written, the next run measures again.
-    with contextlib.suppress(UserError, OSError):
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        write_text(cache, json.dumps(record))
+    remember(path, record)
     return chosen
 
 

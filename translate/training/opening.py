@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from translate.hardware import (
 from translate.inference.model_file import model_path, read_card
 from translate.run_folder import ResumeError, RunFolder, resume_experiment
 from translate.training.batches import plan_order, seconds_per_step
+from translate.training.layouts import choose_layout
 from translate.training.processes import World, join_world, share_batch_norm
 from translate.training.trainer import Trainer
 from translate.training.warm_start import warm_start
@@ -106,7 +107,9 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
         recorded, recorded_facts = folder.read_config()
         experiment = resume_experiment(experiment, recorded, out)
         _check_facts(facts, recorded_facts, out)
-    experiment, numerics = _resolve_numerics(experiment, world)
+    elif problem := experiment.model.training_problem():
+        raise UserError(problem)
+    experiment, numerics = _resolve_numerics(experiment, opened.training, world)
     experiment = _resolve_degradation(experiment, opened.training, world)
     notes = (*followed, *_describe_data(experiment.data, opened))
     if not folder.holds_run:
@@ -199,12 +202,14 @@ def _check_facts(facts: dict[str, Any], recorded: dict[str, Any], out: Path) -> 
             raise error(f"{out}: {change}; use the same again, or choose another `out`")
 
 
-def _resolve_numerics(experiment: Experiment, world: World) -> tuple[Experiment, Numerics]:
+def _resolve_numerics(experiment: Experiment, samples: Samples[Any], world: World) -> tuple[Experiment, Numerics]:
     """Decide what was left to `auto`, once: the run folder records it, and a resumed training uses it again."""
     asked = experiment.training
     numerics = resolve_numerics(
         world.device, training=True, precision=asked.precision, layout=asked.layout, threads=asked.threads
     )
+    if asked.layout == "auto":
+        numerics = replace(numerics, layout=choose_layout(experiment, samples, numerics, world))
     decided = {"precision": numerics.precision, "layout": numerics.layout, "threads": numerics.threads}
     return experiment.model_copy(update={"training": asked.model_copy(update=decided)}), numerics
 

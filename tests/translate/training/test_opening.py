@@ -165,3 +165,37 @@ def test_what_makes_it_another_run_is_said_in_words(tiny, photos, tmp_path, trai
         Training(tiny("training.steps=2"), photos, run, device="cpu", init_from=str(trained))
     with pytest.raises(ResumeError, match=r"ema_decay=null, and now it is 0\.5; set training"):
         Training(tiny("training.ema_decay=0.5"), photos, run, device="cpu")
+
+
+BATCH_NORM = "model.discriminator.norm=batch"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "penalty", "settings"),
+    [
+        ("gan", "r1_weight", ("model.r1_weight=10",)),
+        (
+            "restore",
+            "gradient_penalty_weight",
+            ("model.gradient_penalty_weight=10", "model.adversarial_weight=1", BATCH_NORM),
+        ),
+    ],
+)
+def test_a_penalty_on_a_critic_with_batch_norm_is_refused_before_the_first_step(
+    recipe, penalty, settings, smaller, tiny, photos, tmp_path
+):
+    experiment = load_experiment(recipe, [*smaller(recipe), *settings])  # readable, as old model files must be
+    expected = rf"^model\.{penalty}: .* set model\.discriminator\.norm to instance or none, or model\.{penalty} to 0$"
+    with pytest.raises(UserError, match=expected):
+        Training(experiment, photos, tmp_path / "run", device="cpu")
+    for remedy in ("model.discriminator.norm=instance", f"model.{penalty}=0"):
+        mended = load_experiment(recipe, [*smaller(recipe), *settings, remedy])
+        Training(mended, photos, tmp_path / "run", device="cpu")
+
+
+def test_a_run_with_such_a_penalty_that_was_begun_goes_on(tiny, photos, tmp_path, monkeypatch, train_to_end):
+    settings = ("model.gradient_penalty_weight=10", BATCH_NORM)
+    with monkeypatch.context() as before:
+        before.setattr("models.pix2pix.Pix2PixConfig.training_problem", lambda config: None)
+        train_to_end(tiny(*settings, "training.steps=1"), photos, tmp_path / "run")
+    assert train_to_end(tiny(*settings, "training.steps=2"), photos, tmp_path / "run")[-1].step == 2
