@@ -40,6 +40,7 @@ FLOORS = (
         "translate.migrations",
         "translate.process",
         "translate.recipes",
+        "translate.remembered",
         "translate.run_folder",
         "translate.settings",
         "translate.sheet",

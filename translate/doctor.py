@@ -29,6 +29,17 @@ from translate.hardware import (
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "tifffile", "kornia", "albumentations")
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
+# What each extra of pyproject.toml installs.
+EXTRAS = {
+    "codecs": ("imagecodecs",),
+    "demo": ("scikit-image",),
+    "export": ("ncnn", "onnx", "onnxruntime", "onnxscript", "openvino", "pnnx"),
+    "heic": ("pi-heif",),
+    "hub": ("huggingface-hub",),
+    "judge": ("imagehash", "lpips", "torch-fidelity", "torchmetrics"),
+    "raw": ("rawpy",),
+    "zoo": ("spandrel",),
+}
 # Where PyTorch offers its builds; the README has the whole table.
 INDEX = "https://download.pytorch.org/whl"
 INSTALL = "pip install --force-reinstall torch torchvision"
@@ -49,6 +60,7 @@ def examine_machine(name: str = "auto") -> Iterator[tuple[str, Any]]:
     yield "python", sys.version.split()[0]
     yield "system", f"{platform.system()} {platform.machine()}"
     yield "packages", _list_packages()
+    yield "extras", _list_extras()
     yield "torch build", describe_build()
     yield "devices", _list_devices()
     yield "advice", _find_advice()
@@ -81,6 +93,18 @@ def _list_packages() -> dict[str, str]:
     return found | (installed or {"opencv": "missing"})
 
 
+def _list_extras() -> dict[str, str]:
+    """Return for each extra the versions of its packages, or which are missing and how to get them."""
+    found = {}
+    for extra, packages in EXTRAS.items():
+        versions = {package: _version(package) for package in packages}
+        missing = [package for package, version in versions.items() if version == "missing"]
+        found[extra] = ", ".join(f"{package} {version}" for package, version in versions.items())
+        if missing:
+            found[extra] = f"missing: {', '.join(missing)}; type `pip install {' '.join(missing)}`"
+    return found
+
+
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
@@ -109,6 +133,13 @@ def _find_advice() -> list[str]:
             f"several packages of OpenCV overwrite one another: type `pip uninstall -y {' '.join(OPENCV)}`, "
             "and then install one of them"
         )
+    problem = _torchvision_problem()
+    if problem is not None:
+        index = "" if torch.version.cuda or torch.version.hip else f" --index-url {INDEX}/cpu"
+        advice.append(
+            f"torchvision {_version('torchvision')} does not work beside torch {_version('torch')} ({problem}), and "
+            f"content losses and metrics need it: install both from one place: type `{INSTALL}{index}`"
+        )
     if any(device_problem(name) is None for name in _list_devices() if name != "cpu"):
         return advice
     vendor, built_for = _find_gpu(), torch.version.cuda or torch.version.hip
@@ -130,6 +161,15 @@ def _find_advice() -> list[str]:
             f"`{INSTALL} --index-url {INDEX}/cpu`"
         )
     return advice
+
+
+def _torchvision_problem() -> str | None:
+    """Return why torchvision cannot be imported, as one of another build than torch's cannot; None if it can."""
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, OSError, RuntimeError) as error:
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return None
 
 
 def _find_gpu() -> str | None:
@@ -194,11 +234,12 @@ def _describe_choices(device: torch.device) -> dict[str, str]:
     inference = (
         "bf16 for models that agree with fp32 to 50 dB on probe images, fp32 for all others" if native else "fp32"
     )
-    layout_why = "faster on tensor cores" if training.layout == "channels_last" else "faster with fused Adam here"
     return {
         "device": str(device),
         "training precision": f"{training.precision}: {why}",
-        "training layout": f"{training.layout}: {layout_why}",
+        "training layout": training.layout
+        if device.type == "cpu"
+        else f"{training.layout}, unless the other is measured to be faster",
         "inference precision": f"{inference}: {why}",
         "threads": f"{training.threads}: torch's default",
     }

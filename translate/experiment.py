@@ -67,7 +67,7 @@ class TrainingConfig(Settings):
     )
     layout: Layout = Field(
         default="auto",
-        description="of pictures in memory; auto: the faster, measured where a step takes under a second",
+        description="of pictures in memory; auto: contiguous on a CPU, else the faster, measured",
     )
     threads: int | Literal["auto"] = Field(
         default="auto", description="that a CPU computes with; auto: one for each core"

@@ -117,7 +117,7 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError):
         hint = "; did you mean cuda?" if name.lower() in ("gpu", "nvidia") else ""
         raise UserError(
-            f"`device` {name}: this machine has none; choose auto, cpu, cuda, cuda:N or mps{hint}"
+            f"`device` {name}: this machine has none; choose auto, cpu, cuda, cuda:N, xpu or mps{hint}"
         ) from None
     problem = device_problem(name)
     if problem is not None:
@@ -157,7 +157,7 @@ def resolve_numerics(
     bfloat16 is chosen where the hardware multiplies it natively, and for training only: whether inference may use it
     depends on the model (`translate.inference.precision`). GPUs that lack it and have tensor cores train in float16.
     channels_last mostly pays on GPUs; training in it on CPUs is mostly slower, since fused Adam has to clone gradients
-    that come back contiguous. `translate.training.layouts` measures which is faster, where that takes no time.
+    that come back contiguous. `translate.training.layouts` measures it on GPUs.
 
     Raises:
         UserError: There is no such precision.

@@ -120,7 +120,7 @@ class SaveOptions(Options):
         background: Colour that transparent pictures are laid on for formats without alpha.
     """
 
-    format: Literal["keep", "jpeg", "png", "webp", "tiff", "bmp", "jxl", "jp2"] = "keep"
+    format: Literal["keep", "jpeg", "png", "webp", "tiff", "bmp", "gif", "jxl", "jp2"] = "keep"
     quality: int | None = Field(default=None, ge=1, le=100)
     metadata: Literal["keep", "strip"] = "keep"
     color: Literal["keep", "srgb"] = "keep"

@@ -1,7 +1,13 @@
 """The doctor's findings are of this machine, come as they are found, and say what to type."""
 
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 import torch
+from packaging.requirements import Requirement
 
 from translate import doctor
 from translate.hardware import Numerics, native_bfloat16
@@ -35,7 +41,7 @@ def test_all_but_the_speeds_is_said_before_anything_is_measured(monkeypatch: pyt
     with pytest.raises(pytest.fail.Exception):
         titles += (title for title, _ in doctor.examine_machine("cpu"))
     findings = doctor.examine_machine("cpu")
-    titles = [next(findings)[0] for _ in range(10)]
+    titles = [next(findings)[0] for _ in range(11)]
     assert titles[-1] == "auto"
 
 
@@ -57,9 +63,46 @@ def test_a_slow_machine_does_not_measure_what_it_only_emulates(monkeypatch: pyte
     assert runs == ["fp32"] * 6  # to warm up, and two rounds of three
 
 
+def test_the_extras_are_those_that_can_be_installed() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {
+        name: tuple(Requirement(line).name for line in lines)
+        for name, lines in project["optional-dependencies"].items()
+        if name != "dev"
+    }
+    assert extras == doctor.EXTRAS
+
+
+def test_an_extra_is_there_or_what_to_type_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"imagecodecs": "2026.3.6", "lpips": "0.1.4"}
+    monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, "missing"))
+    extras = doctor._list_extras()
+    assert extras["codecs"] == "imagecodecs 2026.3.6"
+    assert extras["heic"] == "missing: pi-heif; type `pip install pi-heif`"
+    assert extras["judge"].endswith("type `pip install imagehash torch-fidelity torchmetrics`")
+
+
+OTHER_BUILD = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from translate import doctor
+print("\\n".join(doctor._find_advice()))
+"""
+
+
+def test_a_torchvision_of_another_build_is_named(tmp_path: Path) -> None:
+    """As beside a build of torch from another place: importing it raises what torch says of an unknown operator."""
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    command = [sys.executable, "-c", OTHER_BUILD, str(tmp_path)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "(operator torchvision::nms does not exist)" in said
+    assert "install both from one place: type `pip install --force-reinstall torch torchvision" in said
+
+
 def advice(monkeypatch: pytest.MonkeyPatch, *, gpu: str | None, **builds: str | None) -> str:
     monkeypatch.setattr(doctor, "_find_gpu", lambda: gpu)
     monkeypatch.setattr(doctor, "_list_devices", lambda: {"cpu": "works"})
+    monkeypatch.setattr(doctor, "_torchvision_problem", lambda: None)
     monkeypatch.setattr(doctor, "_version", lambda name: "5.0" if name == "opencv-python" else "missing")
     for name in ("cuda", "hip"):
         monkeypatch.setattr(torch.version, name, builds.get(name))

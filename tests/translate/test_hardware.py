@@ -149,7 +149,9 @@ def test_random_numbers_go_on_as_if_nothing_had_been_drawn() -> None:
 
 
 def test_what_this_machine_does_not_have_is_a_sentence() -> None:
-    with pytest.raises(UserError, match="`device` tpu: this machine has none; choose auto, cpu, cuda, cuda:N or mps"):
+    with pytest.raises(
+        UserError, match="`device` tpu: this machine has none; choose auto, cpu, cuda, cuda:N, xpu or mps"
+    ):
         choose_device("tpu")
     with pytest.raises(UserError, match="`precision` fp8: unknown; choose auto, fp32, bf16, fp16"):
         resolve_numerics(CPU, training=False, precision="fp8")

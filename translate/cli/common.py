@@ -43,8 +43,8 @@ def flag(help: str, name: str, panel: str | None = None) -> Any:
     return option(help, name, panel=panel, metavar="")
 
 
-Device = Annotated[str, option("Where to compute; also cuda:N", panel=COMPUTING, metavar="auto|cpu|cuda|mps")]
-Precision = Annotated[str, option("auto: bf16 where it is as good", panel=COMPUTING, metavar="auto|fp32|bf16")]
+Device = Annotated[str, option("Where to compute, or cuda:N", panel=COMPUTING, metavar="auto|cpu|cuda|xpu|mps")]
+Precision = Annotated[str, option("auto: bf16 where as good", panel=COMPUTING, metavar="auto|fp32|bf16|fp16")]
 Json = Annotated[bool, flag("Print one JSON document on stdout", "--json")]
 
 Best = Annotated[bool, flag("Of a run folder, use its best model", "--best", TASK)]

@@ -16,7 +16,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="A new folder for everything the demo makes.")] = Path("demo"),
     minutes: Annotated[float, typer.Option(min=0.01, help="How long to train.")] = 2.0,
 ) -> None:
-    """See it work, offline, in about two and a half minutes.
+    """See it work, offline, in about three minutes.
 
     Three photographs are enlarged and inpainted with models that ship.
 

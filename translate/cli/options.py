@@ -38,7 +38,7 @@ class OutputOptions(NamedTuple):
 
     on_exists: OnExists = "error"
     image_format: Annotated[
-        str, option("keep, png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
+        str, option("png jpeg webp tiff bmp gif jxl jp2", "--format", panel=OUTPUT, metavar="keep|FORMAT")
     ] = "keep"
     quality: Annotated[int | None, option("1 to 100, for JPEG and WebP", panel=OUTPUT, metavar="N")] = None
     metadata: Annotated[str, option("Keep or drop EXIF, XMP and text", panel=OUTPUT, metavar="keep|strip")] = "keep"
@@ -78,8 +78,8 @@ class DeviceOptions(NamedTuple):
 class TilingOptions(NamedTuple):
     """How much of the pictures a model gets at once."""
 
-    batch: Annotated[str, option("Pictures of one size computed at once", panel=COMPUTING, metavar="auto|N")] = "auto"
-    tile: Annotated[str, option("N pixels; auto: large pictures only", panel=COMPUTING, metavar="auto|off|N")] = "auto"
+    batch: Annotated[str, option("Pictures of one size at once", panel=COMPUTING, metavar="auto|N")] = "auto"
+    tile: Annotated[str, option("N pixels; auto: only if large", panel=COMPUTING, metavar="auto|off|N")] = "auto"
 
 
 class ReportOptions(NamedTuple):

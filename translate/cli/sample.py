@@ -66,7 +66,7 @@ def sample(
     ] = None,
     on_exists: OnExists = "error",
     image_format: Annotated[
-        str | None, option("png, jpeg, webp, tiff or bmp", "--format", panel=OUTPUT, metavar="FORMAT")
+        str | None, option("png jpeg webp tiff bmp gif jxl jp2", "--format", panel=OUTPUT, metavar="FORMAT")
     ] = None,
     *,
     computing: DeviceOptions,
@@ -141,7 +141,9 @@ def _sample_options(truncation: float | None, batch: int, on_exists: str, image_
     save = {"format": image_format or "png", "background": "white"}  # for formats that hold no alpha
     options = parse_options(SampleOptions, truncation=truncation, batch=batch, on_exists=on_exists, save=save)
     if options.save.format == "keep":
-        _refuse("--format keep: there is no file whose format to keep; choose png, jpeg, webp, tiff or bmp")
+        _refuse(
+            "--format keep: there is no file whose format to keep; choose png, jpeg, webp, tiff, bmp, gif, jxl or jp2"
+        )
     return options
 
 

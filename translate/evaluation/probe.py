@@ -79,7 +79,7 @@ def probe(
         labels: Number of images to learn from.
         seeds: Each repeats everything with other labels.
         overrides: Such as "data.kind=idx".
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1", "xpu" or "mps".
 
     Raises:
         ModelError: The model has no encoder.

@@ -194,7 +194,7 @@ def load_model(
 
     Args:
         model: A model file, a run folder (its last model), or the name of a model that ships.
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1", "xpu" or "mps".
         precision: "fp32", "bf16", or "auto": the fastest that changes nothing visible, measured once and remembered.
         threads: Threads that compute on a CPU; "auto": as many as torch uses in this process.
         blend: Of a model that was trained in two stages, the fraction of the second in the weights, from 0 to 1.

@@ -117,7 +117,7 @@ def load_sampler(
 
     Args:
         model: The file or folder.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:N", "xpu" or "mps".
         precision: "auto", which is float32 here, "fp32" or "bf16".
         threads: Of the processor; "auto": as many as torch uses.
 

@@ -1,4 +1,9 @@
-"""Which memory layout a training is faster in: measured by the first steps of copies of it, before it begins."""
+"""Which memory layout a training on a GPU is faster in: measured by steps of copies of it, before it begins.
+
+On a CPU nothing is measured: contiguous is the right choice, and the bits of a training do not depend on a stopwatch.
+channels_last took, of the time of a step in contiguous, on one thread with AVX512-BF16, in bfloat16 and in float32:
+restore 0.95, 0.96; upscaler 0.93, 0.97; pix2pix 0.98, 1.22; fastcut 1.15 in bfloat16.
+"""
 
 import hashlib
 import math
@@ -25,14 +30,14 @@ GAIN = 1.1  # how many times as fast the other layout has to be, since times on 
 
 
 def choose_layout(experiment: Experiment, samples: Samples[Any], numerics: Numerics, world: World) -> str:
-    """Return the layout that the steps of a training are faster in on this machine.
+    """Return the layout that the steps of a training are faster in on this GPU; on a CPU, the usual one.
 
-    `numerics.layout` is the usual one on this kind of device. It stays if the other is not clearly faster, or if that
-    cannot be found out in a moment: where one step takes a second, where networks are compiled, or without memory for
+    `numerics.layout` is the usual one on this kind of device. On a GPU it stays unless the other is clearly faster, and
+    where that cannot be found out in a moment: one step takes a second, networks are compiled, or memory does not hold
     two copies of the training. What was measured is remembered, so that the same training chooses alike.
     """
     config = experiment.training
-    if config.compile or config.steps < LEAST_STEPS:
+    if world.device.type == "cpu" or config.compile or config.steps < LEAST_STEPS:
         return numerics.layout
     what = f"{experiment.model.model_dump_json()} {experiment.data.training_size} {config.batch_size} {numerics}"
     path = remembered_file(f"training-{hashlib.sha256(what.encode()).hexdigest()[:32]}", numerics.threads, world.device)

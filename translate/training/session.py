@@ -47,7 +47,7 @@ def train(
         experiment: What to learn, and how long; see `load_experiment`.
         data: Folder of training data, of the layout that `experiment.data` asks for.
         out: The run folder: a new one, or one of the same experiment and data, which is resumed.
-        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:1", "xpu" or "mps".
         init_from: Model file or run folder whose weights a new training starts from, as far as they fit.
         stop: Asked after every step; once it returns True, the training is saved and ends.
 

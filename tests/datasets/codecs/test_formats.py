@@ -13,6 +13,7 @@ def test_a_suffix_is_kept_unless_another_format_is_asked_for():
     assert images.choose_suffix(Path("a.JPEG"), jpeg) == ".JPEG"
     assert images.choose_suffix(Path("a.png"), jpeg) == ".jpg"
     assert images.choose_suffix(Path("a.png"), tiff) == ".tif"
+    assert images.choose_suffix(Path("a.png"), SaveOptions(format="gif")) == ".gif"
 
 
 def test_suffixes_are_lower_case_and_name_one_kind_each():

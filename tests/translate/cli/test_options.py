@@ -3,13 +3,15 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
+from datasets.codecs.images import SaveOptions
 from translate.cli import app
 from translate.cli.options import DeviceOptions, OutputOptions, ReportOptions, expand_options
+from translate.hardware import ACCELERATORS, PRECISIONS
 
 FOLDER_VERBS = ("run", "upscale", "inpaint", "sample")
 COMMANDS: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -68,3 +70,12 @@ def test_the_first_of_several_choices_is_the_default(verb: str) -> None:
         if len(choices) > 1 and parameter.default is not None and not parameter.required:
             assert choices[0] == parameter.default, parameter.name
     assert "the first is the default" in re.sub(r"\s+", " ", COMMANDS[verb].help or "")
+
+
+@pytest.mark.parametrize("verb", ["run", "sample"])
+def test_the_help_names_all_that_the_code_takes(verb: str) -> None:
+    options = {parameter.name: parameter for parameter in COMMANDS[verb].params}
+    formats = get_args(SaveOptions.model_fields["format"].annotation)
+    assert {*str(options["image_format"].help).split()} | {"keep"} == {*formats}
+    assert {*str(options["device"].metavar).split("|")} == {"auto", "cpu", *ACCELERATORS}
+    assert tuple(str(options["precision"].metavar).split("|")) == PRECISIONS

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from translate.experiment import load_experiment
+from translate.experiment import Experiment, load_experiment
 from translate.hardware import Numerics
 from translate.training import layouts
 from translate.training.processes import World
@@ -26,7 +26,24 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def pretend(monkeypatch):
+def on_a_gpu(monkeypatch):
+    """Trainings decide, as the function does that is returned, as if on a GPU; the steps measured are the CPU's."""
+    decide, measure = layouts.choose_layout, layouts._measure
+
+    def decide_on_a_gpu(experiment: Experiment, samples: Any, numerics: Numerics, world: World) -> str:
+        return decide(experiment, samples, numerics, World(device=torch.device("cuda")))
+
+    def measure_on_a_cpu(experiment: Experiment, samples: Any, numerics: Numerics, device: torch.device) -> Any:
+        return measure(experiment, samples, numerics, torch.device("cpu"))
+
+    monkeypatch.setattr("translate.training.opening.choose_layout", decide_on_a_gpu)
+    monkeypatch.setattr(layouts, "_measure", measure_on_a_cpu)
+    monkeypatch.setattr("translate.remembered.describe_machine", lambda device: {"device": str(device)})
+    return decide_on_a_gpu
+
+
+@pytest.fixture
+def pretend(monkeypatch, on_a_gpu):
     """`pretend(contiguous=0.1, channels_last=0.2)`: steps take so many seconds; returns the layouts of steps."""
 
     def of(**seconds: float) -> list[str]:
@@ -81,18 +98,23 @@ def test_a_run_keeps_its_layout_and_the_same_training_gets_the_same(tiny, photos
     assert measured
 
 
-def test_what_cannot_be_measured_soon_is_not(tiny, photos, tmp_path, pretend):
+def test_what_cannot_be_measured_soon_is_not(tiny, photos, tmp_path, pretend, on_a_gpu):
     measured = pretend(contiguous=0.2, channels_last=0.1)
     numerics = Numerics("fp32", USUAL, 1)
     for setting in ("training.steps=999", "training.compile=true"):
         experiment = tiny(*LONG, setting)
-        assert layouts.choose_layout(experiment, experiment.data.open(photos).training, numerics, World()) == USUAL
+        assert on_a_gpu(experiment, experiment.data.open(photos).training, numerics, World()) == USUAL
     asked = Training(tiny(*LONG, "training.layout=channels_last"), photos, tmp_path / "run", device="cpu")
     assert asked.setup.numerics.layout == OTHER
     assert measured == []
 
 
-def test_without_memory_for_the_copies_the_usual_layout_stays(tiny, photos, tmp_path, monkeypatch):
+def test_on_a_cpu_nothing_is_measured(tiny, photos, tmp_path, monkeypatch):
+    monkeypatch.delattr(layouts, "_measure")
+    assert Training(tiny(*LONG), photos, tmp_path / "run", device="cpu").setup.numerics.layout == USUAL
+
+
+def test_without_memory_for_the_copies_the_usual_layout_stays(tiny, photos, tmp_path, monkeypatch, on_a_gpu):
     def fail(trainer: Trainer[Any], batch: list[Any]) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -109,7 +131,7 @@ def test_a_network_without_convolutions_has_no_layout(tmp_path, pretend, write_i
     assert measured == []
 
 
-def test_measuring_changes_nothing_and_ends_soon(tiny, photos, tmp_path):
+def test_measuring_changes_nothing_and_ends_soon(tiny, photos, tmp_path, on_a_gpu):
     """The real steps: afterwards the weights, the random numbers and the data are as if nothing had been measured."""
     torch.manual_seed(5)
     expected = torch.rand(3)
