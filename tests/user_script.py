@@ -86,6 +86,10 @@ def import_weights(path: Path) -> None:
         print(written)
     except ModelError as error:
         print("no published weights:", error)
+    try:
+        print(translate.pull_model("hf://OWNER").name)
+    except UserError as error:
+        print("no address on the Hub:", error)
 
 
 def main(folder: Path, model: Path, sampler: Path) -> int:

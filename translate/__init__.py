@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from datasets.errors import UserError as UserError
     from datasets.masks.reading import PhotographError as PhotographError
     from models.contract import DomainError as DomainError
+    from translate.exchange.hub import pull_model as pull_model
     from translate.exchange.importing import import_model as import_model
     from translate.experiment import Experiment as Experiment
     from translate.experiment import load_experiment as load_experiment
@@ -80,6 +81,7 @@ _MODULES = {
     "load_experiment": "translate.experiment",
     "load_model": "translate.inference.model",
     "load_sampler": "translate.sampling.sampler",
+    "pull_model": "translate.exchange.hub",
     "read_picture": "datasets.codecs.images",
     "sample_folder": "translate.sampling.sampled_folder",
     "train": "translate.training.session",

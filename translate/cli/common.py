@@ -196,7 +196,7 @@ def choose_model(model: str, *, best: bool) -> str:
         from translate.inference.model_file import best_model
 
         return str(best_model(model))
-    if not Path(model).is_file():
+    if not Path(model).is_file() and not model.startswith("hf://"):
         return model
     from translate.exchange.importing import resolve_model
 

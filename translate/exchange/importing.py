@@ -12,6 +12,7 @@ from models.contract import ModelConfig
 from translate import __version__
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
 from translate.exchange.checkpoint import is_safetensors, read_checkpoint
+from translate.exchange.hub import is_address, pull_model
 from translate.exchange.ncnn.files import find_pair, is_ncnn
 from translate.exchange.ncnn.recognition import recognize_ncnn
 from translate.exchange.recognition import check_complete, recognize
@@ -93,19 +94,23 @@ def import_model(
 def resolve_model(model: str | Path) -> str | Path:
     """Return what loads a model: `model` itself or, if it is a published checkpoint, the model file made from it.
 
-    A checkpoint is converted when it is first used, and found by its hash from then on.
+    A checkpoint is converted when it is first used, and found by its hash from then on. Of an address on the Hub, the
+    file is fetched; see `translate.exchange.hub`.
 
     Raises:
         ModelError: It is a file that is neither a model file nor a checkpoint that can be imported.
         UserError: The user's cache cannot be written.
     """
+    source = str(model) if is_address(model) else ""
+    if source:
+        model = pull_model(source)
     path = Path(model)
     if not path.is_file() or _is_own(path):
         return model
     cached = _cached(path)
     if cached.is_file():
         return cached
-    import_model(path)
+    import_model(path, source=source)
     origin = read_card(cached).origin
     LOG.info(
         "%s is %s; it was converted once and is kept in %s",

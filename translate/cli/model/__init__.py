@@ -2,10 +2,12 @@
 
 import typer
 
-from translate.cli.model import importing, info, listing
+from translate.cli.model import hub, importing, info, listing
 
-app = typer.Typer(help="List, describe, check and import model files.", no_args_is_help=True)
+app = typer.Typer(help="List, describe, check, import and publish model files.", no_args_is_help=True)
 app.command("list")(listing.list_models)
 app.command("info")(info.describe_model)
 app.command("verify")(info.verify_model)
 app.command("import")(importing.import_checkpoint)
+app.command("pull")(hub.pull_model)
+app.command("push")(hub.push_model)
