@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +12,9 @@ from translate.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from datasets.masks.drawing import MaskName
+    from datasets.masks.shapes import Marks
+    from translate.folders.mask_sets import MaskJob
+    from translate.folders.options import OnExists as OnExistsName
 
 app = typer.Typer(help="Prepare and inspect data.", no_args_is_help=True)
 
@@ -84,41 +87,72 @@ def masks(
 
     Parts are named by --box, --circle, --polygon, --text-stamp or --color, of the pictures that --like names.
     """
-    from datasets.errors import UserError, count_of
-    from datasets.masks.colours import TOLERANCE
     from datasets.masks.shapes import Marks
-    from translate.folders.manifest import raise_on_failure
-    from translate.folders.mask_sets import MaskJob, draw_masks, plan_marked_masks, plan_masks, plan_masks_like
     from translate.folders.options import RunOptions
 
-    if len(names) > 2:
-        raise UserError(f"{' '.join(names)}: expected a kind of mask and a folder, or a folder alone")
-    destination = Path(names[-1])
-    marks = parse_options(Marks, box=box or (), circle=circle or (), polygon=polygon or (), text_stamp=text_stamp)
-    marked = marks.has_marks or color is not None
-    if marked and (len(names) == 2 or count or size):
-        raise UserError("a mask is random or of what is marked: leave out KIND, --count and --size, or the marks")
-    if like is None and marked:
-        raise UserError("--like: name the pictures that the mask is for, or one of them")
-    if color is None and (tolerance is not None or original is not None):
-        raise UserError("--tolerance and --original: name the colour that was painted with --color")
+    shapes = {"box": box or (), "circle": circle or (), "polygon": polygon or ()}
+    marks = parse_options(Marks, **shapes, text_stamp=text_stamp)
     exists = parse_options(RunOptions, on_exists=on_exists).on_exists
-    jobs: Sequence[MaskJob]
-    if marked and like is not None:
-        jobs = plan_marked_masks(
-            like, destination, marks, color, TOLERANCE if tolerance is None else tolerance, original, exists
-        )
-    elif like is not None:
-        if count or size:
-            raise UserError("--count and --size: --like says how many masks, and how large")
-        jobs = plan_masks_like(like, destination, _find_kind(names), seed, exists)
-    else:
-        jobs = plan_masks(destination, _find_kind(names), count or 100, size or 256, seed, exists)
-    outcomes = list(raise_on_failure(draw_masks(jobs)))
-    print_notes(f"{outcome.name}: {note}" for outcome in outcomes for note in outcome.notes)
-    fractions = [outcome.record["hole"] for outcome in outcomes]
-    if not outcomes:
+    destination = Path(names[-1])
+    if marks.has_marks or color is not None:
+        if len(names) > 1 or count or size:
+            _refuse("a mask is random or of what is marked: leave out KIND, --count and --size, or the marks")
+        if like is None:
+            _refuse("--like: name the pictures that the mask is for, or one of them")
+        _finish_masks(_plan_marked(like, destination, marks, color, tolerance, original, exists), destination)
+        return
+    if tolerance is not None or original is not None:
+        _refuse("--tolerance and --original: name the colour that was painted with --color")
+    if like is not None and (count or size):
+        _refuse("--count and --size: --like says how many masks, and how large")
+    _finish_masks(_plan_random(names, like, count or 100, size or 256, seed, exists), destination)
+
+
+def _plan_marked(
+    like: Path,
+    destination: Path,
+    marks: "Marks",
+    color: str | None,
+    tolerance: int | None,
+    original: Path | None,
+    exists: "OnExistsName",
+) -> "Sequence[MaskJob]":
+    from datasets.masks.colours import TOLERANCE
+    from translate.folders.mask_sets import plan_marked_masks
+
+    if color is None and (tolerance is not None or original is not None):
+        _refuse("--tolerance and --original: name the colour that was painted with --color")
+    limit = TOLERANCE if tolerance is None else tolerance
+    return plan_marked_masks(like, destination, marks, color, limit, original, exists)
+
+
+def _plan_random(
+    names: list[str], like: Path | None, count: int, size: int, seed: int, exists: "OnExistsName"
+) -> "Sequence[MaskJob]":
+    from translate.folders.mask_sets import plan_masks, plan_masks_like
+
+    if len(names) > 2:
+        _refuse(f"{' '.join(names)}: expected a kind of mask and a folder, or a folder alone")
+    kind, destination = _find_kind(names), Path(names[-1])
+    if like is not None:
+        return plan_masks_like(like, destination, kind, seed, exists)
+    return plan_masks(destination, kind, count, size, seed, exists)
+
+
+def _finish_masks(jobs: "Sequence[MaskJob]", destination: Path) -> None:
+    """Make the masks, and say how much of them is hole; end as other verbs do if one fails."""
+    from datasets.errors import count_of
+    from translate.folders.mask_sets import draw_masks
+    from translate.inference.monitor import Monitor
+
+    if not jobs:
         console().print(f"done 0 masks, all are there → {absolute(destination)}", markup=False)
+        return
+    monitor = Monitor()
+    results = show_progress(draw_masks(jobs, monitor), len(jobs), monitor)
+    fractions = [outcome.record["hole"] for outcome in results.outcomes if outcome.status == "ok"]
+    if len(fractions) < len(jobs):
+        finish(results, destination)
         return
     of_them = "of them" if len(fractions) > 1 else "of it"
     summary = f"{sum(fractions) / len(fractions):.1%} {of_them} is hole"
@@ -190,3 +224,9 @@ def preview(
         raise UserError(f"{out}: exists; choose another name, or set --on-exists to overwrite")
     shown = preview_data(load_experiment(recipe, settings or []), data, out, count)
     console().print(f"done {count_of(shown, 'sample')} → {absolute(out)}", markup=False)
+
+
+def _refuse(message: str) -> NoReturn:
+    from datasets.errors import UserError
+
+    raise UserError(message)

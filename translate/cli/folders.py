@@ -64,7 +64,7 @@ def find_inputs(source: list[Path] | None, pictures: PictureOptions) -> "Inputs"
     Raises:
         UserError: Nothing is named, or there are two lists of it.
     """
-    from datasets.errors import UserError
+    from datasets.errors import UserError, suggest_path
     from translate.folders.inputs import Inputs, read_list
     from translate.folders.jobs import NothingFoundError
 
@@ -77,8 +77,12 @@ def find_inputs(source: list[Path] | None, pictures: PictureOptions) -> "Inputs"
     try:
         is_stdin = pictures.from_file == Path("-")
         text = sys.stdin.read() if is_stdin else pictures.from_file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = suggest_path(pictures.from_file)
+        raise NothingFoundError(f"--from-file {pictures.from_file}: there is no such list{near}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--from-file {pictures.from_file}: cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "expected a text in UTF-8, one path a line"
+        raise UserError(f"--from-file {pictures.from_file}: cannot be read: {reason}") from None
     paths = read_list(text.splitlines())
     if not paths:
         raise NothingFoundError(f"--from-file {pictures.from_file}: names no picture")

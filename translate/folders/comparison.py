@@ -27,12 +27,15 @@ Shown = NDArray[np.uint8]
 
 
 def plan_sheet(plan: Plan, on_exists: OnExists) -> Path | None:
-    """Return where the sheet of a run goes; None: there is one already, which is left.
+    """Return where the sheet of a run goes: to the folder of the outputs, or beside a single one, under its name.
+
+    None: there is one already, which is left.
 
     Raises:
         UserError: One exists, and is neither to be left nor replaced; or the sheet would overwrite a result.
     """
-    sheet = (plan.destination if plan.manifest is not None else plan.destination.parent) / NAME
+    single = plan.manifest is None
+    sheet = plan.destination.with_name(f"{plan.destination.stem}-{NAME}") if single else plan.destination / NAME
     if sheet in {job.output for job in plan.jobs}:
         raise UserError(f"{sheet}: is one of the results, and `compare` would write there; leave `compare` out")
     if sheet.exists() and on_exists == "error":

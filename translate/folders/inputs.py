@@ -56,13 +56,23 @@ Source = Path | str | Sequence[Path | str] | Inputs
 
 
 def read_list(lines: Iterable[str]) -> list[Path]:
-    """Return the paths in a list, one a line; empty lines and blanks around a path do not count."""
-    return [Path(line.strip()) for line in lines if line.strip()]
+    """Return the paths in a list, one a line.
+
+    Blanks around a path do not count, nor do empty lines, nor comments: lines that begin with "#", unless a file is
+    called so.
+    """
+    names = [line.strip() for line in lines]
+    return [Path(name) for name in names if name and (not name.startswith("#") or Path(name).exists())]
+
+
+def is_pattern(path: Path) -> bool:
+    """Return whether a path that does not exist was meant as a pattern."""
+    return not WILDCARDS.isdisjoint(str(path))
 
 
 def _expand(path: Path) -> list[Path]:
     """Return what a pattern matches, or the path itself, which may well contain a character of patterns."""
-    if WILDCARDS.isdisjoint(str(path)) or path.exists():
+    if not is_pattern(path) or path.exists():
         return [path]
     return [Path(match) for match in sorted(glob.glob(str(path), recursive=True))] or [path]
 

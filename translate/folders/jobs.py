@@ -17,7 +17,7 @@ from datasets.storage.listing import Listing, find_pictures
 from datasets.storage.names import FileSet, find_windows_problem, fold_name
 from models.contract import Domain
 from translate.files import check_writable, file_digest
-from translate.folders.inputs import Inputs, Source
+from translate.folders.inputs import Inputs, Source, is_pattern
 from translate.folders.options import RunOptions
 
 # Instead of a mask's path: the transparent part of the picture is the hole, or the part that the options mark in it.
@@ -83,6 +83,9 @@ def find_jobs(source: Source, destination: Path, options: RunOptions) -> tuple[l
         UserError: Something would be overwritten, two outputs would be one file, or the destination cannot be written.
     """
     inputs, notes = Inputs.of(source), list[str]()
+    for path in inputs.paths:
+        if is_pattern(path) and not path.exists():
+            raise NothingFoundError(f"{path}: no file matches this pattern")
     if inputs.is_folder:
         jobs, notes = _folder_jobs(inputs, destination, options)
     else:

@@ -24,6 +24,7 @@ from translate.folders.jobs import Job, NothingFoundError, refuse_existing
 from translate.folders.manifest import Manifest, Outcome
 from translate.folders.options import OnExists
 from translate.folders.pipeline import Item, Schedule, Written, run_jobs
+from translate.inference.monitor import Monitor
 
 Made = tuple[Mask, tuple[str, ...]]  # a mask, and notes for the user
 
@@ -58,6 +59,19 @@ class RandomJob(MaskJob):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LikeJob(MaskJob):
+    """A mask to draw for a picture, of its size, with its kind and the seed of its draws."""
+
+    kind: MaskName
+    seed: int
+
+    def make(self) -> Made:
+        """Return the mask."""
+        header = read_header(self.source)
+        return draw_mask(self.kind, header.height, header.width, self.seed), ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class MarkedJob(MaskJob):
     """A mask of a picture, with the shapes and the stamp in it, what colour is painted over, and the picture before."""
 
@@ -85,24 +99,37 @@ def plan_masks(
     Raises:
         UserError: One of the files exists.
     """
-    sizes = {Path(f"{number:05d}.png"): (size, size) for number in range(1, count + 1)}
-    return _plan_random(destination, kind, sizes, seed, on_exists)
+    names = [Path(f"{number:05d}.png") for number in range(1, count + 1)]
+    jobs = [
+        RandomJob(
+            source=Path(),
+            name=name,
+            output=destination / name,
+            origin=f"{kind}, seed {seed}, mask {index}, {size}x{size}",
+            kind=kind,
+            height=size,
+            width=size,
+            seed=derive_seed(seed, index),
+        )
+        for index, name in enumerate(names)
+    ]
+    return _leave_existing(jobs, on_exists)
 
 
 def plan_masks_like(
     pictures: Path, destination: Path, kind: MaskName, seed: int, on_exists: OnExists = "error"
-) -> list[RandomJob]:
+) -> list[LikeJob]:
     """Return the job of a mask for each picture in a folder, of the picture's name and size.
 
     Raises:
         NothingFoundError: There are no pictures.
         UserError: Two pictures would share a mask, or one of the files exists.
     """
-    sizes: dict[Path, tuple[int, int]] = {}
-    for name, picture in _find_names(pictures).items():
-        header = read_header(picture)
-        sizes[name] = header.height, header.width
-    return _plan_random(destination, kind, sizes, seed, on_exists)
+    jobs = [
+        LikeJob(source=picture, name=name, output=destination / name, kind=kind, seed=derive_seed(seed, index))
+        for index, (name, picture) in enumerate(_find_names(pictures).items())
+    ]
+    return _leave_existing(jobs, on_exists)
 
 
 def plan_marked_masks(
@@ -154,10 +181,11 @@ def _leave_existing(jobs: list[J], on_exists: OnExists) -> list[J]:
     return [job for job in jobs if not job.output.exists()] if on_exists == "skip" else jobs
 
 
-def draw_masks(jobs: Sequence[MaskJob]) -> Generator[Outcome, None, None]:
+def draw_masks(jobs: Sequence[MaskJob], monitor: Monitor | None = None) -> Generator[Outcome, None, None]:
     """Make and write masks, white in the hole; yield an outcome for each, whose record tells the fraction of hole."""
     schedule = Schedule(size=lambda made: made[0].nbytes)
-    return run_jobs(jobs, _make, _pass_on, _write, manifest=Manifest(None, "masks", {}), schedule=schedule)
+    manifest = Manifest(None, "masks", {})
+    return run_jobs(jobs, _make, _pass_on, _write, manifest=manifest, schedule=schedule, monitor=monitor)
 
 
 def _find_names(pictures: Path) -> dict[Path, Path]:
@@ -190,25 +218,6 @@ def _find_originals(originals: Path, names: Iterable[Path]) -> dict[Path, Path]:
     if missing:
         raise UserError(f"{originals}: holds no original of {missing[0].with_suffix('')}; add it, or leave it out")
     return {name: by_stem[stem_of(name)] for name in names}
-
-
-def _plan_random(
-    destination: Path, kind: MaskName, sizes: dict[Path, tuple[int, int]], seed: int, on_exists: OnExists
-) -> list[RandomJob]:
-    jobs = [
-        RandomJob(
-            source=Path(),
-            name=name,
-            output=destination / name,
-            origin=f"{kind}, seed {seed}, mask {index}, {width}x{height}",
-            kind=kind,
-            height=height,
-            width=width,
-            seed=derive_seed(seed, index),
-        )
-        for index, (name, (height, width)) in enumerate(sizes.items())
-    ]
-    return _leave_existing(jobs, on_exists)
 
 
 def _make(job: MaskJob) -> Made:

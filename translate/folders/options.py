@@ -27,7 +27,8 @@ class RunOptions(Options):
             1 is the output, 0 the picture.
         on_exists: What to do where an output exists: refuse to start, skip what is up to date, or overwrite.
         recurse: Also read the pictures in subfolders.
-        limit: Stop after this many pictures, of those that are not up to date where these are skipped.
+        limit: Take the first pictures, so many. Where those that are up to date are skipped: so many others, and such
+            as cannot be read do not count, since they would be the first again the next time.
         frames: Translate every picture of an animation or a TIFF of several pages (`all`), or leave such files alone.
         shard: (i, n), counted from 1: read every n-th picture, starting with the i-th.
         threads: Threads that decode, and as many that encode.

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from datasets.codecs.images import PictureError
 from datasets.contract import DataConfig, OpenedData, Paired, Samples, derive_seed
 from datasets.errors import DataError, UserError, count_of
 from datasets.picture_data import PictureDataConfig
@@ -133,6 +134,24 @@ def build_trainer(setup: Setup, init_from: str | None) -> tuple[Trainer[Any], li
             notes.append(warm_start(recipe, init_from))
         share_batch_norm(recipe, setup.world)
         return Trainer(recipe, training, setup.numerics, setup.world), notes
+
+
+@contextmanager
+def explain_damage(config: DataConfig) -> Iterator[None]:
+    """Say of a damaged picture, which only decoding finds, how to leave it and all others like it out.
+
+    Raises:
+        DataError: A picture is damaged.
+    """
+    try:
+        yield
+    except PictureError as error:
+        if not isinstance(config, PictureDataConfig) or config.skip_bad or isinstance(error.__cause__, OSError):
+            raise
+        raise DataError(
+            f"{error}; or begin a run with data.skip_bad=true, which looks for all damaged pictures first, and leaves "
+            "them out"
+        ) from error
 
 
 def _check_place(folder: RunFolder, data: Path) -> None:

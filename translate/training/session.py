@@ -17,7 +17,7 @@ from translate.hardware import run_within
 from translate.training.batches import load_batches, plan_order
 from translate.training.checkpoints import PATIENCE, Checkpoints
 from translate.training.health import Health
-from translate.training.opening import build_trainer, prepare
+from translate.training.opening import build_trainer, explain_damage, prepare
 from translate.training.progress import Interval, Progress, Record
 from translate.training.validation import describe_columns, make_previews, validate
 
@@ -79,7 +79,8 @@ class Training:
             ResumeError: `out` holds another run.
             UserError: Something else that the user can fix.
         """
-        self.setup = prepare(experiment, data, out, device=device, init_from=init_from)
+        with explain_damage(experiment.data):
+            self.setup = prepare(experiment, data, out, device=device, init_from=init_from)
         self.trainer, notes = build_trainer(self.setup, init_from)
         self.checkpoints = Checkpoints(self.setup, self.trainer)
         if self.setup.resumed:
@@ -112,7 +113,8 @@ class Training:
 
     def _run(self, stop: Stop) -> Generator[Progress, None, None]:
         try:
-            yield from self._steps(stop)
+            with explain_damage(self.setup.experiment.data):
+                yield from self._steps(stop)
             self.setup.world.wait()  # no process leaves while another still writes
         finally:
             self.setup.folder.release()

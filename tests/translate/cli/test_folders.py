@@ -101,7 +101,7 @@ def test_kinds_that_are_not_read_do_not_fail_every_run(
 def test_a_sheet_is_never_written_over_another_file(
     command: Command, model_file: Path, photos: Path, tmp_path: Path
 ) -> None:
-    sheet = tmp_path / "contact-sheet.png"
+    sheet = tmp_path / "b-contact-sheet.png"
     sheet.write_bytes(b"mine")
     arguments = ("run", model_file, photos / "a.png", tmp_path / "b.png", "--compare")
     refused = command(*arguments)

@@ -84,3 +84,15 @@ def test_a_sheet_that_exists_is_kept_or_replaced_as_results_are(unchanged: Model
         plan_sheet(plan, "error")
     assert plan_sheet(plan, "skip") is None
     assert plan_sheet(plan, "overwrite") == tmp_path / "out" / "contact-sheet.png"
+
+
+def test_the_sheet_of_a_single_picture_lies_beside_it_under_its_name(unchanged: Models, tmp_path: Path) -> None:
+    Image.fromarray(noise(20, 30)).save(tmp_path / "a.png")
+    model, options = unchanged(), RunOptions()
+    for name in ("first.png", "second.jpg"):  # neither hinders the other
+        plan = make_plan(model.translator, None, tmp_path / "a.png", tmp_path / "out" / name, options)
+        sheet = plan_sheet(plan, "error")
+        assert sheet == tmp_path / "out" / f"{Path(name).stem}-contact-sheet.png"
+        assert write_sheet(list(run_plan(model, plan, options)), plan, sheet)
+    with pytest.raises(UserError, match=r"second-contact-sheet\.png: exists"):
+        plan_sheet(plan, "error")

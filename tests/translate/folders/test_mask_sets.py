@@ -174,3 +174,15 @@ def test_masks_that_exist_are_refused_left_or_made_anew(tmp_path: Path) -> None:
         plan_masks(tmp_path, "box", 3, 32, 1)
     assert [job.name.name for job in plan_masks(tmp_path, "box", 3, 32, 1, "skip")] == ["00003.png"]
     assert len(plan_masks(tmp_path, "box", 3, 32, 1, "overwrite")) == 3
+
+
+@pytest.mark.parametrize("marked", [("box", "out"), ("out", "--box", "1,1,4,4")])
+def test_a_damaged_picture_is_a_red_line_and_the_others_get_their_masks(command, photos, tmp_path, marked):
+    (photos / "b.png").write_bytes(b"torn")
+    arguments = [tmp_path / word if word == "out" else word for word in marked]
+    ended = command("data", "masks", *arguments, "--like", photos)
+    assert ended.code == 3
+    assert "failed: " in ended.err
+    assert "b.png" in ended.err
+    assert ended.err.splitlines()[-1].startswith("done 5 ok, 0 skipped, 1 failed →")
+    assert len([*(tmp_path / "out").rglob("*.png")]) == 5

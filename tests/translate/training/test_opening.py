@@ -199,3 +199,16 @@ def test_a_run_with_such_a_penalty_that_was_begun_goes_on(tiny, photos, tmp_path
         before.setattr("models.pix2pix.Pix2PixConfig.training_problem", lambda config: None)
         train_to_end(tiny(*settings, "training.steps=1"), photos, tmp_path / "run")
     assert train_to_end(tiny(*settings, "training.steps=2"), photos, tmp_path / "run")[-1].step == 2
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_picture_with_a_damaged_body_says_how_to_leave_out_all_of_them(tiny, photos, tmp_path, begun, train_to_end):
+    if begun:
+        training = Training(tiny(), photos, tmp_path / "run", device="cpu")
+    for name in ("a.png", "b.png"):
+        whole = (photos / name).read_bytes()
+        (photos / name).write_bytes(whole[: len(whole) // 2])  # the header is good
+    with pytest.raises(DataError, match=r"damaged or cut-off PNG picture .*data\.skip_bad=true, which looks for all"):
+        list(training.run() if begun else Training(tiny(), photos, tmp_path / "run", device="cpu").run())
+    kept = train_to_end(tiny("data.skip_bad=true"), photos, tmp_path / "other")
+    assert "2 pictures left out" in kept[0].notes[0]
