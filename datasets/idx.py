@@ -77,7 +77,7 @@ class IdxConfig(DataConfig):
             DataError: A file is missing or damaged, or files do not belong together.
         """
         training = self._read_split(root, TRAINING)
-        published = _find_file(root, VALIDATION, "images") is not None
+        published = find_idx_file(root, VALIDATION, "images") is not None
         validation = self._read_split(root, VALIDATION) if published else training.select([])
         fingerprint = _fingerprint_arrays(training, validation)
         numbers = np.unique(training.labels)
@@ -190,7 +190,7 @@ def read_idx(path: Path) -> Bytes:
     return np.frombuffer(content, np.uint8, offset=header_size).reshape(shape)
 
 
-def _find_file(root: Path, split: str, what: Literal["images", "labels"]) -> Path | None:
+def find_idx_file(root: Path, split: str, what: Literal["images", "labels"]) -> Path | None:
     """Return the path of a file, or None; some unpackers turn the dash before idx into a dot."""
     rank = 3 if what == "images" else 1
     names = [f"{split}-{what}{dash}idx{rank}-ubyte{suffix}" for suffix in ("", ".gz") for dash in "-."]
@@ -198,7 +198,7 @@ def _find_file(root: Path, split: str, what: Literal["images", "labels"]) -> Pat
 
 
 def _require_file(root: Path, split: str, what: Literal["images", "labels"]) -> Path:
-    path = _find_file(root, split, what)
+    path = find_idx_file(root, split, what)
     if path is None:
         rank = 3 if what == "images" else 1
         found = sorted(path.name for path in root.iterdir() if "idx" in path.name) if root.is_dir() else []

@@ -12,6 +12,7 @@ from datasets.contract import Settings, discriminate_by
 from datasets.degradations.degrade import DegradationName, check_strength
 from datasets.errors import DataError
 from datasets.storage.image_files import describe_unsupported
+from datasets.storage.likeness import Lookalikes
 from datasets.storage.listing import describe_folders, find_entry, find_pictures
 from datasets.storage.names import stem_of
 
@@ -38,7 +39,12 @@ class PairFolders(Settings):
         targets, more = self._find_by_stem(root, self.target)
         problems += more
         for files, others, folder in ((sources, targets, self.target), (targets, sources, self.source)):
-            problems += [f"{files[stem]}: has no partner in {folder}" for stem in files if stem not in others]
+            lookalikes = Lookalikes(stem for stem in others if stem not in files)
+            for stem in files:
+                if stem not in others:
+                    near = lookalikes.find(stem)
+                    meant = "" if near is None else f"; {others[near].name} looks like it"
+                    problems.append(f"{files[stem]}: has no partner in {folder}{meant}")
         common = [stem for stem in sources if stem in targets]
         return [Pair(stem, sources[stem], targets[stem]) for stem in common], problems
 

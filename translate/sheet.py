@@ -1,5 +1,6 @@
 """Contact sheets: pictures in rows and columns, with titles."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.codecs.encoding import encode
 from datasets.codecs.images import Picture, write_picture
 from datasets.pixels import Pixels, convert_channels, resize, to_floats
 
@@ -97,6 +99,12 @@ def tile_images(pictures: Sequence[Pixels], columns: int, titles: Sequence[str] 
         middle = row * (height + gap) + height // 2
         cv2.putText(sheet, title, (MARGIN, middle + 5), FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet
+
+
+def to_data_url(pixels: Pixels, format: str = "PNG") -> str:
+    """Return pixels (H, W, C) as the address of a picture within a page, "data:image/png;base64,…"; also JPEG."""
+    data, _ = encode(format, Picture(pixels), None)
+    return f"data:image/{format.lower()};base64,{base64.b64encode(data).decode()}"
 
 
 def add_caption(pixels: Pixels, captions: Sequence[str]) -> Pixels:

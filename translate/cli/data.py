@@ -1,4 +1,4 @@
-"""`translate data degrade`, `masks`, `mixture`, `preview`."""
+"""`translate data check`, `degrade`, `masks`, `mixture`, `preview`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from translate.cli import data_check
 from translate.cli.common import absolute, console, finish, parse_options, print_notes
 from translate.cli.options import Boxes, Circles, Destination, OnExists, Polygons, Seed, Source, TextStamp
 from translate.cli.progress import show_progress
@@ -22,6 +23,9 @@ app = typer.Typer(help="Prepare and inspect data.", no_args_is_help=True)
 @app.callback()
 def _data() -> None:
     pass
+
+
+app.command("check")(data_check.check)
 
 
 @app.command("degrade")

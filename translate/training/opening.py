@@ -12,6 +12,8 @@ from datasets.codecs.images import PictureError
 from datasets.contract import DataConfig, OpenedData, Paired, Samples, derive_seed
 from datasets.errors import DataError, UserError, count_of
 from datasets.picture_data import PictureDataConfig
+from datasets.storage.likeness import find_equal_files
+from datasets.storage.listing import find_pictures
 from translate import __version__
 from translate.experiment import DegradeOn, Experiment
 from translate.files import file_digest
@@ -114,7 +116,7 @@ def prepare(experiment: Experiment, data: Path, out: Path, *, device: str, init_
     experiment = _resolve_degradation(experiment, opened.training, world)
     notes = (*followed, *_describe_data(experiment.data, opened))
     if not folder.holds_run:
-        notes += _describe_lack(experiment.data, opened.training)
+        notes += (*_describe_lack(experiment.data, opened.training), *_describe_copies(experiment.data, data))
     return Setup(experiment, opened, folder, world, numerics, facts, notes, resumed=folder.holds_run)
 
 
@@ -192,6 +194,21 @@ def _describe_lack(config: DataConfig, samples: Samples[Any]) -> tuple[str, ...]
     if isinstance(config, PictureDataConfig) and _are_flat(samples):
         notes.append("each picture is of a single colour, from which nothing is learned: are they the right ones?")
     return tuple(notes)
+
+
+def _describe_copies(config: DataConfig, data: Path) -> tuple[str, ...]:
+    """Return a note on files that are equal byte for byte."""
+    if not isinstance(config, PictureDataConfig):
+        return ()
+    groups = find_equal_files([data / path for path in find_pictures(data).pictures])
+    if not groups:
+        return ()
+    count = sum(len(group) - 1 for group in groups)
+    example = " and ".join(path.relative_to(data).as_posix() for path in groups[0][:2])
+    return (
+        f"{count_of(count, 'file')} of these data {'is a copy' if count == 1 else 'are copies'} of another, such as "
+        f"{example}: where one is held out and the other learned from, metrics are too good",
+    )
 
 
 def _are_flat(samples: Samples[Any]) -> bool:

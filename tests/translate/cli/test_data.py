@@ -1,11 +1,13 @@
 """`translate data mixture` and `translate data preview`, as a person starts them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets.mixtures import MIXTURES
 from datasets.points import PointsConfig, read_points
@@ -34,3 +36,22 @@ def test_what_cannot_be_drawn_or_written_is_a_sentence(command: Command, tmp_pat
     ended = command("data", "mixture", "ring", tmp_path / "points.csv")
     assert ended.code == 2
     assert "cannot be written to" in ended.err
+
+
+def test_data_are_checked(command: Command, tmp_path: Path, photo: Callable[..., Any]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 80, 90, 3)).astype(np.uint8)
+    (tmp_path / "data").mkdir()
+    for index, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(tmp_path / "data" / f"{index}.png")
+    arguments = ("data", "check", tmp_path / "data", "--set", "data.crop.size=64", "--set", "data.crop.load=null")
+    ended = command(*arguments)
+    assert (ended.code, "3 90x80" in ended.out) == (0, True)
+    assert ended.err.endswith(f"done 3 pictures, 0 errors, 0 warnings → {tmp_path / 'data'}\n")
+    (tmp_path / "data" / "bad.png").write_bytes(b"broken")
+    page, good = tmp_path / "report.html", tmp_path / "good.txt"
+    ended = command(*arguments, "--json", "--out", page, "--fix", good)
+    document = json.loads(ended.out)
+    assert (ended.code, document["would_fail"], document["findings"][0]["files"]) == (5, True, ["bad.png"])
+    assert page.is_file()
+    assert good.read_text(encoding="utf-8").split() == [str(tmp_path / "data" / f"{index}.png") for index in range(3)]
+    assert command("data", "check", tmp_path / "data", "--out", tmp_path / "page.txt").code == 2

@@ -1,5 +1,6 @@
 """What is decided before the first step, and what is refused."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,15 @@ def test_few_and_flat_pictures_are_said_before_a_training_and_not_again(tiny, tm
     )
     again = train_to_end(tiny(*overrides, "training.steps=2"), tmp_path / "flat", tmp_path / "run")[0]
     assert again.notes == ("resumed at step 1",)
+
+
+def test_copies_are_noted(tiny, photos, tmp_path) -> None:
+    shutil.copy(photos / "a.png", photos / "again.png")
+    notes = Training(tiny(), photos, tmp_path / "run", device="cpu").setup.notes
+    assert [note for note in notes if "copy" in note] == [
+        "1 file of these data is a copy of another, such as a.png and again.png: where one is held out and the other "
+        "learned from, metrics are too good"
+    ]
 
 
 def test_what_followed_from_another_size_is_said(tiny, photos, tmp_path, smaller) -> None:

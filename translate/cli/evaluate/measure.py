@@ -40,7 +40,7 @@ def folders(
     """
     from translate.evaluation.folders import evaluate_folders
 
-    with _bar() as start:
+    with show_bar() as start:
         report = evaluate_folders(
             outputs,
             references,
@@ -70,7 +70,7 @@ def model(
     """Measure a model on the held-out samples of a folder, as its training validates it."""
     from translate.evaluation.models import evaluate_model
 
-    with _bar() as start:
+    with show_bar() as start:
         report = evaluate_model(
             choose_model(model, best=best),
             data,
@@ -107,7 +107,7 @@ def _split(names: str | None) -> list[str]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[int], Callable[[], None]]]:
+def show_bar() -> Iterator[Callable[[int], Callable[[], None]]]:
     """Give a function that starts a bar on the terminal, and returns what is called after each picture."""
     from translate.folders.display import Display
     from translate.inference.monitor import Monitor

@@ -1,0 +1,1 @@
+"""Checks of a folder of training data: what is in it, and what would spoil a training."""
