@@ -7,6 +7,7 @@ import yaml
 
 from models.contract import Sampler, Translator
 from translate.exchange.hub import MODEL_NAME, HubAddress
+from translate.exchange.uses import find_use
 from translate.inference.model_file import Card
 
 LIBRARY = "translate-images"
@@ -46,7 +47,7 @@ def write_hub_card(
         samples: Paths of sample pictures in the repository.
         datasets: Data sets on the Hub that it learned from, as OWNER/NAME.
     """
-    verb, what = _describe_use(network)
+    verb, does = find_use(network)
     command = f"translate {verb} {_ARGUMENTS[verb].format(model=address.repository)}"
     if verb == "run" and len(network.domains) > 1:
         command += f" --to {shlex.quote(network.domains[0])}"
@@ -54,7 +55,7 @@ def write_hub_card(
     return _TEXT.format(
         head=_write_head(card, network, verb, datasets),
         name=address.repository.partition("/")[2],
-        what=what,
+        what=f"It {does}{_describe_domains(network)}",
         library=LIBRARY,
         command=command,
         file=MODEL_NAME,
@@ -80,21 +81,11 @@ def _write_head(card: Card, network: Translator | Sampler, verb: str, datasets: 
     return f"---\n{yaml.safe_dump(filled, sort_keys=False, allow_unicode=True)}---\n\n"
 
 
-def _describe_use(network: Translator | Sampler) -> tuple[str, str]:
-    """Return the verb that runs a network, and what it does in a sentence."""
-    if isinstance(network, Sampler):
-        classes = f" of the classes {', '.join(network.domains)}" if network.domains else ""
-        return "sample", f"It makes pictures of {network.size}x{network.size} pixels from noise{classes}."
-    if network.fills_holes:
-        return "inpaint", "It fills holes in pictures."
-    if network.scale > 1:
-        return "upscale", f"It enlarges pictures {network.scale} times."
-    names = ", ".join(network.domains)
-    kinds = {1: "gray", 3: "colour", 4: "colour with alpha"}
-    what = f"{kinds.get(network.channels_in, network.channels_in)} pictures"
-    if network.channels_in != network.channels_out:
-        what += f" to {kinds.get(network.channels_out, network.channels_out)}"
-    return "run", f"It translates {what}{f', to the domains {names}' if names else ''}."
+def _describe_domains(network: Translator | Sampler) -> str:
+    if not network.domains:
+        return "."
+    kind = "classes" if isinstance(network, Sampler) else "domains"
+    return f", with the {kind} {', '.join(network.domains)}."
 
 
 def _describe_training(card: Card) -> str:

@@ -13,6 +13,7 @@ from translate import __version__
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
 from translate.exchange.checkpoint import is_safetensors, read_checkpoint
 from translate.exchange.hub import is_address, pull_model
+from translate.exchange.known import find_known
 from translate.exchange.ncnn.files import find_pair, is_ncnn
 from translate.exchange.ncnn.recognition import recognize_ncnn
 from translate.exchange.recognition import check_complete, recognize
@@ -54,8 +55,9 @@ def import_model(
             ncnn model, of which the other lies beside it.
         out: The model file to write; None: one in the user's cache, which the checkpoint stands for from then on
             wherever a model is named.
-        licence: SPDX identifier of the weights' licence, which the checkpoint does not state; empty: unknown.
-        source: Where the checkpoint comes from, such as a URL; empty: unknown.
+        licence: SPDX identifier of the weights' licence, which the checkpoint does not state; empty: that of the known
+            checkpoint with its hash, else unknown.
+        source: Where the checkpoint comes from, such as a URL; empty: as for `licence`.
         domains: Names of what it translates to, where its weights hold several.
         scale: How many times larger it makes pictures, where its weights allow several scales.
         statistics: Of batch norms: "picture", as the authors of pix2pix and StarGAN test, or "training".
@@ -68,15 +70,19 @@ def import_model(
     path, target = Path(path), None if out is None else Path(out)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such file{suggest_path(path)}")
-    if _is_own(path):
+    if is_model_file(path):
         raise ModelError(f"{path}: is a model file already, and needs no import")
     found, weights = _recognize(path, options), _files_of(path)[0]
+    sha256 = file_sha256(weights)
+    known = find_known(sha256)
+    if known is not None:
+        licence, source = licence or known.licence, source or known.where
     card = Card(
         experiment=_experiment_of(found.model),
         step=0,
         trained_size=found.trained_size,
         licence=licence,
-        origin=Origin(file=weights.name, sha256=file_sha256(weights), architecture=found.description, source=source),
+        origin=Origin(file=weights.name, sha256=sha256, architecture=found.description, source=source),
         written_by=f"translate {__version__}",
     )
     network = build_uninitialized(card)
@@ -105,7 +111,7 @@ def resolve_model(model: str | Path) -> str | Path:
     if source:
         model = pull_model(source)
     path = Path(model)
-    if not path.is_file() or _is_own(path):
+    if not path.is_file() or is_model_file(path):
         return model
     cached = _cached(path)
     if cached.is_file():
@@ -154,7 +160,7 @@ def _experiment_of(model: ModelConfig) -> Experiment:
     return Experiment.model_validate({"model": model.model_dump(), "data": data})
 
 
-def _is_own(path: Path) -> bool:
+def is_model_file(path: Path) -> bool:
     """Return whether a file is a model file, as far as can be told without reading it whole."""
     if not is_safetensors(path):
         return path.suffix == ".safetensors"  # damaged, which is said where it is read

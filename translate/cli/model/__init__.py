@@ -6,6 +6,7 @@ from translate.cli.model import hub, importing, info, listing
 
 app = typer.Typer(help="List, describe, check, import and publish model files.", no_args_is_help=True)
 app.command("list")(listing.list_models)
+app.command("known")(listing.list_known)
 app.command("info")(info.describe_model)
 app.command("verify")(info.verify_model)
 app.command("import")(importing.import_checkpoint)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from translate.cli.common import Best, Json, absolute, choose_model, print_json
+from translate.cli.common import Best, Json, absolute, choose_model, flag, print_json, print_notes
 
 if TYPE_CHECKING:
     from models.contract import Sampler, Translator
@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 MODEL = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, run folder or name.")]
 
 
-def describe_model(model: MODEL, best: Best = False, json: Json = False) -> None:
+def describe_model(
+    model: MODEL,
+    best: Best = False,
+    openmodeldb: Annotated[bool, flag("Print the JSON that OpenModelDB lists models by", "--openmodeldb")] = False,
+    json: Json = False,
+) -> None:
     """Tell all that a model file knows: kind, size, licence, origin, training, metrics, settings."""
     from translate.inference.model_file import load_network, model_path
 
     path = model_path(choose_model(model, best=best))
+    if openmodeldb:
+        from translate.exchange.openmodeldb import describe_openmodeldb
+
+        print_json(describe_openmodeldb(path))
+        print_notes(["author, tags, urls and images are for you to fill in"])
+        return
     network, card = load_network(path)
     if json:
         print_json({**card.model_dump(mode="json"), "file": describe_file(path), **describe_network(network)})
