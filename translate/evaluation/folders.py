@@ -11,7 +11,7 @@ from torch import Tensor
 from datasets.codecs.formats import FORMAT_OF
 from datasets.codecs.images import read_header, read_picture
 from datasets.codecs.picture import Picture
-from datasets.errors import DataError, count_of
+from datasets.errors import DataError, UserError, count_of
 from datasets.masks.reading import read_mask
 from datasets.pixels import show_alpha
 from datasets.storage.listing import find_pictures
@@ -229,14 +229,22 @@ def evaluate_folders(
         raise DataError(f"{mask}: there is no such file or folder; expected a mask, or a folder of masks")
     stems = match_folders(one, other) if choice.of_pairs else []
     if choice.of_pairs and not stems:
-        raise DataError(
-            f"no picture in {outputs} has the name of one in {references}; give outputs the names of their references"
-        )
+        try:
+            choice = choice.without_pairs(metrics)
+        except UserError:
+            names = f"no picture in {outputs} has the name of one in {references}"
+            raise DataError(f"{names}; give outputs the names of their references") from None
     check_sizes(one, other, stems)
+    choice = choice.for_counts(len(one), len(other), metrics)
     numerics = resolve_numerics(choice.device, training=False, precision="fp32")
     with numerics.active(choice.device):
         measure = choice.pair_metrics(crop)
         stream = read_pairs(one, other, stems, mask, start(len(stems)))
-        pictures = dict(measure.measure(stream))
-    facts = describe_pictures(one, other)
-    return build_report(f"{outputs} against {references}", pictures, measure, facts, choice.notes)
+        pictures = dict(measure.measure(stream)) if stems else {}
+        of_sets, more = choice.measure_sets(
+            lambda: read_pictures(one, start(len(one))), lambda: read_pictures(other, start(len(other)))
+        )
+    notes = [*choice.notes, *more]
+    return build_report(
+        f"{outputs} against {references}", pictures, measure, describe_pictures(one, other), notes, of_sets
+    )

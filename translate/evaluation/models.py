@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from datasets.contract import Masked, OpenedData, Paired, Pictures, Unpaired, derive_seed, stack, to_device
-from datasets.errors import DataError, UserError
-from models.apply import translate_batch
-from models.contract import Translator
+from datasets.errors import DataError
+from models.apply import generate_batch, translate_batch
+from models.contract import Sampler, Translator
 from translate.evaluation.choice import build_report, choose_metrics
 from translate.evaluation.folders import Progress
 from translate.evaluation.metrics.pairs import PicturePair
@@ -23,17 +23,17 @@ from translate.inference.model_file import ModelError, load_network, model_path
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A translator and the held-out samples that it is evaluated on.
+    """A model and the held-out samples that it is evaluated on.
 
     Attributes:
-        translator: On its device.
+        model: On its device.
         opened: The data.
         experiment: How the data are read.
         domain: That is translated to, of two that are not paired.
-        device: Where the translator computes.
+        device: Where the model computes.
     """
 
-    translator: Translator
+    model: Translator | Sampler
     opened: OpenedData[Any]
     experiment: Experiment
     domain: int
@@ -42,36 +42,41 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self.opened.validation)
 
-    def translate_pairs(self, progress: Progress) -> Iterator[PicturePair]:
-        """Yield what the model makes of each sample beside the truth.
+    @property
+    def has_truth(self) -> bool:
+        """Whether each output has a reference of its own, and not only a set of them."""
+        data = self.experiment.data
+        return isinstance(self.model, Translator) and getattr(data, "truth", data.batch_type is not Unpaired)
 
-        Raises:
-            DataError: The samples have no truth.
-        """
+    def make_pairs(self, progress: Progress) -> Iterator[PicturePair]:
+        """Yield what the model makes of each sample beside the truth, or beside a picture of the set without one."""
         for index in range(len(self)):
             sample = self.opened.validation.sample(index, derive_seed(index))
             batch = to_device(stack([sample]), self.device)
             seed_draws(derive_seed(index), self.device)
-            output, reference, mask = self._translate(batch)
+            output, reference, mask = self._apply(batch, derive_seed(index))
             hole = None if mask is None else mask[0, 0].bool().cpu()
             yield PicturePair(self.opened.validation.name(index), to_rgb(output[0]), to_rgb(reference[0]), hole)
             progress()
 
-    def _translate(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return the outputs, the truth, and the masks of holes if there are any."""
+    def _apply(self, batch: Any, seed: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return outputs, references, and the masks of holes if there are any."""
+        if isinstance(self.model, Sampler):
+            latent = self.model.draw(1, torch.Generator().manual_seed(seed)).to(self.device)
+            label = getattr(batch, "label", torch.zeros(1, dtype=torch.long, device=self.device))
+            return generate_batch(self.model, latent, label), batch.image, None
         if isinstance(batch, Paired):
-            return translate_batch(self.translator, batch.source), batch.target, None
+            return translate_batch(self.model, batch.source), batch.target, None
         if isinstance(batch, Masked):
-            return translate_batch(self.translator, torch.cat(batch, dim=1)), batch.image, batch.mask
-        if isinstance(batch, Pictures):
-            return translate_batch(self.translator, batch.image), batch.image, None
-        if isinstance(batch, Unpaired) and bool(batch.truth.all()):
+            return translate_batch(self.model, torch.cat(batch, dim=1)), batch.image, batch.mask
+        if isinstance(batch, Unpaired):
             source, target = (batch.b, batch.a) if self.domain == 0 else (batch.a, batch.b)
-            return translate_batch(self.translator, source, self.domain), target, None
+            return translate_batch(self.model, source, self.domain), target, None
+        if isinstance(batch, Pictures):
+            return translate_batch(self.model, batch.image), batch.image, None
         raise DataError(
-            f"these data (data.kind={self.experiment.data.kind}) hold no true translations to compare with; set "
-            "data.truth=true if pictures of equal names are pairs, or translate a folder and compare it with "
-            "`translate eval folders`"
+            f"samples of data.kind={self.experiment.data.kind} have no reference to compare with; translate a folder, "
+            "and compare it with `translate eval folders`"
         )
 
 
@@ -102,27 +107,36 @@ def evaluate_model(
 
     Raises:
         DataError: The data cannot be used, or hold nothing to compare with.
-        ModelError: The model translates nothing.
+        ModelError: The model is of several domains at once.
     """
     choice = choose_metrics(metrics, features, device)
     path = model_path(model)
     network, card = load_network(path)
-    if not isinstance(network, Translator):
-        raise ModelError(f"{model}: makes pictures from noise; sample it, and compare the folder with `eval folders`")
     experiment = override_experiment(card.experiment, overrides, follow=False)
     opened = experiment.data.open(data)
     if not len(opened.validation):
         raise DataError(f"{data}: holds no sample out; set data.validation_fraction above 0")
-    domain = network.resolve_domain(to)
+    domain = network.resolve_domain(to) if isinstance(network, Translator) else 0
     if not isinstance(domain, int):
-        raise UserError("a model of several domains at once is not evaluated yet; run it, and compare folders")
-    crop = (network.scale if network.scale > 1 else 0) if crop is None else crop
+        raise ModelError(f"{model}: is of several domains at once; run it, and compare folders with `eval folders`")
+    if crop is None:
+        crop = network.scale if isinstance(network, Translator) and network.scale > 1 else 0
     numerics = resolve_numerics(choice.device, training=False, precision="fp32")
     with numerics.active(choice.device), keep_random_state(choice.device):
         held_out = HeldOut(network.to(choice.device), opened, experiment, domain, choice.device)
+        choice = choice.for_counts(len(held_out), len(held_out), metrics)
+        if not held_out.has_truth:
+            choice = choice.without_pairs(metrics)
         measure = choice.pair_metrics(crop)
-        pictures = dict(measure.measure(held_out.translate_pairs(start(len(held_out)))))
-    return build_report(f"{model} on {data}", pictures, measure, describe_samples(held_out), choice.notes)
+        stream = held_out.make_pairs(start(len(held_out)))
+        pairs = [*stream] if choice.of_sets else stream  # which are read twice
+        pictures = dict(measure.measure(pairs)) if choice.of_pairs else {}
+        of_sets, notes = choice.measure_sets(
+            lambda: ((pair.name, pair.output) for pair in pairs),
+            lambda: ((pair.name, pair.reference) for pair in pairs),
+        )
+    notes = [*choice.notes, *notes]
+    return build_report(f"{model} on {data}", pictures, measure, describe_samples(held_out), notes, of_sets)
 
 
 def describe_samples(held_out: HeldOut) -> Protocol:

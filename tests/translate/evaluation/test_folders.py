@@ -1,6 +1,7 @@
 """Folders against folders, models on their held-out samples, reports and their comparison."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from translate.evaluation.comparison import compare_reports
 from translate.evaluation.folders import evaluate_folders, to_rgb
 from translate.evaluation.metrics.report import Figure, Report, bootstrap_mean, read_report
 from translate.evaluation.models import evaluate_model
-from translate.inference.model_file import load_network, model_path
+from translate.experiment import load_experiment
+from translate.inference.model_file import Card, load_network, model_path, save_model
 
 QUICK = ("l1", "psnr")
 
@@ -114,7 +116,7 @@ def test_an_unknown_metric_is_answered(folders):
 def test_metrics_without_their_network_are_left_out_or_refused(folders, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     (note,) = evaluate_folders(*folders).notes[:1]
-    assert note.startswith("lpips left out: the weights")
+    assert note.startswith("lpips, fid, kid, is, precision-recall, density-coverage left out: the weights")
     monkeypatch.setattr("urllib.request.urlopen", lambda *_: (_ for _ in ()).throw(OSError("no network")))
     monkeypatch.setattr("torch.hub.urlopen", lambda *_: (_ for _ in ()).throw(OSError("no network")))
     with pytest.raises(UserError, match=r"the weights of AlexNet are not at .* and cannot be downloaded: give a copy"):
@@ -174,3 +176,20 @@ def test_a_model_is_measured_on_what_its_training_held_out(trained, photos):
     assert report.figures["psnr_rgb"].value == pytest.approx(recorded["psnr"], abs=0.05)
     protocol = report.figures["l1"].protocol
     assert (protocol["pictures"], protocol["size"], protocol["crop"]) == (2, 16, 0)
+
+
+def test_a_sampler_and_an_unpaired_translator_are_compared_as_sets(photos, tmp_path, smaller):
+    for recipe, data in (("gan", photos), ("cyclegan", tmp_path / "animals")):
+        if recipe == "cyclegan":
+            for name in "AB":
+                shutil.copytree(photos, data / name)
+        experiment = load_experiment(recipe, [*smaller(recipe), "data.validation_fraction=0.5"])
+        opened = experiment.data.open(data)
+        experiment = experiment.adapt_to(opened)
+        model = tmp_path / f"{recipe}.safetensors"
+        save_model(model, experiment.model.translator(), Card(experiment=experiment, step=1, trained_size=32))
+        to = "B" if recipe == "cyclegan" else None
+        report = evaluate_model(model, data, metrics=["neighbours"], to=to)
+        assert set(report.figures) == {"nearest_ratio"}
+        with pytest.raises(UserError, match="have no references of their own, which psnr need"):
+            evaluate_model(model, data, metrics=["psnr"], to=to)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,19 +112,15 @@ def show_bar() -> Iterator[Callable[[int], Callable[[], None]]]:
     from translate.folders.display import Display
     from translate.inference.monitor import Monitor
 
-    displays: list[Display] = []
+    with ExitStack() as stack:
 
-    def start(total: int) -> Callable[[], None]:
-        monitor = Monitor()
-        displays.append(Display(monitor, total, console()))
-        displays[-1].__enter__()
-        return monitor.finish
+        def start(total: int) -> Callable[[], None]:
+            stack.close()  # the bar before it
+            monitor = Monitor()
+            stack.enter_context(Display(monitor, total, console()))
+            return monitor.finish
 
-    try:
         yield start
-    finally:
-        for display in displays:
-            display.__exit__(None, None, None)
 
 
 def _print_report(report: "Report", out: Path | None, *, as_json: bool) -> None:
