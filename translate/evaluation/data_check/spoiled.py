@@ -28,7 +28,7 @@ def find_spoiled(facts: Sequence[Facts], layout: Layout) -> list[Finding]:
 def _describe_jpeg(one: Facts) -> tuple[str, str]:
     if one.quality is not None and one.quality < LEAST_QUALITY:
         return "spoiled by JPEG", f"is a JPEG of quality {one.quality:.0f}, whose blocks would be learned"
-    if one.blockiness > MOST_BLOCKS:
+    if one.blockiness > MOST_BLOCKS and not _describe_enlarged(one)[0]:  # which leaves patterns of its own
         return "spoiled by JPEG", f"has blocks of 8 pixels, {one.blockiness:.2f} times as strong as what is within them"
     return "", ""
 
