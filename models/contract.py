@@ -44,6 +44,8 @@ class Translator(nn.Module, ABC):
         global_norm: Whether its normalization layers take their statistics over the whole image.
         domains: Names of the domains to choose from; empty if there is no choice.
         draws: Whether inference draws random numbers, so that the output depends on the seed.
+        precisions: That it computes in, of fp32, bf16 and fp16.
+        layouts: Of its input in memory that it computes in, of contiguous and channels_last.
     """
 
     channels_in: int = 3
@@ -56,6 +58,8 @@ class Translator(nn.Module, ABC):
     global_norm: bool = False
     domains: tuple[str, ...] = ()
     draws: bool = False
+    precisions: tuple[str, ...] = ("fp32", "bf16", "fp16")
+    layouts: tuple[str, ...] = ("contiguous", "channels_last")
 
     @abstractmethod
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:

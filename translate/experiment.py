@@ -28,6 +28,7 @@ from models.inpainting import InpaintingConfig
 from models.pix2pix import Pix2PixConfig
 from models.srgan import SRGANConfig
 from models.stargan import StarGANConfig
+from models.zoo import ZooConfig
 from translate.files import DuplicateKeyError, parse_yaml
 from translate.recipes import recipe_names, recipe_path
 from translate.settings.overrides import apply_override, describe_errors, key_of
@@ -124,7 +125,8 @@ ModelUnion = Annotated[
     | Annotated[CUTConfig, Tag("cut")]
     | Annotated[StarGANConfig, Tag("stargan")]
     | Annotated[SRGANConfig, Tag("srgan")]
-    | Annotated[InpaintingConfig, Tag("inpainting")],
+    | Annotated[InpaintingConfig, Tag("inpainting")]
+    | Annotated[ZooConfig, Tag("zoo")],
     discriminate_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[

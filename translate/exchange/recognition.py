@@ -1,5 +1,7 @@
 """Find out which architecture a checkpoint's tensors are of."""
 
+from importlib.util import find_spec
+
 from translate.exchange.architectures.contract import (
     ArchitectureError,
     ImportOptions,
@@ -10,9 +12,10 @@ from translate.exchange.architectures.contract import (
 from translate.exchange.architectures.deepfill import recognize_deepfill
 from translate.exchange.architectures.lama import recognize_lama
 from translate.exchange.architectures.rrdb import recognize_rrdb
+from translate.exchange.architectures.zoo import recognize_zoo
 
 # Asked in this order; a family that would also accept another's tensors comes after it.
-ARCHITECTURES: tuple[Recognize, ...] = (recognize_rrdb, recognize_lama, recognize_deepfill)
+ARCHITECTURES: tuple[Recognize, ...] = (recognize_rrdb, recognize_lama, recognize_deepfill, recognize_zoo)
 SHOWN = 4  # names of tensors in an error message
 
 
@@ -27,8 +30,9 @@ def recognize(tensors: Tensors, options: ImportOptions) -> Recognized:
         if found is not None:
             return found
     names = ", ".join(f"{name} {_shape(tensors[name].shape)}" for name in list(tensors)[:SHOWN])
+    hint = "" if find_spec("spandrel") else "; more can be with spandrel: pip install 'translate-images[zoo]'"
     raise ArchitectureError(
-        f"is of no architecture that can be imported; its {len(tensors)} tensors begin with {names}"
+        f"is of no architecture that can be imported; its {len(tensors)} tensors begin with {names}{hint}"
     )
 
 

@@ -213,6 +213,10 @@ def load_model(
         digest = f"{digest}-blend-{blend:g}"  # other weights make other pictures
     chosen = choose_device(device)
     numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
+    if numerics.precision not in network.precisions:
+        raise UserError(f"`precision` {precision}: this model computes in {' and '.join(network.precisions)} only")
+    if numerics.layout not in network.layouts:
+        numerics = replace(numerics, layout=network.layouts[0])
     network = numerics.place_network(network, chosen).eval().requires_grad_(False)
     if precision == "auto":
         with numerics.active(chosen):

@@ -247,8 +247,10 @@ class _NoInitialization(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         initializes = getattr(function, "__module__", None) == "torch.nn.init"
-        if initializes or function in (torch.Tensor.normal_, torch.Tensor.uniform_):
+        if initializes or function is torch.Tensor.uniform_:
             return args[0] if args else kwargs["tensor"]
+        if function is torch.Tensor.normal_:  # of a truncated one, which is drawn again until it is within its bounds
+            return args[0].zero_()
         return function(*args, **(kwargs or {}))
 
 

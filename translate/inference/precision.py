@@ -73,7 +73,8 @@ def bf16_agreement(translator: Translator, numerics: Numerics, device: torch.dev
 def choose_inference(translator: Translator, digest: str, numerics: Numerics, device: torch.device) -> Numerics:
     """Return the fastest precision that changes nothing visible, and the fastest layout in it.
 
-    They are measured once for each model and machine, and remembered in the user's cache folder. The near-flat probe
+    They are chosen among those that the network computes in, and measured once for each model and machine, and
+    remembered in the user's cache folder. The near-flat probe
     does not count, since flat pictures are always computed in float32.
     """
     path = remembered_file(digest, numerics.threads, device)
@@ -81,7 +82,8 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
     if known.get("precision") in PRECISIONS[1:] and known.get("layout") in LAYOUTS:
         return replace(numerics, precision=known["precision"], layout=known["layout"])
     LOG.info("measuring how this machine computes the model fastest; this happens once for a model and machine")
-    agreement = bf16_agreement(translator, numerics, device) if native_bfloat16(device) else {}
+    can_halve = native_bfloat16(device) and "bf16" in translator.precisions
+    agreement = bf16_agreement(translator, numerics, device) if can_halve else {}
     agrees = agreement and all(value >= AGREEMENT for name, value in agreement.items() if name != "near-flat")
     chosen = replace(numerics, precision="bf16" if agrees else "fp32")
     milliseconds = measure_layouts(translator, chosen, device)
@@ -92,11 +94,16 @@ def choose_inference(translator: Translator, digest: str, numerics: Numerics, de
 
 
 def measure_layouts(translator: Translator, numerics: Numerics, device: torch.device) -> dict[str, float]:
-    """Return the milliseconds of the photograph probe in each layout: the fastest of several interleaved runs."""
+    """Return the milliseconds of the photograph probe in each layout: the fastest of several interleaved runs.
+
+    A network that computes in one layout only is not measured.
+    """
     picture = _probes_for(translator)["photograph"]
-    times: dict[str, list[float]] = {layout: [] for layout in LAYOUTS}
+    times: dict[str, list[float]] = {layout: [] for layout in translator.layouts}
+    if len(times) == 1:
+        return dict.fromkeys(times, 0.0)
     for _ in range(ROUNDS):
-        for layout in LAYOUTS:
+        for layout in times:
             candidate = replace(numerics, layout=layout)
             candidate.place_network(translator, device)
             began = time.perf_counter()
