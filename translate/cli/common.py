@@ -196,11 +196,23 @@ def choose_model(model: str, *, best: bool) -> str:
         from translate.inference.model_file import best_model
 
         return str(best_model(model))
-    if not Path(model).is_file() and not model.startswith("hf://"):
+    on_hub = model.startswith(("hf://", "https://huggingface.co/"))
+    if not Path(model).is_file() and not on_hub:
         return model
     from translate.exchange.importing import resolve_model
 
+    if on_hub:
+        silence_bars()
+
     return str(resolve_model(model))
+
+
+def silence_bars() -> None:
+    """Let the Hub's client draw its bars on terminals only."""
+    from translate.exchange.hub import load_client
+
+    if not sys.stderr.isatty():
+        load_client().utils.disable_progress_bars()
 
 
 def choose_own_model(model: str | None, *, best: bool) -> str | None:

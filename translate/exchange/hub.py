@@ -19,6 +19,7 @@ from translate.files import cache_folder
 from translate.inference.model_file import ModelError
 
 PREFIX = "hf://"
+PAGES = "https://huggingface.co/"  # which people paste; a message tells them the address
 MODEL_NAME = "model.safetensors"  # of the model file in a repository that `push` fills
 # Of files that a model can be read or imported from, in the order in which they are looked for.
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".param")
@@ -63,7 +64,7 @@ class HubAddress:
 
 def is_address(model: str | Path) -> bool:
     """Return whether a model is named by an address on the Hub."""
-    return str(model).startswith(PREFIX)
+    return str(model).startswith((PREFIX, PAGES))
 
 
 def pull_model(address: str | HubAddress) -> Path:

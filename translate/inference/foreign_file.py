@@ -16,6 +16,7 @@ _BEGINNINGS = (
     (b"MM\0*", _PICTURE),
     (b"<", "is a web page; the download went wrong"),
 )
+_NAMED = 8  # runs, at most, in a message about a folder of them
 _LARGEST_HEADER = 100_000_000  # bytes, of safetensors
 
 
@@ -57,6 +58,17 @@ def explain_safetensors(path: Path) -> str | None:
         return _cut_off(size) if len(text) < header else None
     whole = 8 + header + max(ends, default=0)
     return _cut_off(size, whole) if size < whole else None
+
+
+def describe_folder(folder: Path, last: str) -> str:
+    """Return what of models is in a folder that is no run folder; a run's last model has the name `last`."""
+    runs = sorted(path.parent for path in folder.glob(f"*/{last}"))
+    files = sorted(folder.glob("*.safetensors"))
+    if not runs and not files:
+        return "none"
+    shown = ", ".join(map(str, (runs or files)[:_NAMED]))
+    more = f" and {len(runs or files) - _NAMED} more" if len(runs or files) > _NAMED else ""
+    return f"{'a folder of runs' if runs else 'model files'}; name one of them: {shown}{more}"
 
 
 def _cut_off(size: int, whole: int | None = None) -> str:

@@ -24,13 +24,12 @@ from models.contract import ModelConfig, Sampler, Translator
 from translate.experiment import Experiment
 from translate.files import replace_file
 from translate.hardware import keep_random_state
-from translate.inference.foreign_file import explain_safetensors
+from translate.inference.foreign_file import describe_folder, explain_safetensors
 from translate.inference.shipped import builtin_models
 from translate.migrations import FORMAT, NewerFormatError, migrate_card
 
 METADATA_KEY = "translate"
 LAST, BEST = "last.safetensors", "best.safetensors"  # of a run folder
-NAMED = 8  # runs, at most, in a message about a folder of them
 
 
 class ModelError(UserError):
@@ -153,10 +152,14 @@ def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
         ModelError: There is no such file, folder or name.
     """
     path = Path(model)
+    if str(model).startswith("hf://"):
+        raise ModelError(f"{model}: is on the Hub; `pull_model` fetches it, and returns its file")
     if path.is_dir():
         path = path / LAST
         if not path.is_file():
-            raise ModelError(f"{model}: expected a run folder with {LAST} in it, found {_describe_folder(path.parent)}")
+            raise ModelError(
+                f"{model}: expected a run folder with {LAST} in it, found {describe_folder(path.parent, LAST)}"
+            )
     if not path.is_file():
         shipped = builtin_models()
         if str(model) in shipped:
@@ -165,17 +168,6 @@ def model_path(model: str | Path, more: Sequence[str] = ()) -> Path:
         known = near if near.endswith("?") else suggest_path(path).removeprefix("; ") or near
         raise ModelError(f"{model}: there is no such model file; {known}")
     return path
-
-
-def _describe_folder(folder: Path) -> str:
-    """Return what of models is in a folder that is no run folder."""
-    runs = sorted(path.parent for path in folder.glob(f"*/{LAST}"))
-    files = sorted(folder.glob("*.safetensors"))
-    if not runs and not files:
-        return "none"
-    shown = ", ".join(map(str, (runs or files)[:NAMED]))
-    more = f" and {len(runs or files) - NAMED} more" if len(runs or files) > NAMED else ""
-    return f"{'a folder of runs' if runs else 'model files'}; name one of them: {shown}{more}"
 
 
 def best_model(model: str | Path) -> Path:

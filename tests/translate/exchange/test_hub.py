@@ -17,6 +17,7 @@ from translate.exchange.hub import HubAddress, is_address, pull_model, pulled_mo
 from translate.exchange.hub_push import push_model
 from translate.exchange.importing import imported_models
 from translate.exchange.verification import verify_model
+from translate.inference.model import load_model
 from translate.inference.model_file import ModelError, read_card
 
 pytest.importorskip("huggingface_hub")
@@ -89,10 +90,24 @@ def test_addresses_come_apart_and_together(text: str, parts: tuple[str | None, .
     assert is_address(text)
 
 
-@pytest.mark.parametrize("text", ["hf://model", "hf://", "hf://a/b/c", "hf://a/b@", "hf://a/b:../c", "hf://a/b:/c"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://huggingface.co/me/model",
+        "hf://model",
+        "hf://",
+        "hf://a/b/c",
+        "hf://a/b@",
+        "hf://a/b:../c",
+        "hf://a/b:/c",
+    ],
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"expected hf://OWNER/NAME|no path within a repository"):
         pull_model(text)
+    assert is_address(text)
+    with pytest.raises(ModelError, match="is on the Hub; `pull_model` fetches it"):
+        load_model("hf://me/model")
 
 
 def test_a_model_is_pulled_once_and_kept_for_travels(hub: Any, model_file: Path, monkeypatch) -> None:

@@ -1,12 +1,11 @@
 """`translate model pull` and `translate model push`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from translate.cli.common import Best, Json, choose_model, flag, option, print_json
+from translate.cli.common import Best, Json, choose_model, flag, option, print_json, silence_bars
 from translate.cli.model.info import MODEL
 
 ADDRESS = Annotated[
@@ -21,7 +20,7 @@ def pull_model(address: ADDRESS, json: Json = False) -> None:
     """
     from translate.exchange.hub import pull_model
 
-    _silence_bars()
+    silence_bars()
     path = pull_model(address)
     if json:
         print_json({"address": address, "out": str(path.absolute())})
@@ -45,7 +44,7 @@ def push_model(
     """
     from translate.exchange.hub_push import push_model
 
-    _silence_bars()
+    silence_bars()
     run = Path(model) if samples and Path(model).is_dir() else None
     chosen = choose_model(model, best=best)
     pushed = push_model(chosen, address, licence=licence, datasets=dataset or (), private=private, samples=run)
@@ -53,11 +52,3 @@ def push_model(
         print_json({"address": str(pushed.address), "url": pushed.url, "files": list(pushed.files)})
         return
     typer.echo(pushed.url)
-
-
-def _silence_bars() -> None:
-    """Let the Hub's client draw its bars on terminals only."""
-    from translate.exchange.hub import load_client
-
-    if not sys.stderr.isatty():
-        load_client().utils.disable_progress_bars()
