@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translate.cli.common import COMPUTING, Best, Device, Json, choose_model, console, option, print_json, print_notes
+from translate.cli.common import (
+    COMPUTING,
+    Best,
+    Device,
+    Json,
+    absolute,
+    choose_model,
+    console,
+    option,
+    print_json,
+    print_notes,
+)
 
 if TYPE_CHECKING:
     from translate.evaluation.comparison import Difference
@@ -29,6 +40,9 @@ def folders(
     metrics: Metrics = None,
     crop: Annotated[int, option("Cut off N pixels at each border; 0", metavar="N", min=0)] = 0,
     mask: Annotated[Path | None, option("White in holes: also measure inside and outside", metavar="FILE|DIR")] = None,
+    human: Annotated[
+        Path | None, option("Write a page that asks people instead; see eval human", metavar="PAGE.html")
+    ] = None,
     features: Features = None,
     out: Out = None,
     device: Device = "auto",
@@ -40,6 +54,9 @@ def folders(
     """
     from translate.evaluation.folders import evaluate_folders
 
+    if human is not None:
+        _write_page(outputs, references, human)
+        return
     with show_bar() as start:
         report = evaluate_folders(
             outputs,
@@ -121,6 +138,14 @@ def show_bar() -> Iterator[Callable[[int], Callable[[], None]]]:
             return monitor.finish
 
         yield start
+
+
+def _write_page(outputs: Path, references: Path, page: Path) -> None:
+    from translate.evaluation.human import MOST, write_human_page
+
+    with show_bar() as start:
+        shown = write_human_page(outputs, references, page, progress=start(MOST))
+    console().print(f"done {shown} pairs → {absolute(page)}; open it in a browser", markup=False)
 
 
 def _print_report(report: "Report", out: Path | None, *, as_json: bool) -> None:
