@@ -7,11 +7,11 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from translate.exchange.trainings import load_pickle
 from translate.inference.foreign_file import explain_beginning
 from translate.inference.model_file import ModelError
 
@@ -86,13 +86,14 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 def _load_pickle(path: Path) -> Any:
     is_zip = _check_beginning(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        return load_pickle(path, mmap=is_zip)
     except UnpicklingError as error:
         raise ModelError(f"{path}: {_describe_refusal(str(error))}") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         if "TorchScript" in str(error):
             raise ModelError(
-                f"{path}: is a TorchScript program, which is code; import the checkpoint that it was made from"
+                f"{path}: is a TorchScript program, which is code; import the checkpoint that it was made from, which "
+                "is big-lama/models/best.ckpt for LaMa"
             ) from None
         reason = HALF if _ends_early(error) else f"is damaged: {' '.join(str(error).split())[:200]}"
         raise ModelError(f"{path}: {reason}") from None
