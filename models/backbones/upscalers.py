@@ -28,6 +28,8 @@ from models.backbones.resampling import BicubicShrink
 NEARLY_LINEAR = (
     0.8  # first slope of the compact chain's PReLUs below 0; chosen by trial, see `initialize_near_identity`
 )
+PIXELS_PER_STRIP = 2**16  # of RRDBNet before it enlarges them; each takes 14 kB, as 64 channels of float32
+STRIP_MARGIN = 2  # rows of features on each side that a strip sees: half a row, and three quarters of one
 
 
 class SRResNet(nn.Module):
@@ -130,6 +132,19 @@ class RRDBNet(nn.Module):
         """Enlarge (B, 3, H, W) in [0, 1] to (B, 3, scale * H, scale * W)."""
         features = self.first(F.pixel_unshuffle(image, self.fold) if self.fold > 1 else image)
         features = features + self.last(self.blocks(features))
+        height, width = features.shape[-2:]
+        if torch.is_grad_enabled() or not isinstance(height, int):  # it is none while an export traces any size
+            return self._enlarge(features)
+        # The enlarged features are 16 times as large as the others, so without gradients they are made in strips.
+        step, strips = max(PIXELS_PER_STRIP // width, 1), []
+        for top in range(0, height, step):
+            bottom, before = min(top + step, height), min(top, STRIP_MARGIN)
+            strip = self._enlarge(features[..., top - before : bottom + STRIP_MARGIN, :])
+            strips.append(strip[..., 4 * before : 4 * (before + bottom - top), :])
+        return torch.cat(strips, dim=-2)
+
+    def _enlarge(self, features: Tensor) -> Tensor:
+        """Turn features (B, width, H, W) into the image (B, 3, 4 * H, 4 * W)."""
         for convolution in self.up:
             features = F.leaky_relu(convolution(F.interpolate(features, scale_factor=2.0)), 0.2, inplace=True)
         output: Tensor = self.tail(F.leaky_relu(self.detail(features), 0.2, inplace=True))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from models.backbones import upscalers
 from models.backbones.span import SPAN
 from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, initialize_as_nearest
@@ -122,6 +123,18 @@ def test_margin_is_how_far_a_pixel_reaches(network: Upscaler) -> None:
             seen_by = changed.any(dim=axis).nonzero() // network.scale  # the input pixel that an output pixel lies in
             offsets.append(seen_by - place)
     assert torch.cat(offsets).abs().max() == network.margin
+
+
+def test_strips_are_the_whole_picture(monkeypatch) -> None:
+    torch.manual_seed(0)
+    network = RRDBNet(4, blocks=1, width=4, growth=4).double()
+    image = torch.rand(2, 3, 21, 9, dtype=torch.float64)
+    expected = network(image)  # with gradients, in one piece
+    monkeypatch.setattr(upscalers, "PIXELS_PER_STRIP", 4 * 9)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(image), expected.detach(), rtol=0, atol=1e-12)
+        monkeypatch.setattr(upscalers, "STRIP_MARGIN", 1)
+        assert (network(image) - expected).abs().max() > 1e-4  # fewer rows would show
 
 
 def test_any_multiple_from_the_minimum_works(network: Upscaler) -> None:
