@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from translate.exchange.verification import TOLERANCE, add_probe, measure_probe, verify_model
 from translate.experiment import load_experiment
 from translate.inference.model_file import Card, ModelError, load_network, read_card, save_model, save_tensors
+from translate.inference.shipped import builtin_models
 
 
 @pytest.fixture
@@ -136,3 +137,11 @@ def test_the_command_says_it(finished: Callable[..., Path], command) -> None:
     ended = command("model", "verify", path)
     assert (ended.code, ended.out) == (6, "")
     assert "is damaged" in ended.err
+
+
+@pytest.mark.parametrize("name", sorted(builtin_models()))
+def test_what_ships_is_intact_and_computes_what_it_did(name: str) -> None:
+    found = verify_model(builtin_models()[name])
+    assert (found.hashes, found.without) == (True, "")
+    assert found.difference is not None
+    assert found.difference <= 1e-4  # on another machine than the one that wrote the figures
