@@ -120,24 +120,15 @@ def run_jobs(
         monitor: Is told what is being computed, and ends the run early if it is asked to stop.
     """
     watch = monitor or Monitor()
-
-    def read_item(job: J) -> Item[J, Any]:
-        return _read(job, read, manifest, skip_current)
-
-    def compute_group(group: list[Item[J, Any]]) -> list[Item[J, Any]]:
-        watch.check()
-        return _compute(group, compute)
-
-    def write_item(item: Item[J, Any]) -> Outcome:
-        outcome = _write(item, write, manifest)
-        watch.finish()
-        return outcome
-
     items = ordered_map(
-        read_item, watch.until_stopped(jobs), schedule.threads, schedule.read_ahead, size=schedule.item_size
+        lambda job: _read(job, read, manifest, skip_current),
+        watch.until_stopped(jobs),
+        schedule.threads,
+        schedule.read_ahead,
+        size=schedule.item_size,
     )
     groups = map_on_workers(
-        compute_group,
+        lambda group: _compute(group, compute, watch),
         schedule.group(_take(items, limit)),
         count=len(jobs) if schedule.groups is None else schedule.groups,
         exclusive=schedule.exclusive,
@@ -145,14 +136,10 @@ def run_jobs(
     )
     with closing(items), closing(groups):
         results = itertools.chain.from_iterable(watch.until_stopped(groups))
-        is_full = False
-        for outcome in ordered_map(write_item, results, schedule.threads, schedule.write_ahead):
-            if outcome.disk_full:
-                if is_full:
-                    continue  # said once
-                is_full = True
-                watch.stop()
-            yield manifest.keep(outcome)
+        outcomes = ordered_map(
+            lambda item: _write(item, write, manifest, watch), results, schedule.threads, schedule.write_ahead
+        )
+        yield from map(manifest.keep, _stop_when_full(outcomes, watch))
 
 
 def group_neighbours(
@@ -233,8 +220,9 @@ def _take(items: Iterable[Item[J, Any]], limit: int | None) -> Iterator[Item[J, 
 
 
 def _compute(
-    group: list[Item[J, Any]], compute: Callable[[Sequence[Item[J, T]]], Sequence[R | Outcome]]
+    group: list[Item[J, Any]], compute: Callable[[Sequence[Item[J, T]]], Sequence[R | Outcome]], watch: Monitor
 ) -> list[Item[J, Any]]:
+    watch.check()
     if all(isinstance(item.content, Outcome) for item in group):
         return group
     return [
@@ -243,7 +231,13 @@ def _compute(
     ]
 
 
-def _write(item: Item[J, Any], write: Callable[[Item[J, R]], Written], manifest: Manifest) -> Outcome:
+def _write(item: Item[J, Any], write: Callable[[Item[J, R]], Written], manifest: Manifest, watch: Monitor) -> Outcome:
+    outcome = _write_output(item, write, manifest)
+    watch.finish()
+    return outcome
+
+
+def _write_output(item: Item[J, Any], write: Callable[[Item[J, R]], Written], manifest: Manifest) -> Outcome:
     job = item.job
     if isinstance(item.content, Outcome):
         return item.content
@@ -261,6 +255,17 @@ def _write(item: Item[J, Any], write: Callable[[Item[J, R]], Written], manifest:
     milliseconds = round(1000 * (time.monotonic() - item.started))
     record = {"source": item.digest, **(written.record or {}), "ms": milliseconds}
     return Outcome(job.name, job.output, "ok", notes=written.notes, record=record)
+
+
+def _stop_when_full(outcomes: Iterable[Outcome], watch: Monitor) -> Iterator[Outcome]:
+    """Yield outcomes, and end the run once one failed since the disk is full, which is said once."""
+    is_full = False
+    for outcome in outcomes:
+        if not (outcome.disk_full and is_full):
+            is_full = is_full or outcome.disk_full
+            if outcome.disk_full:
+                watch.stop()
+            yield outcome
 
 
 def _disk_is_full(error: BaseException | None) -> bool:
