@@ -3,19 +3,16 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
-from translate.cli.common import TASK, Best, choose_own_model, console, flag, option, parse_options
+from translate.cli.common import TASK, Best, choose_own_model, console, option, parse_options
 from translate.cli.folders import find_inputs, run_folders, run_options
 from translate.cli.options import (
-    Boxes,
-    Circles,
     Destination,
     DeviceOptions,
+    HoleOptions,
     OutputOptions,
     PictureOptions,
-    Polygons,
     ReportOptions,
     Sources,
-    TextStamp,
     expand_options,
 )
 
@@ -32,21 +29,12 @@ def inpaint(
     source: Sources = None,
     destination: Destination,
     mask: Annotated[str | None, option("What is hole; see above", panel=TASK, metavar="FILE|DIR|alpha")] = None,
-    box: Boxes = None,
-    circle: Circles = None,
-    polygon: Polygons = None,
-    text_stamp: TextStamp = None,
-    mask_color: Annotated[str | None, option("What is painted over is hole", panel=TASK, metavar="COLOUR")] = None,
-    mask_tolerance: Annotated[int | None, option("Difference from it; 60 of 255", panel=TASK, metavar="N")] = None,
-    mask_threshold: Annotated[int | None, option("Level above which is hole", panel=TASK, metavar="N")] = None,
+    holes: HoleOptions,
     model: Annotated[str | None, option("Inpainter; else the shipped one", panel=TASK, metavar="MODEL")] = None,
     best: Best = False,
-    mask_invert: Annotated[bool, flag("Black is hole, not white", "--mask-invert", TASK)] = False,
-    mask_grow: Annotated[int, option("Enlarge every hole by N pixels", panel=TASK, metavar="N")] = 0,
-    feather: Annotated[int, option("Fade in over N pixels at borders", panel=TASK, metavar="N")] = 0,
-    missing_mask: Annotated[
-        str, option("Where a picture has no mask", panel=TASK, metavar="error|copy|skip")
-    ] = "error",
+    fill: Annotated[
+        str | None, option("With copied fine detail, or without", panel=TASK, metavar="detail|smooth")
+    ] = None,
     output: OutputOptions,
     pictures: PictureOptions,
     computing: DeviceOptions,
@@ -59,7 +47,8 @@ def inpaint(
     opaque. With --mask-color, --mask is the picture painted over in that colour,
     and IN itself is if there is no --mask. --box, --circle, --polygon and
     --text-stamp name holes in pixels or percent of the picture. --model is a
-    model file, a run folder, telea or navier-stokes.
+    model file, a run folder, telea or navier-stokes. --fill detail, the default
+    with the shipped inpainter, copies texture from around a hole into its fill.
 
     Where | separates choices, the first is the default.
     """
@@ -68,20 +57,7 @@ def inpaint(
     from translate.inpainting.plan import MaskOptions, plan_inpainting
 
     inputs, options = find_inputs(source, pictures), run_options(output, pictures)
-    masks = parse_options(
-        MaskOptions,
-        box=box or (),
-        circle=circle or (),
-        polygon=polygon or (),
-        text_stamp=text_stamp,
-        mask_color=mask_color,
-        mask_tolerance=mask_tolerance,
-        mask_threshold=mask_threshold,
-        mask_invert=mask_invert,
-        mask_grow=mask_grow,
-        feather=feather,
-        missing_mask=missing_mask,
-    )
+    masks = parse_options(MaskOptions, **holes.fields, fill=fill)
     model = choose_own_model(model, best=best)
     inpainter = load_inpainter(model, device=computing.device, precision=computing.precision)
 

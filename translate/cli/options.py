@@ -90,7 +90,29 @@ class ReportOptions(NamedTuple):
     json: Json = False
 
 
-GROUPS = (OutputOptions, PictureOptions, DeviceOptions, TilingOptions, ReportOptions)
+class HoleOptions(NamedTuple):
+    """What is hole beside or without a mask, and how masks are used."""
+
+    box: Boxes = None
+    circle: Circles = None
+    polygon: Polygons = None
+    text_stamp: TextStamp = None
+    mask_color: Annotated[str | None, option("What is painted over is hole", panel=TASK, metavar="COLOUR")] = None
+    mask_tolerance: Annotated[int | None, option("Difference from it; 60 of 255", panel=TASK, metavar="N")] = None
+    mask_threshold: Annotated[int | None, option("Level above which is hole", panel=TASK, metavar="N")] = None
+    mask_invert: Annotated[bool, flag("Black is hole, not white", "--mask-invert", TASK)] = False
+    mask_grow: Annotated[int, option("Enlarge every hole by N pixels", panel=TASK, metavar="N")] = 0
+    feather: Annotated[int, option("Fade in over N pixels at borders", panel=TASK, metavar="N")] = 0
+    missing_mask: Annotated[str, option("Where a picture has no mask", panel=TASK, metavar="error|copy|skip")] = "error"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Fields of `MaskOptions`."""
+        lists = {name: getattr(self, name) or () for name in ("box", "circle", "polygon")}
+        return {**self._asdict(), **lists}
+
+
+GROUPS = (HoleOptions, OutputOptions, PictureOptions, DeviceOptions, TilingOptions, ReportOptions)
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -54,16 +54,17 @@ def write_sheet(outcomes: Sequence[Outcome], plan: Plan, sheet: Path) -> bool:
     for outcome in [outcome for outcome in outcomes if outcome.status == "ok"][:COMPARED]:
         before, after = read_picture(sources[outcome.name]), read_picture(outcome.output)
         sizes = f"{before.width} x {before.height} → {after.width} x {after.height} pixels"
-        rows.append((f"{outcome.name.as_posix()}   {sizes}", compare(before, after)))
+        rows.append((f"{outcome.name.as_posix()}   {sizes}", compare(before, after, local="hole" in outcome.record)))
     if rows:
         write_rows(rows, TITLES, sheet)
     return bool(rows)
 
 
-def compare(before: Picture, after: Picture) -> list[Shown]:
+def compare(before: Picture, after: Picture, *, local: bool = False) -> list[Shown]:
     """Return both pictures whole, in one size, and then a part of each at full size of the second, if it is larger.
 
-    The part is where they differ most, or, where they hardly do, where the second has most detail.
+    The part is where they differ most, or, where they hardly do, where the second has most detail. With `local`, they
+    differ in few places, such as a hole, and the part is there in any case.
     """
     factor = min(SIDE / after.height, 2 * SIDE / after.width)
     size = max(1, round(after.width * factor)), max(1, round(after.height * factor))
@@ -72,7 +73,7 @@ def compare(before: Picture, after: Picture) -> list[Shown]:
         return whole
     times = max(1, round(after.width / before.width))  # so that the part begins and ends with a pixel of both
     width, height = (min(SIDE, length) // times * times for length in (after.width, after.height))
-    left, top = _find_part(whole[0], whole[1], width * factor, height * factor)
+    left, top = _find_part(whole[0], whole[1], width * factor, height * factor, 0.0 if local else VISIBLE_CHANGE)
     left = min(round(left / factor), after.width - width) // times * times
     top = min(round(top / factor), after.height - height) // times * times
     parts = [_crop(picture, after, left, top, width, height) for picture in (before, after)]
@@ -120,11 +121,14 @@ def _show(pixels: Floats) -> Shown:
     return shown
 
 
-def _find_part(before: Shown, after: Shown, width: float, height: float) -> tuple[int, int]:
-    """Return the left and top of the part, so large, of two pictures of one size that tells most about them."""
+def _find_part(before: Shown, after: Shown, width: float, height: float, visible: float) -> tuple[int, int]:
+    """Return the left and top of the part, so large, of two pictures of one size that tells most about them.
+
+    Below a mean change of `visible` it is the one with most detail.
+    """
     rows, columns = max(1, int(height)), max(1, int(width))
     change = _average(np.abs(before.astype(np.float32) - after).mean(2) / 255, rows, columns)
-    if change.max() < VISIBLE_CHANGE:
+    if change.max() < visible:
         gray = after.astype(np.float32).mean(2) / 255
         details = np.abs(np.diff(gray, axis=0, append=gray[-1:])) + np.abs(np.diff(gray, axis=1, append=gray[:, -1:]))
         change = _average(details, rows, columns)

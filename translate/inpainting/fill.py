@@ -8,6 +8,7 @@ surroundings, but complete. Crops are filled one after the other, and what one h
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,11 +23,13 @@ from datasets.pixels import Floats, Pixels, convert_channels, drop_alpha, resize
 from translate.inference.monitor import Report, TileProgress
 from translate.inference.tiles import Area
 from translate.inpainting.crops import Crop, find_crops
+from translate.inpainting.detail import add_detail
 
 # Fractions of hole below and above which the mask may be wrong, or black and white exchanged; chosen by judgement.
 SUSPICIOUSLY_SMALL, SUSPICIOUSLY_LARGE = 0.0001, 0.6
 
 Fill = Callable[[Tensor, Tensor, int], Tensor]
+FillName = Literal["detail", "smooth"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Inpainter:
         whole_picture: It takes a whole square picture, scaled to `size`, and no crops of one.
         only_size: It takes crops of exactly `size` pixels on a side.
         precision: That it computes with.
+        smooth: It leaves out fine detail.
         exclusive: Only one picture may be filled at a time.
         computing: The context in which `fill` is called: it sets the threads and flags that the method computes with,
             and restores those of the process afterwards.
@@ -56,8 +60,13 @@ class Inpainter:
     whole_picture: bool = False
     only_size: bool = False
     precision: str = "fp32"
+    smooth: bool = False
     exclusive: bool = False
     computing: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def choose(self, fill: FillName | None) -> FillName:
+        """Return the kind of fill that was asked for, or else the one that suits this method."""
+        return fill or ("detail" if self.smooth else "smooth")
 
 
 def fill_holes(
@@ -65,6 +74,7 @@ def fill_holes(
     picture: Picture,
     hole: Mask,
     *,
+    kind: FillName | None = None,
     feather: int = 0,
     make_opaque: bool = False,
     report: Report = lambda tiles: None,
@@ -75,6 +85,8 @@ def fill_holes(
         inpainter: What fills it.
         picture: Of 8 or 16 bits, gray or colour.
         hole: (H, W), which pixels to fill.
+        kind: detail: fine detail from what is known around the hole is added to what the inpainter makes; smooth:
+            what it makes stays as it is. None: detail where the inpainter leaves it out.
         feather: Pixels, inward from the border of a hole, over which the fill fades in over what was there.
         make_opaque: Make every pixel of the result opaque.
         report: Is called after each crop; it may raise, to end the work.
@@ -97,6 +109,8 @@ def fill_holes(
         place = _slices(crop.area)
         before = drop_alpha(Picture(canvas[place], None if alpha is None else alpha[place]))
         filled = _fill_crop(inpainter, before, remaining[place])
+        if inpainter.choose(kind) == "detail":
+            filled = _add_detail(filled, crop.own, hole[place])
         if feather:
             filled = _fade_in(filled, before, hole[place], feather)
         canvas[place][crop.own] = filled[crop.own]
@@ -144,6 +158,12 @@ def _fill_crop(inpainter: Inpainter, pixels: Pixels, hole: Mask) -> Pixels:
     filled = inpainter.fill(image, torch.from_numpy(scaled_hole.transpose(2, 0, 1).astype(np.float32)), depth)
     floats = np.asarray((filled.permute(1, 2, 0).numpy() + 1) / 2, np.float32)
     return resize(to_pixels(to_tensor(convert_channels(floats, channels)), depth), width, height)
+
+
+def _add_detail(filled: Pixels, own: Mask, hole: Mask) -> Pixels:
+    """Return a filled crop (h, w, C) with fine detail in its own part of the hole, from outside of all of the hole."""
+    masks = (torch.from_numpy(np.ascontiguousarray(mask)) for mask in (own, hole))
+    return to_pixels(add_detail(to_tensor(to_floats(filled)), *masks), 8 * filled.dtype.itemsize)
 
 
 def _scale(pixels: Floats, hole: Mask, width: int, height: int) -> tuple[Floats, Mask]:

@@ -1,7 +1,7 @@
 """Fill the holes of one picture in memory."""
 
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from datasets.masks.levels import is_photograph
 from datasets.masks.reading import find_holes, read_mask
 from translate.inference.conversion import restore_kind, to_picture
 from translate.inference.model import Model
-from translate.inpainting.fill import Inpainter, fill_holes
+from translate.inpainting.fill import FillName, Inpainter, fill_holes
 from translate.inpainting.inpainters import learned_inpainter, load_inpainter
 
 P = TypeVar("P", Picture, PILImage, NDArray[Any])
@@ -24,10 +24,16 @@ Fillable = Inpainter | Model | str | Path | None
 
 
 @overload
-def inpaint(image: str | Path, mask: MaskLike, model: Fillable = None, *, feather: int = 0) -> Picture: ...
+def inpaint(
+    image: str | Path, mask: MaskLike, model: Fillable = None, *, fill: FillName | None = None, feather: int = 0
+) -> Picture: ...
 @overload
-def inpaint(image: P, mask: MaskLike, model: Fillable = None, *, feather: int = 0) -> P: ...
-def inpaint(image: Any, mask: MaskLike, model: Fillable = None, *, feather: int = 0) -> Any:
+def inpaint(
+    image: P, mask: MaskLike, model: Fillable = None, *, fill: FillName | None = None, feather: int = 0
+) -> P: ...
+def inpaint(
+    image: Any, mask: MaskLike, model: Fillable = None, *, fill: FillName | None = None, feather: int = 0
+) -> Any:
     """Fill the holes of a picture, and return the same kind of object. No other pixel changes.
 
     Args:
@@ -37,6 +43,8 @@ def inpaint(image: Any, mask: MaskLike, model: Fillable = None, *, feather: int 
             file may have another size than the picture.
         model: A loaded inpainting model, its file or run folder, "telea" or "navier-stokes"; None: the inpainter that
             ships. Unless it is loaded already, it is loaded anew in every call.
+        fill: detail: fine detail from what is known around the hole is added; smooth: it is not. None: detail with the
+            inpainter that ships and others that were trained without a discriminator.
         feather: Pixels, inward from a hole's border, over which the fill fades in over what was there.
 
     Raises:
@@ -44,13 +52,15 @@ def inpaint(image: Any, mask: MaskLike, model: Fillable = None, *, feather: int 
         PictureError: A file cannot be read.
         UserError: An object is no picture or no mask of it, or all of the picture is hole.
     """
+    if fill not in (None, *get_args(FillName)):
+        raise UserError(f"`fill`: expected detail, smooth or None, found {fill!r}")
     picture = to_picture(image)
     hole = _to_hole(mask, picture, image)
     inpainter = _to_inpainter(model)
     if not hole.any():
         return restore_kind(picture, image)
     with inpainter.computing():
-        return restore_kind(fill_holes(inpainter, picture, hole, feather=feather), image)
+        return restore_kind(fill_holes(inpainter, picture, hole, kind=fill, feather=feather), image)
 
 
 def _to_inpainter(model: Fillable) -> Inpainter:

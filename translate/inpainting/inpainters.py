@@ -10,6 +10,7 @@ from datasets.errors import UserError
 from models.apply import translate_batch
 from models.baselines.opencv import Classical, ClassicalName
 from models.contract import Sampler, Translator
+from models.inpainting import InpaintingConfig
 from translate.hardware import memory_ran_out
 from translate.inference.model import Model, load_model
 from translate.inference.model_file import ModelError, build_uninitialized, model_path, read_card
@@ -94,13 +95,14 @@ def learned_inpainter(loaded: Model) -> Inpainter:
             raise UserError("the model's output is not finite; was its training sound?")
         return filled
 
-    only = loaded.translator.only_size
+    config, only = loaded.card.experiment.model, loaded.translator.only_size
     return Inpainter(
         fill,
         loaded.digest,
         only or loaded.card.trained_size,
         only_size=only is not None,
         precision=loaded.numerics.precision,
+        smooth=isinstance(config, InpaintingConfig) and not config.adversarial_weight,
         exclusive=loaded.translator.draws or loaded.device.type != "cpu",
         computing=lambda: loaded.numerics.active(loaded.device),
     )

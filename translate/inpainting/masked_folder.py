@@ -111,6 +111,7 @@ class Inpainting:
         record = {
             **describe_change(job, content.picture, content.filled or content.picture),
             "hole": fraction,
+            "fill": self.inpainter.choose(self.masks.fill),
             "precision": self.inpainter.precision,
         }
         return Written((*content.notes, *notes), record)
@@ -166,6 +167,7 @@ class Inpainting:
                     self.inpainter,
                     content.picture,
                     hole,
+                    kind=self.masks.fill,
                     feather=self.masks.feather,
                     make_opaque=make_opaque,
                     report=report,
@@ -224,6 +226,7 @@ def run_inpainting(
     facts = {
         **{name: value for name, value in masks.model_dump().items() if value not in (None, ())},
         "missing_mask": "error",  # what is done where a mask is missing changes no other picture
+        "fill": inpainter.choose(masks.fill),
         "precision": inpainter.precision,
     }
 

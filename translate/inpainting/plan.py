@@ -22,6 +22,7 @@ from translate.folders.inputs import Inputs, Source
 from translate.folders.jobs import ALPHA, MARKED, Job, NothingFoundError, find_jobs
 from translate.folders.options import RunOptions
 from translate.folders.plan import Plan, build_plan
+from translate.inpainting.fill import FillName
 
 ENDINGS = ("_mask", "-mask")  # that a mask's name may have after the picture's own
 
@@ -37,6 +38,8 @@ class MaskOptions(Marks):
             levels only.
         mask_invert: Black is hole, not white.
         mask_grow: Pixels by which every hole is enlarged all around.
+        fill: detail: fine detail from what is known around a hole is added; smooth: it is not. None: detail with the
+            inpainter that ships and others that were trained without a discriminator.
         feather: Pixels, inward from a hole's border, over which the fill fades in over what was there.
         missing_mask: What to do with a picture that has no mask: fail, copy it as it is, or leave it out.
     """
@@ -46,6 +49,7 @@ class MaskOptions(Marks):
     mask_threshold: int | None = Field(default=None, ge=0, le=254)
     mask_invert: bool = False
     mask_grow: int = Field(default=0, ge=0)
+    fill: FillName | None = None
     feather: int = Field(default=0, ge=0)
     missing_mask: Literal["error", "copy", "skip"] = "error"
 

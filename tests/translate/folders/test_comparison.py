@@ -47,6 +47,15 @@ def test_small_pictures_are_shown_whole() -> None:
     assert [picture.shape for picture in pictures] == [(256, 384, 3)] * 2
 
 
+def test_a_small_local_change_is_shown_before_details_elsewhere() -> None:
+    before = np.full((600, 800, 3), 90, np.uint8)
+    before[300:, :300] = noise(300, 300)
+    after = before.copy()
+    after[40:50, 700:720] = 0
+    found = {local: compare(Picture(before), Picture(after), local=local)[3] for local in (False, True)}
+    assert {local: bool((part == 0).all(2).sum() == 200) for local, part in found.items()} == {False: False, True: True}
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_transparency_is_shown_on_a_checkerboard(dtype: Any) -> None:
     alpha: Any = np.full((SIDE, SIDE), np.iinfo(dtype).max, dtype)
