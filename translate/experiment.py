@@ -286,4 +286,9 @@ def _follow(before: Experiment, changed: dict[str, Any], own: Sequence[str]) -> 
     if key is None or key not in own or not same:
         return []
     size = dict(walk(changed)).get(key)
-    return follow_size(before.model, before.data, size, own) if isinstance(size, int) else []
+    if not isinstance(size, int):
+        return []
+    resized = copy.deepcopy(changed)
+    apply_override(resized, f"{key}={before.data.training_size}")
+    otherwise = _parse_valid(resized) or before  # with all that the user changed but the size, such as the network
+    return follow_size(otherwise.model, before.data, size, own)

@@ -49,6 +49,17 @@ def test_what_the_user_sets_does_not_follow() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "followed"),
+    [
+        ("gated", ("data.crop.load=85", "model.generator.smooth_levels=5")),
+        ("lama", ("data.crop.load=85",)),  # it has no such levels
+    ],
+)
+def test_what_follows_belongs_to_the_network_that_the_user_chose(name: str, followed: tuple[str, ...]) -> None:
+    assert load_experiment("inpaint", ["data.crop.size=32", f"model.generator.name={name}"]).followed == followed
+
+
 def test_nothing_follows_where_the_kind_of_data_changes() -> None:
     with pytest.raises(UserError, match=r"set data\.crop\.size=28 or model\.size=256"):
         load_experiment("vae", ["data.kind=pictures", "data.picture_channels=1"])
