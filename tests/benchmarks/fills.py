@@ -8,8 +8,8 @@ mask the mean PSNR in the hole; the gradient ratio, which is the mean length of 
 the original's, as the mean over pictures and for all holes together; and the processor's milliseconds a picture.
 
 PYTHON is an interpreter of an environment of its own that has NumPy and either opencv-contrib-python-headless, whose
-frequency-selective reconstruction (FSR; the fast quality, as the better one takes a minute a picture) is then measured
-too, or pypatchmatch. `fills_peers.py` is what it runs.
+frequency-selective reconstruction (FSR; the fast quality, as the better one takes over ten seconds a picture) is then
+measured too, or pypatchmatch. `fills_peers.py` is what it runs.
 """
 
 import argparse
