@@ -98,7 +98,7 @@ class CycleGAN(Translator):
         self.domains = config.domains or ("A", "B")
         self.channels_in = self.channels_out = channels
         self.multiple, self.minimum, self.margin = self.to_a.multiple, self.to_a.minimum, self.to_a.margin
-        self.global_norm = config.generator.norm == "instance"
+        self.global_norm = self.to_a.global_norm
 
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
         """Translate (B, C, H, W) images of the other domain to `domains[domain]`."""

@@ -114,7 +114,7 @@ class Pix2Pix(Translator):
         self.channels_in, self.channels_out = config.channels_in, config.channels_out
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
         self.margin = self.generator.margin
-        self.global_norm = config.generator.norm == "instance"
+        self.global_norm = self.generator.global_norm
         self.draws = config.dropout_at_inference
 
     def train(self, mode: bool = True) -> Self:

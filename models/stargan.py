@@ -116,7 +116,7 @@ class StarGAN(Translator):
         self.generator = config.generator.build(config.channels, len(self.domains) + mask)
         self.channels_in = self.channels_out = config.channels
         self.multiple, self.minimum = self.generator.multiple, self.generator.minimum
-        self.margin, self.global_norm = self.generator.margin, True
+        self.margin, self.global_norm = self.generator.margin, self.generator.global_norm
 
     def forward(self, image: Tensor, domain: Domain = 0) -> Tensor:
         """Translate (B, C, H, W) images to one domain, or to several attributes; all other labels are absent."""

@@ -6,7 +6,8 @@ Initialization: Radford, Metz, Chintala 2015, arXiv:1511.06434.
 Spectral normalization: Miyato, Kataoka, Koyama, Yoshida 2018, arXiv:1802.05957.
 
 Differs from the paper:
-- Instance norm neither learns a scale and a shift nor keeps running statistics: `eval()` computes what `train()` does.
+- Instance norm keeps no running statistics: `eval()` computes what `train()` does. "instance" learns no scale and no
+  shift; "instance-affine" does, and so computes what batch norm does with the statistics of one picture.
 - Resizing is followed by one 3x3 convolution that pads with zeros, as the transposed convolution does.
 """
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
-Norm = Literal["instance", "batch", "none"]
+Norm = Literal["instance", "instance-affine", "batch", "none"]
 Upsampling = Literal["transposed", "resize"]
 
 POWER_ITERATIONS = 15  # of a clamped weight's first estimate; as many as torch's own spectral norm does
@@ -29,6 +30,8 @@ def build_norm(norm: Norm, channels: int) -> nn.Module:
     match norm:
         case "instance":
             return nn.InstanceNorm2d(channels)
+        case "instance-affine":
+            return nn.InstanceNorm2d(channels, affine=True)
         case "batch":
             return nn.BatchNorm2d(channels)
         case "none":
@@ -38,9 +41,15 @@ def build_norm(norm: Norm, channels: int) -> nn.Module:
 def needs_bias(norm: Norm) -> bool:
     """Return whether a convolution before `norm` has a bias.
 
-    Batch norm has a bias of its own. Instance norm subtracts any bias, but published weights have one.
+    Batch norm has a bias of its own, and so has an instance norm that learns one. Plain instance norm subtracts any
+    bias, but published weights have one.
     """
-    return norm != "batch"
+    return norm in ("instance", "none")
+
+
+def is_global(norm: Norm) -> bool:
+    """Return whether `norm` takes its statistics over the whole picture."""
+    return norm in ("instance", "instance-affine")
 
 
 def build_upsampling(

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, build_norm, initialize_weights
+from models.backbones.blocks import Norm, build_norm, initialize_weights, is_global
 
 SMALLEST, LARGEST = 4, 7  # pixels on a side at which halving ends: every size has at most one such end
 
@@ -68,7 +68,7 @@ class ConvEncoder(nn.Module):
         modules: list[nn.Module] = []
         for level, channels_in in enumerate([channels + classes, *widths[:-1]]):
             single_pixel = level == count - 1 and left == 1  # instance norm of a single pixel is 0
-            has_norm = level > 0 and not (single_pixel and norm == "instance")
+            has_norm = level > 0 and not (single_pixel and is_global(norm))
             modules += [
                 nn.Conv2d(channels_in, widths[level], 4, stride=2, padding=1, bias=False),
                 build_norm(norm if has_norm else "none", widths[level]),
@@ -125,7 +125,7 @@ class ConvGenerator(nn.Module):
         widths = [width * min(2**level, 8) for level in reversed(range(count))]
         modules: list[nn.Module] = [
             nn.ConvTranspose2d(latent + classes, widths[0], left, bias=False),
-            build_norm("none" if norm == "instance" and left == 1 else norm, widths[0]),
+            build_norm("none" if is_global(norm) and left == 1 else norm, widths[0]),
             nn.ReLU(inplace=True),
         ]
         for channels_in, channels_out in itertools.pairwise(widths):

@@ -7,16 +7,20 @@ convolution, which the first norm subtracts again; padding with zeros, as here, 
 
 Differs from the paper:
 - Instance norms learn a scale and a shift but keep no running statistics: the authors' code keeps them and never uses
-  them, since it also tests in training mode. Here `eval()` computes what `train()` does.
+  them, since it also tests in training mode. Here `eval()` computes what `train()` does. With `norm="batch"`, `eval()`
+  computes what the authors' network would if it were put in that mode.
 - `upsampling="resize"`, which leaves no checkerboard, is an option that it does not have.
 """
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import PiecewiseLinear, Upsampling, build_upsampling
+from models.backbones.blocks import PiecewiseLinear, Upsampling, build_norm, build_upsampling, is_global
+
+StarNorm = Literal["instance-affine", "batch"]
 
 
 class StarGenerator(nn.Module):
@@ -27,12 +31,14 @@ class StarGenerator(nn.Module):
         label: Numbers in a label.
         blocks: Number of residual blocks.
         width: Channels at full size; four times as many at a quarter of it.
+        norm: After every convolution except the last.
         upsampling: How the size is doubled.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
         minimum: H and W must be at least this many pixels: no norm may be left with a single pixel.
         margin: How many pixels away, on each side, an output pixel can see, norms aside.
+        global_norm: Whether its norms take their statistics over the whole image.
     """
 
     def __init__(
@@ -42,21 +48,23 @@ class StarGenerator(nn.Module):
         *,
         blocks: int = 6,
         width: int = 64,
+        norm: StarNorm = "instance-affine",
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        self.global_norm = is_global(norm)
         self.multiple = 4
         self.minimum = 8
         # In input pixels: 3 + 3 for the first and last convolution, 2 * 4 per block, and 9 for the halvings, the
         # doublings and the place of the output pixel among four.
         self.margin = 8 * blocks + 15
         self.layers = nn.Sequential(
-            *_add_norm(nn.Conv2d(channels + label, width, 7, padding=3, bias=False), width),
-            *_add_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False), 2 * width),
-            *_add_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False), 4 * width),
-            *(StarBlock(4 * width) for _ in range(blocks)),
-            *_add_norm(build_upsampling(4 * width, 2 * width, kernel=4, upsampling=upsampling, bias=False), 2 * width),
-            *_add_norm(build_upsampling(2 * width, width, kernel=4, upsampling=upsampling, bias=False), width),
+            *_add_norm(nn.Conv2d(channels + label, width, 7, padding=3, bias=False), width, norm),
+            *_add_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False), 2 * width, norm),
+            *_add_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1, bias=False), 4 * width, norm),
+            *(StarBlock(4 * width, norm) for _ in range(blocks)),
+            *_add_norm(_double(4 * width, upsampling), 2 * width, norm),
+            *_add_norm(_double(2 * width, upsampling), width, norm),
             nn.Conv2d(width, channels, 7, padding=3, bias=False),
             nn.Tanh(),
         )
@@ -71,12 +79,12 @@ class StarGenerator(nn.Module):
 class StarBlock(nn.Module):
     """Two convolutions beside the identity, (B, channels, H, W) to the same; nothing follows the sum."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: StarNorm = "instance-affine") -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_add_norm(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
+            *_add_norm(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels, norm),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.InstanceNorm2d(channels, affine=True),
+            build_norm(norm, channels),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -115,6 +123,11 @@ class StarDiscriminator(nn.Module):
         return self.scores(features), self.classes(features).flatten(1)
 
 
-def _add_norm(convolution: nn.Module, channels: int) -> tuple[nn.Module, ...]:
-    """Return the convolution with an instance norm and a ReLU after it."""
-    return convolution, nn.InstanceNorm2d(channels, affine=True), nn.ReLU(inplace=True)
+def _add_norm(convolution: nn.Module, channels: int, norm: StarNorm) -> tuple[nn.Module, ...]:
+    """Return the convolution with a norm and a ReLU after it."""
+    return convolution, build_norm(norm, channels), nn.ReLU(inplace=True)
+
+
+def _double(channels: int, upsampling: Upsampling) -> nn.Module:
+    """Build the layer from (B, channels, H, W) to (B, channels / 2, 2H, 2W)."""
+    return build_upsampling(channels, channels // 2, kernel=4, upsampling=upsampling, bias=False)

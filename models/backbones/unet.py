@@ -14,7 +14,15 @@ Differs from the paper:
 import torch
 from torch import Tensor, nn
 
-from models.backbones.blocks import Norm, Upsampling, build_norm, build_upsampling, initialize_weights, needs_bias
+from models.backbones.blocks import (
+    Norm,
+    Upsampling,
+    build_norm,
+    build_upsampling,
+    initialize_weights,
+    is_global,
+    needs_bias,
+)
 
 
 class UNet(nn.Module):
@@ -56,7 +64,7 @@ class UNet(nn.Module):
         # A decoder sees [(a - 1) // 2, (b + 1) // 2] where its output is [a, b], whichever the upsampling; an encoder
         # sees [2a - 1, 2b + 2]. Of 2**depth places of an output pixel, this is the worst on each side.
         self.margin = 3 * (2**depth - 1)
-        self.global_norm = norm == "instance"
+        self.global_norm = is_global(norm)
         widths = [width * min(2**level, 8) for level in range(depth)]
         innermost = depth - 1
         dropping = range(max(4, innermost - 3), innermost)

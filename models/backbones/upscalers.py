@@ -99,6 +99,7 @@ class RRDBNet(nn.Module):
 
     Args:
         scale: 1, 2 or 4.
+        fold: Pixels on a side of the squares that are folded into channels; None: 4 / scale, as Real-ESRGAN does.
         blocks: Number of residual-in-residual blocks, of three dense blocks each.
         width: Channels between the dense blocks.
         growth: Channels that each convolution inside a dense block adds.
@@ -110,16 +111,19 @@ class RRDBNet(nn.Module):
         margin: How many input pixels away, on each side, an output pixel can see.
     """
 
-    def __init__(self, scale: int = 4, *, blocks: int = 23, width: int = 64, growth: int = 32) -> None:
+    def __init__(
+        self, scale: int = 4, *, fold: int | None = None, blocks: int = 23, width: int = 64, growth: int = 32
+    ) -> None:
         super().__init__()
-        self.scale, self.fold = scale, 4 // scale
+        self.scale, self.fold = scale, 4 // scale if fold is None else fold
         self.multiple = self.minimum = self.fold
+        doublings = int(math.log2(self.scale * self.fold))
         # In folded pixels: 1 each for the first and the last convolution of the body, 15 per block, 2 for the rest.
         self.margin = self.fold * (15 * blocks + 4)
         self.first = nn.Conv2d(3 * self.fold**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualInResidual(width, growth) for _ in range(blocks)))
         self.last = nn.Conv2d(width, width, 3, padding=1)
-        self.up = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.up = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(doublings))
         self.detail = nn.Conv2d(width, width, 3, padding=1)
         self.tail = nn.Conv2d(width, 3, 3, padding=1)
         for layer in self.blocks.modules():

@@ -6,8 +6,8 @@ from pydantic import Field, Tag
 
 from datasets.contract import Settings, discriminate_by
 from models.backbones.blocks import Norm, Upsampling
-from models.backbones.resnet import ResNetGenerator
-from models.backbones.stargan_networks import StarGenerator
+from models.backbones.resnet import Downsampling, ResNetGenerator
+from models.backbones.stargan_networks import StarGenerator, StarNorm
 from models.backbones.unet import UNet
 
 
@@ -63,10 +63,14 @@ class ResNetConfig(Settings):
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
     )
-    upsampling: Upsampling = Field(
+    downsampling: Downsampling = Field(
+        default="strided",
+        description="how pictures shrink: convolutions of stride 2, or a blur behind ones of stride 1, as in CUT",
+    )
+    upsampling: Upsampling | Literal["blurred"] = Field(
         default="transposed",
-        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
-        "checkerboard",
+        description="how pictures grow: transposed convolutions as in the papers, or resizing or blurring (as in CUT), "
+        "which leave no checkerboard",
     )
 
     def size_problem(self, size: int) -> str | None:
@@ -86,6 +90,7 @@ class ResNetConfig(Settings):
             width=self.width,
             norm=self.norm,
             dropout=self.dropout,
+            downsampling=self.downsampling,
             upsampling=self.upsampling,
         )
 
@@ -104,6 +109,7 @@ class StarGeneratorConfig(Settings):
 
     blocks: int = Field(default=6, ge=0, description="residual blocks")
     width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    norm: StarNorm = Field(default="instance-affine", description="how each layer's values are normalised")
     upsampling: Upsampling = Field(
         default="transposed",
         description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
@@ -112,4 +118,6 @@ class StarGeneratorConfig(Settings):
 
     def build(self, channels: int, label: int) -> StarGenerator:
         """Build the network, which takes `label` numbers beside the image, with random weights."""
-        return StarGenerator(channels, label, blocks=self.blocks, width=self.width, upsampling=self.upsampling)
+        return StarGenerator(
+            channels, label, blocks=self.blocks, width=self.width, norm=self.norm, upsampling=self.upsampling
+        )

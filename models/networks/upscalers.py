@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from datasets.contract import Settings, discriminate_by
+from models.backbones.residual_upscalers import EDSR, MSRResNet
 from models.backbones.span import SPAN
 from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRResNet
@@ -35,6 +36,10 @@ class RRDBConfig(Settings):
     )
     width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
     growth: int = Field(default=32, ge=1, description="channels that each layer of a dense block adds")
+    fold: Literal[1, 2, 4] | None = Field(
+        default=None,
+        description="squares of so many pixels on a side become channels first; null: 4 / scale, as in Real-ESRGAN",
+    )
 
     def scale_problem(self, scale: int) -> str | None:
         """Return why the network cannot enlarge by `scale`; None if it can."""
@@ -42,7 +47,7 @@ class RRDBConfig(Settings):
 
     def build(self, scale: int) -> RRDBNet:
         """Build the network with random weights."""
-        return RRDBNet(scale, blocks=self.blocks, width=self.width, growth=self.growth)
+        return RRDBNet(scale, fold=self.fold, blocks=self.blocks, width=self.width, growth=self.growth)
 
 
 class CompactConfig(Settings):
@@ -105,8 +110,45 @@ class UpConvConfig(Settings):
         return UpConv7(self.width)
 
 
+class MSRResNetConfig(Settings):
+    """SRResNet without norms, as BasicSR publishes it."""
+
+    name: Literal["msrresnet"] = "msrresnet"
+    blocks: int = Field(default=16, ge=0, description="residual blocks")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None
+
+    def build(self, scale: int) -> MSRResNet:
+        """Build the network with random weights."""
+        return MSRResNet(scale, blocks=self.blocks, width=self.width)
+
+
+class EDSRConfig(Settings):
+    """Residual blocks with a long shortcut; published ones have 16 blocks of width 64, or 32 of width 256."""
+
+    name: Literal["edsr"] = "edsr"
+    blocks: int = Field(default=16, ge=0, description="residual blocks; 16, or 32 in the paper's large network")
+    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    residual_weight: float = Field(
+        default=1.0, gt=0, description="factor of what a block adds; 0.1 in the paper's large network"
+    )
+
+    def scale_problem(self, scale: int) -> str | None:
+        """Return why the network cannot enlarge by `scale`; None if it can."""
+        return None
+
+    def build(self, scale: int) -> EDSR:
+        """Build the network with random weights."""
+        return EDSR(scale, blocks=self.blocks, width=self.width, residual_weight=self.residual_weight)
+
+
 UpscalerConfig = Annotated[
     Annotated[SRResNetConfig, Tag("srresnet")]
+    | Annotated[MSRResNetConfig, Tag("msrresnet")]
+    | Annotated[EDSRConfig, Tag("edsr")]
     | Annotated[RRDBConfig, Tag("rrdb")]
     | Annotated[CompactConfig, Tag("compact")]
     | Annotated[SPANConfig, Tag("span")]

@@ -9,6 +9,8 @@ from safetensors import SafetensorError, safe_open
 from datasets.contract import Paired
 from datasets.errors import suggest_path
 from models.contract import ModelConfig
+from models.cyclegan import CycleGANConfig
+from models.pix2pix import Pix2PixConfig
 from translate import __version__
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions, Recognized
 from translate.exchange.checkpoint import is_safetensors, read_checkpoint
@@ -40,10 +42,10 @@ def import_model(
     path: str | Path,
     out: str | Path | None = None,
     *,
+    other: str | Path | None = None,
     licence: str = "",
     source: str = "",
     domains: Sequence[str] = (),
-    scale: int | None = None,
     statistics: str = "picture",
 ) -> Path:
     """Turn a published checkpoint into a model file, and return the model file's path.
@@ -55,34 +57,37 @@ def import_model(
             ncnn model, of which the other lies beside it.
         out: The model file to write; None: one in the user's cache, which the checkpoint stands for from then on
             wherever a model is named.
+        other: The checkpoint that translates back, from the second of two `domains` to the first: one model of both.
         licence: SPDX identifier of the weights' licence, which the checkpoint does not state; empty: that of the known
             checkpoint with its hash, else unknown.
         source: Where the checkpoint comes from, such as a URL; empty: as for `licence`.
         domains: Names of what it translates to, where its weights hold several.
-        scale: How many times larger it makes pictures, where its weights allow several scales.
         statistics: Of batch norms: "picture", as the authors of pix2pix and StarGAN test, or "training".
 
     Raises:
         ModelError: The file is no checkpoint of a known architecture, is not complete, or holds more than weights.
         UserError: It cannot be written, or an option is not allowed.
     """
-    options = ImportOptions(domains=tuple(domains), scale=scale, statistics=statistics)
+    options = ImportOptions(domains=tuple(domains), statistics=statistics)
     path, target = Path(path), None if out is None else Path(out)
-    if not path.is_file():
-        raise ModelError(f"{path}: there is no such file{suggest_path(path)}")
-    if is_model_file(path):
-        raise ModelError(f"{path}: is a model file already, and needs no import")
-    found, weights = _recognize(path, options), _files_of(path)[0]
-    sha256 = file_sha256(weights)
-    known = find_known(sha256)
+    files = [path] if other is None else [path, Path(other)]
+    for file in files:
+        _check_foreign(file)
+    found = _recognize(path, options)
+    if other is not None:
+        found = _join(found, _recognize(Path(other), options), options.domains, path)
+    weights = [_files_of(file)[0] for file in files]
+    hashes = [file_sha256(file) for file in weights]
+    known = find_known(hashes[0])
     if known is not None:
         licence, source = licence or known.licence, source or known.where
+    name, sha256 = " and ".join(file.name for file in weights), " and ".join(hashes)
     card = Card(
         experiment=_experiment_of(found.model),
         step=0,
         trained_size=found.trained_size,
         licence=licence,
-        origin=Origin(file=weights.name, sha256=sha256, architecture=found.description, source=source),
+        origin=Origin(file=name, sha256=sha256, architecture=found.description, source=source),
         written_by=f"translate {__version__}",
     )
     network = build_uninitialized(card)
@@ -90,7 +95,9 @@ def import_model(
         check_complete(found, network.state_dict())
     except ArchitectureError as error:
         raise ModelError(f"{path}: {error}") from None
-    target = target or _cached(path)
+    if options.domains and not network.domains:
+        raise ModelError(f"{path}: translates one way only, so it has no `domains`; leave them out")
+    target = target or _cached(*files)
     target.parent.mkdir(parents=True, exist_ok=True)
     card = card.model_copy(update={"domains": network.domains})
     save_tensors(target, found.tensors, add_probe(card, fill_network(card, found.tensors, path)))
@@ -130,6 +137,31 @@ def resolve_model(model: str | Path) -> str | Path:
 def imported_models() -> list[Path]:
     """Return the model files in the user's cache that were made from checkpoints."""
     return sorted(_folder().glob(f"*-{CONVERSION}.safetensors"))
+
+
+def _check_foreign(path: Path) -> None:
+    if not path.is_file():
+        raise ModelError(f"{path}: there is no such file{suggest_path(path)}")
+    if is_model_file(path):
+        raise ModelError(f"{path}: is a model file already, and needs no import")
+
+
+def _join(there: Recognized, back: Recognized, domains: tuple[str, ...], path: Path) -> Recognized:
+    """Return two translators, from the first domain to the second and back, as one model."""
+    if len(domains) != 2:
+        raise ModelError(f"{path}: of two files, `domains` needs two names: what the first translates from, and to")
+    one, two = there.model, back.model
+    if not isinstance(one, Pix2PixConfig) or not isinstance(two, Pix2PixConfig) or one != two:
+        raise ModelError(
+            f"{path}: is {there.description} and the other {back.description}; expected two of one size, of the kind "
+            "of CycleGAN or pix2pix"
+        )
+    if one.channels_in != one.channels_out:
+        raise ModelError(f"{path}: changes the number of channels, so nothing can translate back in the same model")
+    config = CycleGANConfig(channels=one.channels_in, domains=domains, generator=one.generator)
+    tensors = {name.replace("generator.", "to_b.", 1): tensor for name, tensor in there.tensors.items()}
+    tensors |= {name.replace("generator.", "to_a.", 1): tensor for name, tensor in back.tensors.items()}
+    return Recognized(config, tensors, f"{there.description}, both ways", there.trained_size)
 
 
 def _recognize(path: Path, options: ImportOptions) -> Recognized:
@@ -180,7 +212,7 @@ def _files_of(path: Path) -> tuple[Path, ...]:
     return find_pair(path)[::-1] if is_ncnn(path) else (path,)
 
 
-def _cached(path: Path) -> Path:
-    """Return the file in the cache that stands for a checkpoint, whether it is there or not."""
-    digests = "-".join(file_sha256(file)[:16] for file in _files_of(path))
+def _cached(*paths: Path) -> Path:
+    """Return the file in the cache that stands for checkpoints, whether it is there or not."""
+    digests = "-".join(file_sha256(file)[:16] for path in paths for file in _files_of(path))
     return _folder() / f"{digests}-{CONVERSION}.safetensors"

@@ -11,11 +11,28 @@ from translate.exchange.architectures.contract import (
 )
 from translate.exchange.architectures.deepfill import recognize_deepfill
 from translate.exchange.architectures.lama import recognize_lama
+from translate.exchange.architectures.plain_upscalers import recognize_compact, recognize_edsr, recognize_msrresnet
+from translate.exchange.architectures.refused import refuse
+from translate.exchange.architectures.resnet import recognize_resnet
 from translate.exchange.architectures.rrdb import recognize_rrdb
+from translate.exchange.architectures.stargan import recognize_stargan
+from translate.exchange.architectures.unet import recognize_unet
 from translate.exchange.architectures.zoo import recognize_zoo
 
 # Asked in this order; a family that would also accept another's tensors comes after it.
-ARCHITECTURES: tuple[Recognize, ...] = (recognize_rrdb, recognize_lama, recognize_deepfill, recognize_zoo)
+ARCHITECTURES: tuple[Recognize, ...] = (
+    refuse,
+    recognize_rrdb,
+    recognize_compact,
+    recognize_msrresnet,
+    recognize_edsr,
+    recognize_unet,
+    recognize_resnet,
+    recognize_stargan,
+    recognize_lama,
+    recognize_deepfill,
+    recognize_zoo,
+)
 SHOWN = 4  # names of tensors in an error message
 
 

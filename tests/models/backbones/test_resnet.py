@@ -1,19 +1,28 @@
 """The residual generator against the published one: sizes, outputs, margins."""
 
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from models.backbones.blocks import Norm, Upsampling
-from models.backbones.resnet import ResidualBlock, ResNetGenerator
+from models.backbones.resnet import BlurredHalving, Downsampling, ResidualBlock, ResNetGenerator
+
+FOUR = torch.tensor([1.0, 3, 3, 1])
 
 
 @pytest.mark.parametrize(
     ("blocks", "norm", "parameters"),
-    [(9, "instance", 11_378_179), (6, "instance", 7_837_699), (9, "batch", 11_383_427)],
+    [
+        (9, "instance", 11_378_179),
+        (6, "instance", 7_837_699),
+        (9, "batch", 11_383_427),
+        (9, "instance-affine", 11_383_427),
+    ],
 )
 def test_size_is_the_published_one(blocks: int, norm: Norm, parameters: int) -> None:
     with torch.device("meta"):
@@ -43,10 +52,15 @@ def test_published_weights_give_published_outputs() -> None:
     assert summary == pytest.approx([-0.063030, 0.586510, 0.30724, 0.61065], rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize("downsampling", ["strided", "blurred"])
+@pytest.mark.parametrize("upsampling", ["transposed", "resize", "blurred"])
 @pytest.mark.parametrize("blocks", [0, 1, 3])
-def test_margin_is_how_far_a_pixel_reaches(blocks: int, upsampling: Upsampling) -> None:
-    network = ResNetGenerator(1, 1, blocks=blocks, width=1, norm="none", upsampling=upsampling).double()
+def test_margin_is_how_far_a_pixel_reaches(
+    blocks: int, upsampling: Upsampling | Literal["blurred"], downsampling: Downsampling
+) -> None:
+    network = ResNetGenerator(
+        1, 1, blocks=blocks, width=1, norm="none", downsampling=downsampling, upsampling=upsampling
+    ).double()
     for parameter in network.parameters():  # positive weights, so that nothing cancels and no unit is dead
         nn.init.constant_(parameter, 0.5 / parameter[0].numel())
     side, places = 160, torch.arange(80, 84)
@@ -58,6 +72,27 @@ def test_margin_is_how_far_a_pixel_reaches(blocks: int, upsampling: Upsampling) 
     for place, changed in zip(places, (output[1:] != output[:1]).squeeze(1), strict=True):
         offsets += [changed.any(dim=axis).nonzero() - place for axis in (0, 1)]
     assert torch.cat(offsets).abs().max() == network.margin
+
+
+def test_blurred_resampling_is_a_convolution_with_binomial_filters() -> None:
+    image = torch.rand(2, 3, 8, 12)
+    three, four = (torch.outer(taps, taps) / taps.sum() ** 2 for taps in (torch.tensor([1.0, 2, 1]), FOUR))
+    padded = F.pad(image, (1, 1, 1, 1), mode="reflect")
+    halved = F.conv2d(padded, three.expand(3, 1, 3, 3), stride=2, groups=3)
+    torch.testing.assert_close(BlurredHalving()(image), halved)
+    (upsampling, *_) = ResNetGenerator(upsampling="blurred").decoder
+    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    doubled = F.conv_transpose2d(padded, 4 * four.expand(3, 1, 4, 4), stride=2, padding=3, groups=3)
+    torch.testing.assert_close(upsampling(image), doubled)
+
+
+@pytest.mark.parametrize("downsampling", ["strided", "blurred"])
+def test_features_are_those_of_cuts_layers(downsampling: Downsampling) -> None:
+    network = ResNetGenerator(blocks=5, width=4, downsampling=downsampling)
+    features = network.encode(torch.rand(1, 3, 32, 32))
+    sizes = [32, 32, 16, 8, 8] if downsampling == "blurred" else [32, 16, 8, 8, 8]
+    assert [layer.shape[-1] for layer in features] == sizes
+    assert tuple(layer.shape[1] for layer in features) == network.feature_channels
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])

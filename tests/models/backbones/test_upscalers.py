@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.backbones import upscalers
+from models.backbones.residual_upscalers import EDSR, MSRResNet
 from models.backbones.span import SPAN
 from models.backbones.upconv import UpConv7
 from models.backbones.upscalers import CompactChain, RRDBNet, SRDiscriminator, SRResNet, initialize_as_nearest
@@ -24,13 +25,17 @@ SIZES: list[tuple[Callable[[], nn.Module], int]] = [
     (lambda: RRDBNet(1), 16_723_907),
     (lambda: RRDBNet(4, blocks=6), 4_467_779),
     (lambda: CompactChain(4), 621_424),
+    (lambda: MSRResNet(2), 1_369_859),
+    (lambda: MSRResNet(3), 1_554_499),
+    (lambda: EDSR(4), 1_517_571),
+    (lambda: EDSR(4, blocks=32, width=256), 43_089_923),
     (lambda: CompactChain(4, depth=32), 1_213_296),
     (lambda: CompactChain(2), 600_652),
     (lambda: CompactChain(3), 609_307),
     (lambda: CompactChain(2, shuffle=4), 621_424),
     (UpConv7, 552_483),
 ]
-Upscaler = SRResNet | RRDBNet | CompactChain | SPAN | UpConv7
+Upscaler = SRResNet | MSRResNet | EDSR | RRDBNet | CompactChain | SPAN | UpConv7
 SMALL: dict[str, Callable[[], Upscaler]] = {
     "srresnet-2": lambda: SRResNet(2, blocks=0, width=2),
     "srresnet-3": lambda: SRResNet(3, blocks=1, width=2),
@@ -38,6 +43,17 @@ SMALL: dict[str, Callable[[], Upscaler]] = {
     "rrdb-1": lambda: RRDBNet(1, blocks=1, width=2, growth=2),
     "rrdb-2": lambda: RRDBNet(2, blocks=1, width=2, growth=2),
     "rrdb-4": lambda: RRDBNet(4, blocks=2, width=2, growth=2),
+    "rrdb-1-unfolded": lambda: RRDBNet(1, fold=1, blocks=1, width=2, growth=2),
+    "rrdb-2-unfolded": lambda: RRDBNet(2, fold=1, blocks=1, width=2, growth=2),
+    "msrresnet-1": lambda: MSRResNet(1, blocks=1, width=2),
+    "msrresnet-2": lambda: MSRResNet(2, blocks=0, width=2),
+    "msrresnet-3": lambda: MSRResNet(3, blocks=1, width=2),
+    "msrresnet-4": lambda: MSRResNet(4, blocks=2, width=2),
+    "edsr-1": lambda: EDSR(1, blocks=1, width=2),
+    "edsr-2": lambda: EDSR(2, blocks=0, width=2),
+    "edsr-3": lambda: EDSR(3, blocks=1, width=2),
+    "edsr-4": lambda: EDSR(4, blocks=2, width=2, residual_weight=0.1),
+    "compact-1": lambda: CompactChain(1, depth=1, width=2),
     "compact-2": lambda: CompactChain(2, depth=0, width=2),
     "compact-3": lambda: CompactChain(3, depth=1, width=2),
     "compact-4": lambda: CompactChain(4, depth=3, width=2),
@@ -110,6 +126,8 @@ def test_margin_is_how_far_a_pixel_reaches(network: Upscaler) -> None:
     for name, parameter in network.named_parameters():  # positive, so that nothing cancels; no bias, so that a trace
         start = 0.0 if name.endswith("bias") else 0.5  # of a reach is not lost beside it
         nn.init.constant_(parameter, start / parameter[0].numel() if parameter.ndim > 1 else start)
+    if isinstance(network, EDSR):
+        network.mean.zero_()  # or else every activation is negative, and dead
     side = 4 * (network.margin // 2 + 4)
     places = torch.arange(side // 2, side // 2 + 4)
     image = torch.zeros(5, 3, side, side, dtype=torch.float64)

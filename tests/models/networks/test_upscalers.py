@@ -6,6 +6,8 @@ from torch import nn
 
 from models.networks.upscalers import (
     CompactConfig,
+    EDSRConfig,
+    MSRResNetConfig,
     RRDBConfig,
     SPANConfig,
     SRResNetConfig,
@@ -16,6 +18,8 @@ from models.networks.upscalers import (
 SMALL = (
     SRResNetConfig(blocks=1, width=2),
     RRDBConfig(blocks=1, width=2, growth=2),
+    MSRResNetConfig(blocks=1, width=2),
+    EDSRConfig(blocks=1, width=2),
     CompactConfig(depth=1, width=2),
     CompactConfig(depth=1, width=2, shuffle=4),
     SPANConfig(blocks=1, width=2),
@@ -35,6 +39,7 @@ def test_defaults_are_the_published_networks() -> None:
         assert count(RRDBConfig().build(4)) == 16_697_987
         assert count(CompactConfig().build(4)) == 621_424
         assert count(UpConvConfig().build(2)) == 552_483
+        assert count(MSRResNetConfig().build(4)) == count(EDSRConfig().build(4)) == 1_517_571
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from datasets.contract import Options
@@ -18,13 +19,11 @@ class ImportOptions(Options):
 
     Attributes:
         domains: Names of what it translates to, where its weights hold several.
-        scale: How many times larger it makes pictures, where its weights allow several scales.
         statistics: Of batch norms: "picture", the statistics of the picture itself, as the authors of pix2pix and
             StarGAN test; or "training", those that the training kept, as `eval()` has it.
     """
 
     domains: tuple[str, ...] = ()
-    scale: int | None = None
     statistics: Literal["picture", "training"] = "picture"
 
 
@@ -37,14 +36,12 @@ class Recognized:
         tensors: The weights under the names of that network.
         description: What it is, in a few words, for the card.
         trained_size: Pixels on a side of the squares that its authors train on.
-        extra: Names of tensors of the file that the network does not need, such as old statistics.
     """
 
     model: ModelConfig
     tensors: dict[str, Tensor]
     description: str
     trained_size: int = 256
-    extra: tuple[str, ...] = field(default=())
 
 
 # Returns None for a checkpoint of another family; raises `ArchitectureError` for one of its own that cannot be used.
@@ -68,7 +65,44 @@ def rename(tensors: Tensors, rules: Iterable[tuple[str, str]]) -> dict[str, Tens
     return {change(name): tensor for name, tensor in tensors.items()}
 
 
-def count(tensors: Tensors, pattern: str) -> int:
-    """Return one more than the largest number that the group of a pattern matches at the beginning of names."""
+def count(tensors: Tensors, pattern: str, start: int = 0) -> int:
+    """Return how many numbers there are, from `start` to the largest that a pattern matches at the start of names."""
     found = [int(match[1]) for match in map(re.compile(pattern).match, tensors) if match]
-    return max(found, default=-1) + 1
+    return max(found, default=start - 1) + 1 - start
+
+
+def move(tensors: Tensors, modules: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the tensors of modules under the modules' new names, and all others under their own."""
+    moved, left = {}, {}
+    for name, tensor in tensors.items():
+        module, _, leaf = name.rpartition(".")
+        if module in modules:
+            moved[f"{modules[module]}.{leaf}"] = tensor
+        else:
+            left[name] = tensor
+    return moved, left
+
+
+def adapt_norms(tensors: Tensors, norms: Iterable[str], norm: str) -> dict[str, Tensor]:
+    """Return the tensors with those that norms of this kind need, and no others, at the modules `norms`.
+
+    Checkpoints of torch before 0.4 have statistics of instance norms that were never used, and none before 0.4.1 count
+    the batches behind those of batch norms.
+    """
+    adapted = dict(tensors)
+    for module in norms:
+        if norm == "batch":
+            adapted.setdefault(f"{module}.num_batches_tracked", torch.zeros((), dtype=torch.int64))
+            continue
+        for leaf in ("running_mean", "running_var", "num_batches_tracked"):
+            adapted.pop(f"{module}.{leaf}", None)
+    return adapted
+
+
+def choose_norm(tensors: Tensors, norm: str, options: ImportOptions) -> Literal["instance", "instance-affine", "batch"]:
+    """Return which norm of ours a published one is, from the tensors of the module `norm`."""
+    if f"{norm}.weight" not in tensors:
+        return "instance"
+    if f"{norm}.running_mean" in tensors and options.statistics == "training":
+        return "batch"
+    return "instance-affine"

@@ -25,7 +25,7 @@ OLD = (
     (r"upconv(\d)\.", r"conv_up\1."),
     (r"HRconv\.", "conv_hr."),
 )
-SCALES = {3: 4, 12: 2, 48: 1}  # by the channels of the first convolution: smaller scales fold pixels into channels
+FOLDS = {3: 1, 12: 2, 48: 4}  # sides of the squares of RGB pixels that become channels, by how many these are
 
 
 def recognize_rrdb(tensors: Tensors, options: ImportOptions) -> Recognized | None:
@@ -36,11 +36,15 @@ def recognize_rrdb(tensors: Tensors, options: ImportOptions) -> Recognized | Non
         return None
     first, growth = named["conv_first.weight"], named["body.0.rdb1.conv1.weight"]
     blocks, width = count(named, r"body\.(\d+)\.rdb"), len(first)
-    if first.shape[1] not in SCALES:
+    if first.shape[1] not in FOLDS:
         raise ArchitectureError(f"is RRDBNet for {first.shape[1]} channels, and only RGB can be imported")
-    scale = SCALES[first.shape[1]]
+    fold, enlarged = FOLDS[first.shape[1]], 2 ** count(named, r"conv_up(\d)\.", start=1)
+    scale = enlarged // fold
+    if scale not in (1, 2, 4) or enlarged % fold:
+        raise ArchitectureError(f"is RRDBNet that enlarges {enlarged / fold:g} times, and 1, 2 and 4 can be imported")
     ours = {f"generator.{_from_zero(name)}": tensor for name, tensor in rename(named, NEW).items()}
-    config = RRDBConfig(blocks=blocks, width=width, growth=len(growth))
+    usual = fold * scale == 4
+    config = RRDBConfig(blocks=blocks, width=width, growth=len(growth), fold=None if usual else fold)
     return Recognized(
         SRGANConfig(scale=scale, generator=config, pixel_steps=None),
         ours,
@@ -53,16 +57,16 @@ def _name_oldest(tensors: Tensors) -> Tensors:
     if "model.1.sub.0.RDB1.conv1.0.weight" not in tensors:
         return tensors
     blocks = count(tensors, r"model\.1\.sub\.(\d+)\.RDB")
+    doublings = (count(tensors, r"model\.(\d+)\.") - 5) // 3  # of three layers each: nearest, convolution, LeakyReLU
     return rename(
         tensors,
         (
             (r"model\.0\.", "conv_first."),
             (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"RRDB_trunk.\1.RDB\2.conv\3."),
             (rf"model\.1\.sub\.{blocks}\.", "trunk_conv."),
-            (r"model\.3\.", "upconv1."),
-            (r"model\.6\.", "upconv2."),
-            (r"model\.8\.", "HRconv."),
-            (r"model\.10\.", "conv_last."),
+            *((rf"model\.{3 * step}\.", f"upconv{step}.") for step in range(1, doublings + 1)),
+            (rf"model\.{3 * doublings + 2}\.", "HRconv."),
+            (rf"model\.{3 * doublings + 4}\.", "conv_last."),
         ),
     )
 
