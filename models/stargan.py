@@ -121,9 +121,10 @@ class StarGAN(Translator):
     def forward(self, image: Tensor, domain: Domain = 0) -> Tensor:
         """Translate (B, C, H, W) images to one domain, or to several attributes; all other labels are absent."""
         chosen = (domain,) if isinstance(domain, int) else domain
-        label = image.new_zeros(len(image), len(self.domains))
+        count = image.shape[0]  # not len(image), a number that a trace would take for the size of every batch
+        label = image.new_zeros(count, len(self.domains))
         label[:, list(chosen)] = 1
-        source = torch.full((len(image),), self.labels.find_set(chosen[0]), device=image.device)
+        source = torch.full((count,), self.labels.find_set(chosen[0]), device=image.device)
         return self.translate(image, label, source)
 
     def translate(self, image: Tensor, label: Tensor, source: Tensor) -> Tensor:
