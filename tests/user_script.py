@@ -36,6 +36,7 @@ from translate import (
     SampleOptions,
     SaveOptions,
     UserError,
+    VerificationError,
 )
 
 
@@ -92,11 +93,22 @@ def import_weights(path: Path) -> None:
         print("no address on the Hub:", error)
 
 
+def export(path: Path) -> None:
+    try:
+        written: Path = translate.export_model(path, "torch-export", "elsewhere.onnx").files[0]
+        print(written)
+    except VerificationError as error:
+        print("not kept:", error)
+    except UserError as error:
+        print("another suffix:", error)
+
+
 def main(folder: Path, model: Path, sampler: Path) -> int:
     path = min(folder.glob("*.png"))
     try:
         loaded = translate.load_model(model, device="cpu", precision="fp32", threads=1)
         import_weights(model)
+        export(model)
         enlarge_and_fill(path, translate.read_picture(path))
         translate.write_picture(translate_pictures(loaded, path), Path("translated.png"))
         outcome: Outcome

@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares them with
     from datasets.errors import UserError as UserError
     from datasets.masks.reading import PhotographError as PhotographError
     from models.contract import DomainError as DomainError
+    from translate.exchange.exporting.export import export_model as export_model
+    from translate.exchange.exporting.verification import VerificationError as VerificationError
     from translate.exchange.hub import pull_model as pull_model
     from translate.exchange.importing import import_model as import_model
     from translate.experiment import Experiment as Experiment
@@ -75,6 +77,8 @@ _MODULES = {
     "SampleOptions": "translate.sampling.outputs",
     "SaveOptions": "datasets.codecs.images",
     "UserError": "datasets.errors",
+    "VerificationError": "translate.exchange.exporting.verification",
+    "export_model": "translate.exchange.exporting.export",
     "import_model": "translate.exchange.importing",
     "inpaint": "translate.inpainting.in_memory",
     "inpaint_folder": "translate.inpainting.masked_folder",
