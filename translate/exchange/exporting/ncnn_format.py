@@ -19,6 +19,7 @@ from models.backbones.gated import GatedUNet
 from models.backbones.lama import LaMa
 from models.backbones.partial import PartialUNet
 from models.backbones.stargan_networks import StarGenerator
+from models.contract import Encoder
 from translate.exchange.exporting.formats import Format, Runtime, Subject, example_shape
 from translate.exchange.exporting.portable import Portable
 from translate.exchange.exporting.quiet import hush_exporters
@@ -67,6 +68,8 @@ def find_problem(subject: Subject) -> str | None:
     """Return why a model cannot become ncnn's files; None if it can."""
     if subject.opset is not None:
         return "`opset` is ONNX's; leave it out"
+    if isinstance(subject.translator, Encoder):
+        return "ncnn returns an autoencoder's pictures in another shape"
     kinds = {type(module) for module in subject.translator.modules()}
     return next((reason for kind, reason in NOT_CARRIED.items() if kind in kinds), None)
 

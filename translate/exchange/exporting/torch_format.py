@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.backbones.lama import LaMa
+from models.contract import Encoder
 from translate.exchange.exporting.formats import Format, Runtime, Subject, contains, example_shape
 from translate.exchange.exporting.portable import Portable
 from translate.exchange.exporting.quiet import hush_exporters
@@ -31,6 +32,8 @@ def find_problem(subject: Subject) -> str | None:
     """Return why a model cannot become a program of torch.export; None if it can."""
     if subject.opset is not None:
         return "`opset` is ONNX's; leave it out"
+    if isinstance(subject.translator, Encoder):
+        return "torch.export fixes the number of pictures in an autoencoder"
     if subject.size is None and contains(subject, LaMa):
         return "LaMa's own padding depends on the size of the picture; name one with `to_size`"
     return None

@@ -53,11 +53,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("context-encoder", NARROW, "model.generator.size=32", "model.generator.bottleneck=6"),
         *("model.discriminator.size=32", "data.crop.size=32"),
     ),
+    "autoencoder": ("autoencoder",),
     "lama": ("inpaint", "model.generator.name=lama", NARROW, "model.generator.blocks=1"),
 }
 # Quick formats carry every family here; slow ones some, and tests/benchmarks/exports.py all.
 CASES = [
-    *(("onnx", family) for family in FAMILIES if family not in ("deepfill", "lama")),
+    *(("onnx", family) for family in FAMILIES if family not in ("deepfill", "lama", "autoencoder")),
     *(("openvino", family) for family in ("unet", "stargan")),
     *(("torch-export", family) for family in ("cyclegan",)),
     *(("ncnn", family) for family in ("span",)),
@@ -216,6 +217,8 @@ def test_a_file_that_computes_something_else_is_not_kept(family: Callable[[str],
         ("gated", "ncnn", {}, "smooth filling"),
         ("partial", "ncnn", {}, "partial convolutions"),
         ("lama", "ncnn", {}, "no Fourier transform"),
+        ("autoencoder", "ncnn", {}, "another shape"),
+        ("autoencoder", "torch-export", {}, "fixes the number of pictures"),
         ("lama", "onnx", {}, "LaMa's own padding .*`to_size`"),
         ("deepfill", "openvino", {}, "OpenVINO loses the sizes"),
         ("unet", "onnx", {"out": "x.pth"}, "ends in .onnx"),
