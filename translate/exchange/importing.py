@@ -28,7 +28,6 @@ from translate.inference.model_file import (
     ModelError,
     Origin,
     build_uninitialized,
-    fill_network,
     read_card,
     save_tensors,
 )
@@ -100,7 +99,8 @@ def import_model(
     target = target or _cached(*files)
     target.parent.mkdir(parents=True, exist_ok=True)
     card = card.model_copy(update={"domains": network.domains})
-    save_tensors(target, found.tensors, add_probe(card, fill_network(card, found.tensors, path)))
+    network.load_state_dict(found.tensors, assign=True)  # without a copy, which a second network would be
+    save_tensors(target, found.tensors, add_probe(card, network.float().eval().requires_grad_(False)))
     return target
 
 
