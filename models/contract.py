@@ -46,6 +46,7 @@ class Translator(nn.Module, ABC):
         draws: Whether inference draws random numbers, so that the output depends on the seed.
         precisions: That it computes in, of fp32, bf16 and fp16.
         layouts: Of its input in memory that it computes in, of contiguous and channels_last.
+        steps: Evaluations of the network for a picture, which a user may choose; None: there is no choice.
     """
 
     channels_in: int = 3
@@ -60,6 +61,7 @@ class Translator(nn.Module, ABC):
     draws: bool = False
     precisions: tuple[str, ...] = ("fp32", "bf16", "fp16")
     layouts: tuple[str, ...] = ("contiguous", "channels_last")
+    steps: int | None = None
 
     @abstractmethod
     def forward(self, image: Tensor, domain: int = 0) -> Tensor:
@@ -96,6 +98,14 @@ class Translator(nn.Module, ABC):
         """
         raise UserError("this model was not trained in two stages, so there is nothing to blend")
 
+    def set_steps(self, steps: int) -> None:
+        """Set how often the network is evaluated for a picture.
+
+        Raises:
+            UserError: It has no steps.
+        """
+        raise UserError("this model makes each picture in one go, so there are no `steps` to choose")
+
 
 class Sampler(nn.Module, ABC):
     """A network that makes images from noise, ready to use.
@@ -106,6 +116,7 @@ class Sampler(nn.Module, ABC):
         channels: Channels of the images.
         size: Height and width of the images, in pixels.
         domains: Names of the classes to choose from; empty if there is no choice.
+        steps: Evaluations of the network for a picture, which a user may choose; None: there is no choice.
     """
 
     latent: int
@@ -113,6 +124,7 @@ class Sampler(nn.Module, ABC):
     channels: int = 3
     size: int
     domains: tuple[str, ...] = ()
+    steps: int | None = None
 
     @abstractmethod
     def generate(self, latent: Tensor, label: Tensor) -> Tensor:
@@ -122,6 +134,14 @@ class Sampler(nn.Module, ABC):
             latent: (B, latent) numbers.
             label: (B,) int64 indices into `domains`; without domains, they are ignored.
         """
+
+    def set_steps(self, steps: int) -> None:
+        """Set how often the network is evaluated for a picture.
+
+        Raises:
+            UserError: It has no steps.
+        """
+        raise UserError("this model makes each picture in one go, so there are no `steps` to choose")
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (count, latent) numbers of the prior, on the generator's device or, without one, the model's."""

@@ -67,6 +67,8 @@ SMALL = {
     **{"width": 4, "depth": 3, "blocks": 1, "layers": 1, "size": 32, "side": 32, "load": 36, "discriminator_steps": 2},
     **{
         "growth": 2,
+        "steps": 2,
+        "bound_evaluations": 1,
         "dense": 4,
         "validation_size": 32,
         "pixel_steps": 1,

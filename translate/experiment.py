@@ -18,8 +18,10 @@ from datasets.pictures import PicturesConfig
 from datasets.points import PointsConfig
 from datasets.super_resolution import SuperResolutionConfig
 from datasets.unpaired import UnpairedConfig
+from models.bridge import BridgeConfig
 from models.core.autoencoder import AutoencoderConfig
 from models.core.began import BEGANConfig
+from models.core.diffusion import DiffusionConfig
 from models.core.gan import GANConfig
 from models.core.vae import VAEConfig
 from models.cut import CUTConfig
@@ -126,7 +128,9 @@ ModelUnion = Annotated[
     | Annotated[StarGANConfig, Tag("stargan")]
     | Annotated[SRGANConfig, Tag("srgan")]
     | Annotated[InpaintingConfig, Tag("inpainting")]
-    | Annotated[ZooConfig, Tag("zoo")],
+    | Annotated[ZooConfig, Tag("zoo")]
+    | Annotated[DiffusionConfig, Tag("diffusion")]
+    | Annotated[BridgeConfig, Tag("bridge")],
     discriminate_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[

@@ -38,6 +38,8 @@ class UNet(nn.Module):
         norm: On every level except the outermost, and not in the innermost encoder, where a single pixel may be left.
         dropout: Probability of a zero, in training.
         upsampling: How decoders double the size.
+        embedded: Numbers in an embedding, of a time for example, that shifts every encoder's output; 0: there is none.
+        bounded: Whether a tanh ends the network.
 
     Attributes:
         multiple: H and W must be multiples of this many pixels.
@@ -56,6 +58,8 @@ class UNet(nn.Module):
         norm: Norm = "instance",
         dropout: float = 0.5,
         upsampling: Upsampling = "transposed",
+        embedded: int = 0,
+        bounded: bool = True,
     ) -> None:
         super().__init__()
         if depth < 2:
@@ -90,19 +94,23 @@ class UNet(nn.Module):
             for level in reversed(range(depth))
         )
         initialize_weights(self, gain=None if norm == "none" else 0.02)
+        self.shifts = nn.ModuleList(nn.Linear(embedded, channels) for channels in widths if embedded)
+        self.bounded = bounded
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Translate (B, channels_in, H, W), H and W multiples of `multiple`."""
+    def forward(self, image: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Translate (B, channels_in, H, W), H and W multiples of `multiple`, with an embedding (B, embedded)."""
         levels: list[Tensor] = []
-        for down in self.encoder:
+        for level, down in enumerate(self.encoder):
             image = down(image)
+            if embedding is not None:
+                image = image + self.shifts[level](embedding)[:, :, None, None]
             levels.append(image)
         image = levels.pop()
         for up in self.decoder:
             image = up(image)
             if levels:
                 image = torch.cat([levels.pop(), image], dim=1)
-        return torch.tanh(image)
+        return torch.tanh(image) if self.bounded else image
 
 
 def _build_down(channels_in: int, channels_out: int, *, norm: Norm, bias: bool, activation: bool) -> nn.Module:

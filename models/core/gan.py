@@ -34,10 +34,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.contract import Pictures
-from datasets.errors import DataError, UserError
 from models.apply import generate_batch
 from models.backbones.blocks import apply_spectral_norm, clamp_spectral_norm
 from models.contract import FailureMode, ModelConfig, Preview, Recipe, Sampler, Trunk, Update, due
+from models.core.classes import choose_classes
 from models.core.points import is_points, plot_points
 from models.losses.adversarial import ADVERSARIAL, AdversarialName, fraction_right, relativistic
 from models.losses.penalties import BATCH_NORM_PROBLEM, dragan, gradient_penalty, r1
@@ -122,13 +122,7 @@ class GANConfig(ModelConfig):
             DataError: The model is conditional, and the data have no classes.
             UserError: The classes are not those in `domains`.
         """
-        if not self.conditional:
-            return self
-        if not domains:
-            raise DataError("model.conditional: the data have no labels; set data.labels, or another data.kind")
-        if self.domains and self.domains != domains:
-            raise UserError(f"model.domains is {', '.join(self.domains)}, and the data's are {', '.join(domains)}")
-        return self.model_copy(update={"domains": domains})
+        return self.model_copy(update={"domains": choose_classes(self.conditional, self.domains, domains)})
 
     def size_problem(self, size: int) -> str | None:
         """Return why the model cannot learn from squares of `size` pixels; None if it can."""

@@ -58,7 +58,7 @@ SETTING = (
     "`(crop|features|human|metrics|"  # of `eval`
     "arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|domains|format|frames|grid|"
     "init_from|input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
-    "on_exists|opset|out|polygon|precision|quality|scale|set|shard|statistics|strength|text_stamp|tile|to|to_size|"
+    "on_exists|opset|out|polygon|precision|quality|scale|set|shard|statistics|steps|strength|text_stamp|tile|to|to_size|"
     "tolerance|truncation|work_size)`"
 )
 

@@ -42,6 +42,7 @@ def run(
         float | None, option("SRGAN only; 0 is faithful, 1 is sharp", panel=TASK, metavar="0…1", min=0, max=1)
     ] = None,
     strength: Strength = 1.0,
+    steps: Annotated[int | None, option("Of a bridge, for each picture", panel=TASK, metavar="N", min=1)] = None,
     output: OutputOptions,
     pictures: PictureOptions,
     frames: Frames = "leave",
@@ -67,7 +68,7 @@ def run(
     effect = {"to": to, "work_size": size, "norms": norms, "strength": strength}
     options = run_options(output, pictures, tiling, frames=frames, **effect)
     model = choose_model(model, best=best)
-    loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend)
+    loaded = load_model(model, device=computing.device, precision=computing.precision, blend=blend, steps=steps)
 
     def plan(inputs: "Inputs") -> "Plan":
         try:

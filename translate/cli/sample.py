@@ -34,7 +34,7 @@ MODES = {
     "interpolate": {"steps", "truncation", "format"},
     "arithmetic": {"seed", "format"},
     "manifold": {"steps", "axes"},
-    "": {"count", "seed", "truncation", "grid", "format"},
+    "": {"count", "seed", "truncation", "steps", "grid", "format"},
 }
 
 
@@ -62,7 +62,7 @@ def sample(
     axes: Annotated[str | None, option("Which two, counted from 0", panel=BETWEEN, metavar="I,J")] = None,
     steps: Annotated[
         int | None,
-        option("Pictures between seeds, or on a side", panel=BETWEEN, metavar="N", min=2),
+        option("Pictures between seeds, or on a side", panel=BETWEEN, metavar="N", min=1),
     ] = None,
     on_exists: OnExists = "error",
     image_format: Annotated[
@@ -83,7 +83,8 @@ def sample(
     contains such a sign in quotes. A model without an encoder searches for the
     latents of the files and reports how close it came.
 
-    --steps is 8 between seeds and 20 on a side of --manifold, unless given.
+    --steps is 8 between seeds and 20 on a side of --manifold, unless given. With
+    neither, it is how many steps a diffusion model takes for a picture.
 
     Where | separates choices, the first is the default.
     """
@@ -102,9 +103,12 @@ def sample(
         "format": image_format,
     }
     _refuse_unused(mode, settings)
+    if mode and steps == 1:
+        _refuse(f"--steps 1: expected 2 or more with --{mode}")
     options = _sample_options(truncation, batch, on_exists, image_format)
     model = choose_model(model, best=best)
-    loaded = load_sampler(model, device=computing.device, precision=computing.precision)
+    passes = None if mode else steps
+    loaded = load_sampler(model, device=computing.device, precision=computing.precision, steps=passes)
     options = options.model_copy(update={"classes": _split_names(classes or [], loaded.sampler.domains)})
     settings |= {"interpolate": interpolate, "arithmetic": arithmetic}
     plan = _make_plan(mode, loaded, destination, settings, options)

@@ -189,6 +189,7 @@ def load_model(
     precision: str = "auto",
     threads: int | str = "auto",
     blend: float | None = None,
+    steps: int | None = None,
 ) -> Model:
     """Load a model that translates pictures.
 
@@ -198,10 +199,11 @@ def load_model(
         precision: "fp32", "bf16", or "auto": the fastest that changes nothing visible, measured once and remembered.
         threads: Threads that compute on a CPU; "auto": as many as torch uses in this process.
         blend: Of a model that was trained in two stages, the fraction of the second in the weights, from 0 to 1.
+        steps: Of a model that works in steps, such as a bridge, how many a picture takes; None: as it was trained for.
 
     Raises:
         ModelError: The file is missing, damaged, or was not written by this program.
-        UserError: There is no such device or precision, or nothing to blend.
+        UserError: There is no such device or precision, nothing to blend, or no steps to choose.
     """
     path = model_path(model)
     network, card = load_network(path)
@@ -211,6 +213,9 @@ def load_model(
     if blend is not None:
         network.blend_stages(blend)
         digest = f"{digest}-blend-{blend:g}"  # other weights make other pictures
+    if steps is not None:
+        network.set_steps(steps)
+        digest = f"{digest}-steps-{steps}"
     chosen = choose_device(device)
     numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
     if numerics.precision not in network.precisions:

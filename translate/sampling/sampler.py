@@ -111,7 +111,12 @@ class LoadedSampler:
 
 
 def load_sampler(
-    model: str | Path, *, device: str = "auto", precision: str = "auto", threads: int | str = "auto"
+    model: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | str = "auto",
+    steps: int | None = None,
 ) -> LoadedSampler:
     """Load the sampler of a model file or run folder.
 
@@ -120,15 +125,21 @@ def load_sampler(
         device: "auto", "cpu", "cuda", "cuda:N", "xpu" or "mps".
         precision: "auto", which is float32 here, "fp32" or "bf16".
         threads: Of the processor; "auto": as many as torch uses.
+        steps: Of a model that works in steps, such as a diffusion model, how many a picture takes; None: as it was
+            trained for.
 
     Raises:
         ModelError: It is missing, damaged, was not written by this program, or makes nothing from noise.
-        UserError: There is no such device or precision.
+        UserError: There is no such device or precision, or the model has no steps to choose.
     """
     path = model_path(model)
     network, card = load_network(path)
     if not isinstance(network, Sampler):
         raise ModelError(f"{model}: translates pictures and makes none from noise; use `translate run`")
+    digest = file_digest(path)
+    if steps is not None:
+        network.set_steps(steps)
+        digest = f"{digest}-steps-{steps}"
     chosen = choose_device(device)
     numerics = resolve_numerics(chosen, training=False, precision=precision, threads=threads)
-    return LoadedSampler(numerics.place_network(network, chosen), card, file_digest(path), chosen, numerics)
+    return LoadedSampler(numerics.place_network(network, chosen), card, digest, chosen, numerics)
