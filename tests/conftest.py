@@ -68,6 +68,7 @@ SMALL = {
     **{
         "growth": 2,
         "steps": 2,
+        "steps_per_level": 1,
         "bound_evaluations": 1,
         "dense": 4,
         "validation_size": 32,

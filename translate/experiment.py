@@ -22,6 +22,7 @@ from models.bridge import BridgeConfig
 from models.core.autoencoder import AutoencoderConfig
 from models.core.began import BEGANConfig
 from models.core.diffusion import DiffusionConfig
+from models.core.flow import FlowConfig
 from models.core.gan import GANConfig
 from models.core.vae import VAEConfig
 from models.cut import CUTConfig
@@ -130,7 +131,8 @@ ModelUnion = Annotated[
     | Annotated[InpaintingConfig, Tag("inpainting")]
     | Annotated[ZooConfig, Tag("zoo")]
     | Annotated[DiffusionConfig, Tag("diffusion")]
-    | Annotated[BridgeConfig, Tag("bridge")],
+    | Annotated[BridgeConfig, Tag("bridge")]
+    | Annotated[FlowConfig, Tag("flow")],
     discriminate_by("name", "pix2pix"),
 ]
 DataUnion = Annotated[

@@ -24,7 +24,7 @@ from translate.training.validation import fixed_randomness
 
 SMALL = {
     **{"width": 4, "depth": 3, "layers": 1, "blocks": 1, "dropout": 0.5, "discriminator_steps": 2},
-    **{"steps": 2, "bound_evaluations": 1},
+    **{"steps": 2, "bound_evaluations": 1, "steps_per_level": 1},
     **{"growth": 2, "dense": 4, "pixel_steps": 1, "content": "vgg22", "smooth_levels": 2, "widest": 8, "bottleneck": 6},
 }
 FP32, BF16 = Numerics("fp32", "contiguous", 1), Numerics("bf16", "contiguous", 1)

@@ -79,7 +79,7 @@ def test_a_small_model_learns_two_points() -> None:
     for step in range(400):
         (update,) = recipe.updates(Pictures(points, torch.zeros(128, dtype=torch.int64)), step)
         optimizer.zero_grad()
-        update.losses["error"].backward()  # type: ignore[no-untyped-call]
+        update.losses["error"].backward()
         optimizer.step()
     made = recipe.model.generate(torch.randn(200, 2), torch.zeros(200, dtype=torch.int64)).flatten(1).detach()
     distances = torch.cdist(made, points[:2].flatten(1)).min(1)

@@ -140,6 +140,8 @@ MISTAKES = [
     ("gan new --interpolate 3", 2, "--interpolate 3: expected 2 or more whole numbers"),
     ("gan new --interpolate 3,x", 2, "--interpolate 3,x: expected 2 or more whole numbers"),
     ("gan new --manifold", 2, "a manifold shows 2 numbers, and this model's latents have 3"),
+    ("gan new --manifold --steps 1", 2, "--steps 1: expected 2 or more with --manifold"),
+    ("gan new --steps 5", 2, "this model makes each picture in one go, so there are no --steps to choose"),
     ("gan new --manifold --axes 1", 2, "--axes 1: expected 2 whole numbers"),
     ("gan new --manifold --axes 0,1,2", 2, "--axes 0,1,2: expected 2 whole numbers"),
     ("gan new --manifold --axes 0,3", 2, "--axes 0,3: expected two different numbers from 0 to 2"),
@@ -163,7 +165,7 @@ def test_a_mistake_gets_one_sentence_and_its_exit_code(
     assert names(models) == before
 
 
-@pytest.mark.parametrize("line", ["gan new --count 0", "gan new --seed -1", "gan new --steps 1 --manifold"])
+@pytest.mark.parametrize("line", ["gan new --count 0", "gan new --seed -1", "gan new --steps 0"])
 def test_what_cannot_be_parsed_is_a_usage_error(
     command: Command, models: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
