@@ -46,11 +46,9 @@ def main(run: Path, name: str, commit: str, command: str, metrics: str, folder: 
     place.parent.mkdir(exist_ok=True)
     card = add_probe(card.model_copy(update={"licence": LICENCE}), network)  # figures for `translate model verify`
     save_model(place, network, card)
-    scale = getattr(network, "scale", 1)
-    what = f"Enlarges pictures {scale} times." if scale > 1 else "Fills holes in pictures."
     text = CARD.format(
         name=name,
-        what=what,
+        what=describe_purpose(network, card),
         samples=card.data_samples,
         licence=LICENCE,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -60,6 +58,15 @@ def main(run: Path, name: str, commit: str, command: str, metrics: str, folder: 
         metrics=metrics,
     )
     place.with_suffix(".md").write_text(text, encoding="utf-8")
+
+
+def describe_purpose(network: Translator | Sampler, card: Card) -> str:
+    """Return what the model is for, in a sentence."""
+    scale, pairs = getattr(network, "scale", 1), getattr(card.experiment.data, "pairs", None)
+    if scale > 1:
+        return f"Enlarges pictures {scale} times."
+    purposes = {"noise": "Removes noise from pictures.", "jpeg": "Removes the blocks and rings of JPEG from pictures."}
+    return "Fills holes in pictures." if pairs is None else purposes[pairs.degradation]
 
 
 def fold(network: Translator | Sampler, card: Card) -> tuple[Translator | Sampler, Card]:
