@@ -56,7 +56,7 @@ OUT_OF_MEMORY = 7  # exit code: the same, and memory was not enough for one of t
 # A setting in backticks, as messages from below the command line name them.
 SETTING = (
     "`(crop|features|human|metrics|"  # of `eval`
-    "arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|domains|format|frames|grid|"
+    "arithmetic|axes|background|batch|best|blend|box|circle|color|compare|count|device|domains|fill|format|frames|grid|"
     "init_from|input_kind|labels|mask|mask_color|mask_invert|mask_threshold|mask_tolerance|missing_mask|model|norms|"
     "on_exists|opset|out|polygon|precision|quality|scale|set|shard|statistics|steps|strength|text_stamp|tile|to|to_size|"
     "tolerance|truncation|work_size)`"

@@ -73,8 +73,8 @@ def test_only_the_command_line_names_options() -> None:
     named = {
         (path.relative_to(ROOT), text) for path in BELOW for text in texts(path) if re.search(r"(?<!-)--[a-z]", text)
     }
-    # What to type to install another torch names options of pip.
-    assert {path.name for path, _ in named} <= {"doctor.py"}
+    # What to type to install another torch names options of pip; cards and pages tell readers what to type.
+    assert {path.name for path, _ in named} <= {"doctor.py", "darktable.py", "hub_card.py", "page.py"}
 
 
 def test_settings_that_messages_name_are_known_to_the_command_line() -> None:
@@ -126,5 +126,5 @@ def test_a_value_that_cannot_be_names_its_option() -> None:
     with pytest.raises(UserError, match=r"^--work-size: expected 1 or more"):
         parse_options(RunOptions, work_size=0)
     with pytest.raises(UserError, match=r"^--format: expected keep, jpeg, png"):
-        parse_options(RunOptions, save={"format": "gif"})
+        parse_options(RunOptions, save={"format": "psd"})
     assert parse_options(RunOptions, limit=3).limit == 3

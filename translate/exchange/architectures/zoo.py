@@ -147,12 +147,15 @@ def _translate_probe(network: ZooNetwork, seed: int = 0) -> Tensor:
 
 
 def _unshare(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors, copied where several lie in the same memory, which a model file does not allow."""
+    """Return the tensors, copied where several lie in the same memory, which a model file does not allow.
+
+    Those that a network replaced while it computed, as SPAN does, are copied as well: they cannot be weights again.
+    """
     seen: set[int] = set()
     unshared = {}
     for name, tensor in tensors.items():
         address = tensor.untyped_storage().data_ptr()
-        unshared[name] = tensor.clone() if address in seen else tensor
+        unshared[name] = tensor.clone() if address in seen or tensor.is_inference() else tensor
         seen.add(address)
     return unshared
 

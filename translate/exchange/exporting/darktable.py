@@ -127,8 +127,8 @@ def write_card(subject: Subject, name: str, network: str, card: dict[str, str]) 
     enlarged = f"{translator.scale}" if translator.scale > 1 else ""
     rows = {
         "File": f"`{network}`",
-        "Input": "`input`, float32 [1, 3, H, W], sRGB in [0, 1]",
-        "Output": f"`output`, float32 [1, 3, {enlarged}H, {enlarged}W], clamped to [0, 1]",
+        "Input": "input, float32 [1, 3, H, W], sRGB in [0, 1]",
+        "Output": f"output, float32 [1, 3, {enlarged}H, {enlarged}W], clamped to [0, 1]",
         "Resolution": "dynamic, padded inside",
         "Tiling": "yes",
         "Model licence": card["license"],
