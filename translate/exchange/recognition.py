@@ -11,6 +11,7 @@ from translate.exchange.architectures.contract import (
 )
 from translate.exchange.architectures.deepfill import recognize_deepfill
 from translate.exchange.architectures.lama import recognize_lama
+from translate.exchange.architectures.nearest import describe_nearest
 from translate.exchange.architectures.plain_upscalers import recognize_compact, recognize_edsr, recognize_msrresnet
 from translate.exchange.architectures.refused import refuse
 from translate.exchange.architectures.resnet import recognize_resnet
@@ -49,7 +50,8 @@ def recognize(tensors: Tensors, options: ImportOptions) -> Recognized:
     names = ", ".join(f"{name} {_shape(tensors[name].shape)}" for name in list(tensors)[:SHOWN])
     hint = "" if find_spec("spandrel") else "; more can be with spandrel: pip install 'translate-images[zoo]'"
     raise ArchitectureError(
-        f"is of no architecture that can be imported; its {len(tensors)} tensors begin with {names}{hint}"
+        f"is of no architecture that can be imported; its {len(tensors)} tensors begin with {names}, and "
+        f"{describe_nearest(tensors)}{hint}"
     )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from translate.exchange.architectures.contract import ImportOptions
+from translate.exchange.architectures.nearest import KINDS, kind_of
 from translate.exchange.importing import import_model
 from translate.exchange.recognition import check_complete, recognize
 from translate.inference.model import load_model
@@ -147,6 +148,24 @@ TRANSLATORS = {
     "stargan": (stargan(), 128, "picture", (0, 3, 4), [-0.034490, 0.491068, 0.11427, 0.31070]),
     "stargan-eval": (stargan(), 128, "training", (0, 3, 4), [0.056957, 0.210266, -0.01964, 0.20458]),
 }
+
+
+NAMES = {
+    "RRDBNet": rrdb(2),
+    "RRDBNet under ESRGAN's names": old_names(rrdb(2)),
+    "RRDBNet under its oldest names": oldest_names(rrdb(2), 2),
+    "SRVGGNetCompact": compact(2),
+    "MSRResNet": residual("msrresnet"),
+    "EDSR": residual("edsr"),
+    "pix2pix's U-Net": unet(),
+    "CycleGAN's or CUT's ResNet": resnet(),
+    "StarGAN's generator": stargan(),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kinds_of_names_are_those_of_the_files(name):
+    assert {kind_of(each) for each in NAMES[name]} == KINDS[name]
 
 
 @pytest.mark.parametrize("name", UPSCALERS)

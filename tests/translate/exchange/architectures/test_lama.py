@@ -11,6 +11,7 @@ from models.inpainting import Inpainting
 from models.networks.inpainters import LaMaConfig
 from translate.exchange.architectures.contract import ArchitectureError, ImportOptions
 from translate.exchange.architectures.lama import recognize_lama
+from translate.exchange.architectures.nearest import KINDS, kind_of
 from translate.exchange.importing import import_model
 from translate.inference.model import load_model
 
@@ -41,6 +42,10 @@ def published_names(blocks: int) -> list[str]:
         names += [f"model.{layer}.weight", f"model.{layer}.bias"]
         add("", [f"model.{layer + 1}"])
     return [*names, f"model.{blocks + 16}.weight", f"model.{blocks + 16}.bias"]
+
+
+def test_kinds_of_names_are_those_of_the_files():
+    assert {kind_of(name) for name in published_names(2)} == KINDS["LaMa"]
 
 
 def published_shapes(blocks: int, width: int) -> dict[str, tuple[int, ...]]:
