@@ -19,6 +19,10 @@ THUMBNAIL = 32  # pixels on a side; imagehash transforms as many
 FLAT = 1.0  # standard deviation in levels of 255, below which a picture shows nothing
 SPECTRUM = 512  # pixels on a side of the square whose frequencies are measured, at most
 SMALLEST_SPECTRUM = 48  # below which too little is left to tell an enlarged picture, or blocks
+# Of the blocks' edges, those that have to be stronger than their surroundings: of 300 drawings of discs and rectangles
+# (72²) a third passes for blocks without this and none with it, and of 40 photographs saved at a quality of 30 no fewer
+# are found.
+LEAST_EDGES = 0.8
 LARGEST_STEP = 12  # levels, above which a third difference is an edge; as where the photographs were chosen
 BORDER_LEVELS = 8  # by which the pixels of one line of a border differ, at most
 BORDER_STEP = 16  # levels by which the picture differs from its border, at least
@@ -114,17 +118,24 @@ def measure_blocks(luma: NDArray[np.float32]) -> float:
     """Return how much stronger third differences are between blocks of 8 pixels than within, in (H, W) of 8-bit levels.
 
     They are clipped, so that edges do not count: label maps, whose edges lie anywhere, have 1.40 at most, and the
-    measure by which an upscaler is chosen (`translate.inference.input_kind`) gives 1 to 2.5 for them.
+    measure by which an upscaler is chosen (`translate.inference.input_kind`) gives 1 to 2.5 for them. Blocks have edges
+    everywhere, and a drawing only where its few shapes happen to end.
     """
     if min(luma.shape) < SMALLEST_SPECTRUM:
         return 1.0
-    strengths = []
-    for lines in (luma, luma.T):
-        third = np.abs(np.diff(lines, 3, axis=1)).clip(0, LARGEST_STEP).mean(0)
-        by_offset = np.array([third[offset::8].mean() for offset in range(8)])
-        others = (by_offset.sum() - by_offset) / 7
-        strengths.append(float((by_offset / (others + 0.05)).max()))  # of flat pictures, what is left is rounding
-    return min(strengths)
+    return min(_measure_edges(luma), _measure_edges(luma.T))
+
+
+def _measure_edges(lines: NDArray[np.float32]) -> float:
+    """Return what `measure_blocks` does, for blocks' upright edges alone."""
+    third = np.abs(np.diff(lines, 3, axis=1)).clip(0, LARGEST_STEP).mean(0)
+    by_offset = np.array([third[offset::8].mean() for offset in range(8)])
+    strengths = by_offset / ((by_offset.sum() - by_offset) / 7 + 0.05)  # of flat pictures, what is left is rounding
+    strongest = int(strengths.argmax())
+    blocks = third[: len(third) // 8 * 8].reshape(-1, 8)
+    surroundings = (blocks.sum(1) - blocks[:, strongest]) / 7
+    is_edge = blocks[:, strongest] > surroundings + 0.02
+    return float(strengths[strongest]) if is_edge.mean() >= LEAST_EDGES else 1.0
 
 
 def measure_detail(luma: NDArray[np.float32]) -> float | None:

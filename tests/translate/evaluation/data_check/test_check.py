@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from datasets.errors import DataError
 from translate.evaluation.data_check.check import check_data
@@ -77,6 +77,18 @@ def test_good_photographs_are_left_in_peace(photographs):
     assert report.layout.kind == "pictures"
     assert report.facts["size"] == {"140x140": 16}
     assert report.facts["format"] == {"PNG": 16}
+
+
+def test_drawings_of_plain_shapes_do_not_pass_for_blocks(tmp_path):
+    draws = np.random.default_rng(0)
+    for index in range(40):
+        picture = Image.new("RGB", (72, 72), "white")
+        pen = ImageDraw.Draw(picture)
+        for shape in (pen.ellipse, pen.rectangle) * 3:
+            (x, y), (width, height) = draws.integers(2, 40, 2), draws.integers(6, 28, 2)
+            shape((x, y, x + width, y + height), fill=tuple(draws.integers(0, 256, 3).tolist()))
+        picture.save(tmp_path / f"{index}.png")
+    assert "spoiled by JPEG" not in found(check_data(tmp_path))
 
 
 def test_good_pairs_are_left_in_peace(paired):
