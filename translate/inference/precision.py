@@ -21,7 +21,7 @@ AGREEMENT = 50.0
 # Standard deviation of a picture in [-1, 1], 2.5 of 255 levels, below which a norm divides by almost nothing; on a flat
 # gray the same network measured 14 dB.
 FLAT = 0.02
-PROBE_SIZE = 256  # pixels on a side, of a model that takes any size
+PROBE_SIZE = 256  # pixels on a side of the output, of a model that takes any size
 ROUNDS = 4  # of each layout; the first warms up
 BATCHES = (1, 4, 8)  # sizes tried with the first pictures of a kind: a U-Net gains most at 8, a ResNet at 1 or 4
 TRIES = 3  # of each size, since the first warm up, and may do so at the same time
@@ -149,7 +149,7 @@ class BatchChoice:
 
 
 def _probes_for(translator: Translator) -> dict[str, Tensor]:
-    size = translator.only_size or PROBE_SIZE
+    size = translator.only_size or -(-PROBE_SIZE // translator.scale)  # large upscalers take seconds for more
     pictures = build_probes(translator.channels_in, size)
     if translator.fills_holes:
         for picture in pictures.values():

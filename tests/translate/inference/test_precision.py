@@ -153,3 +153,13 @@ def test_a_batch_that_was_asked_for_is_used_and_few_pictures_try_nothing() -> No
     assert [BatchChoice(3, 1000).next((1,)), BatchChoice(3, 1000).largest] == [3, 3]
     few = BatchChoice(None, pictures=10)
     assert [few.next((1,)), few.largest] == [1, 1]
+
+
+def test_an_upscaler_is_measured_on_outputs_of_the_same_size() -> None:
+    """The largest published ones take half a minute for a picture of 256 pixels that becomes 1024."""
+    sides: list[int] = []
+    model = Wave(1)
+    model.scale = 3
+    model.register_forward_hook(lambda module, inputs, output: sides.append(inputs[0].shape[-1]))
+    bf16_agreement(model, NUMERICS, CPU)
+    assert set(sides) == {86}
