@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Tag, model_validator
 
 from datasets.contract import Settings, discriminate_by
-from models.backbones.blocks import Norm, Upsampling
 from models.backbones.diffusion_unet import DiffusionUNet
 from models.backbones.timed_networks import TimedMLP, TimedUNet
+from models.networks.generators import Depth, Dropout, NormName, UpsamplingName, Width, describe_halving_problem
 
 
 class DiffusionUNetConfig(Settings):
@@ -23,9 +23,7 @@ class DiffusionUNetConfig(Settings):
         default=(1,), description="numbers of halvings after which places attend to one another; besides the middle"
     )
     heads: int = Field(default=1, ge=1, description="of the attention")
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
-    )
+    dropout: Dropout = 0.0
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
@@ -58,22 +56,15 @@ class TimedUNetConfig(Settings):
     """The U-Net of Pix2Pix, told the time."""
 
     name: Literal["unet"] = "unet"
-    depth: int = Field(default=4, ge=2, description="number of halvings; sides are padded to multiples of 2 ** depth")
-    width: int = Field(default=32, ge=1, description="channels of the first layer; later layers have multiples of it")
-    norm: Norm = Field(default="none", description="how each layer's values are normalised")
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
-    )
-    upsampling: Upsampling = Field(
-        default="transposed",
-        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
-        "checkerboard",
-    )
+    depth: Depth = 4
+    width: Width = 32
+    norm: NormName = "none"
+    dropout: Dropout = 0.0
+    upsampling: UpsamplingName = "transposed"
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
-        multiple = 2**self.depth
-        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+        return describe_halving_problem(size, self.depth)
 
     def build(self, channels_in: int, channels_out: int, size: int = 0, classes: int = 0) -> TimedUNet:
         """Build the network, for images of any size, with random weights."""

@@ -10,27 +10,39 @@ from models.backbones.resnet import Downsampling, ResNetGenerator
 from models.backbones.stargan_networks import StarGenerator, StarNorm
 from models.backbones.unet import UNet
 
+# Settings that several generators share; each has a default of its own.
+Depth = Annotated[int, Field(ge=2, description="number of halvings; sides are padded to multiples of 2 ** depth")]
+Width = Annotated[int, Field(ge=1, description="channels of the first layer; later layers have multiples of it")]
+NormName = Annotated[Norm, Field(description="how each layer's values are normalised")]
+Dropout = Annotated[float, Field(ge=0, lt=1, description="probability with which a value is set to 0 in training")]
+UpsamplingName = Annotated[
+    Upsampling,
+    Field(
+        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
+        "checkerboard"
+    ),
+]
+
+
+def describe_halving_problem(size: int, depth: int) -> str | None:
+    """Return why a U-Net of this depth cannot learn from squares of `size` pixels; None if it can."""
+    multiple = 2**depth
+    return f"a U-Net of depth {depth} needs multiples of {multiple}" if size % multiple else None
+
 
 class UNetConfig(Settings):
     """The U-Net of Pix2Pix; the authors' code calls depth 7 `unet_128` and depth 8 `unet_256`."""
 
     name: Literal["unet"] = "unet"
-    depth: int = Field(default=8, ge=2, description="number of halvings; sides are padded to multiples of 2 ** depth")
-    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
-    norm: Norm = Field(default="instance", description="how each layer's values are normalised")
-    dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="probability with which a value is set to 0 in training"
-    )
-    upsampling: Upsampling = Field(
-        default="transposed",
-        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
-        "checkerboard",
-    )
+    depth: Depth = 8
+    width: Width = 64
+    norm: NormName = "instance"
+    dropout: Dropout = 0.5
+    upsampling: UpsamplingName = "transposed"
 
     def size_problem(self, size: int) -> str | None:
         """Return why the network cannot learn from squares of `size` pixels; None if it can."""
-        multiple = 2**self.depth
-        return f"a U-Net of depth {self.depth} needs multiples of {multiple}" if size % multiple else None
+        return describe_halving_problem(size, self.depth)
 
     def for_size(self, size: int) -> Self:
         """Return this configuration: the depth limits which sizes are possible, so it is not chosen by the size."""
@@ -58,11 +70,9 @@ class ResNetConfig(Settings):
         ge=0,
         description="residual blocks; null: 6 for squares of up to 128 pixels, 9 above, as in CycleGAN's paper",
     )
-    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
-    norm: Norm = Field(default="instance", description="how each layer's values are normalised")
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="probability with which a value is set to 0 in training"
-    )
+    width: Width = 64
+    norm: NormName = "instance"
+    dropout: Dropout = 0.0
     downsampling: Downsampling = Field(
         default="strided",
         description="how pictures shrink: convolutions of stride 2, or a blur behind ones of stride 1, as in CUT",
@@ -108,13 +118,9 @@ class StarGeneratorConfig(Settings):
     """The generator of StarGAN."""
 
     blocks: int = Field(default=6, ge=0, description="residual blocks")
-    width: int = Field(default=64, ge=1, description="channels of the first layer; later layers have multiples of it")
+    width: Width = 64
     norm: StarNorm = Field(default="instance-affine", description="how each layer's values are normalised")
-    upsampling: Upsampling = Field(
-        default="transposed",
-        description="how pictures grow: transposed convolutions as in the papers, or resizing, which leaves no "
-        "checkerboard",
-    )
+    upsampling: UpsamplingName = "transposed"
 
     def build(self, channels: int, label: int) -> StarGenerator:
         """Build the network, which takes `label` numbers beside the image, with random weights."""
