@@ -75,20 +75,7 @@ def import_model(
     found = _recognize(path, options)
     if other is not None:
         found = _join(found, _recognize(Path(other), options), options.domains, path)
-    weights = [_files_of(file)[0] for file in files]
-    hashes = [file_sha256(file) for file in weights]
-    known = find_known(hashes[0])
-    if known is not None:
-        licence, source = licence or known.licence, source or known.where
-    name, sha256 = " and ".join(file.name for file in weights), " and ".join(hashes)
-    card = Card(
-        experiment=_experiment_of(found.model),
-        step=0,
-        trained_size=found.trained_size,
-        licence=licence,
-        origin=Origin(file=name, sha256=sha256, architecture=found.description, source=source),
-        written_by=f"translate {__version__}",
-    )
+    card = _make_card(found, files, licence, source)
     network = build_uninitialized(card)
     try:
         check_complete(found, network.state_dict())
@@ -102,6 +89,24 @@ def import_model(
     network.load_state_dict(found.tensors, assign=True)  # without a copy, which a second network would be
     save_tensors(target, found.tensors, add_probe(card, network.float().eval().requires_grad_(False)))
     return target
+
+
+def _make_card(found: Recognized, files: Sequence[Path], licence: str, source: str) -> Card:
+    """Return the description of what was recognized in these files; what is not said of a known one is looked up."""
+    weights = [_files_of(file)[0] for file in files]
+    hashes = [file_sha256(file) for file in weights]
+    known = find_known(hashes[0])
+    if known is not None:
+        licence, source = licence or known.licence, source or known.where
+    name, sha256 = " and ".join(file.name for file in weights), " and ".join(hashes)
+    return Card(
+        experiment=_experiment_of(found.model),
+        step=0,
+        trained_size=found.trained_size,
+        licence=licence,
+        origin=Origin(file=name, sha256=sha256, architecture=found.description, source=source),
+        written_by=f"translate {__version__}",
+    )
 
 
 def resolve_model(model: str | Path) -> str | Path:
