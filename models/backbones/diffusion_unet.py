@@ -93,7 +93,8 @@ class DiffusionUNet(nn.Module):
         self.norm = build_group_norm(width * multipliers[0])
         self.last = nn.Conv2d(width * multipliers[0], channels_out, 3, padding=1)
         nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        if self.last.bias is not None:
+            nn.init.zeros_(self.last.bias)
 
     def forward(self, image: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
         """Compute (B, channels_out, H, W); H and W are multiples of `multiple`."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.core.paths import DiffusionPath, StraightPath, compute_kept
+from models.core.paths import DiffusionPath, Predicts, Solver, StraightPath, compute_kept
 
 
 def column(values: Tensor) -> Tensor:
@@ -44,8 +44,8 @@ def test_mixtures_have_the_moments_of_equation_4() -> None:
 
 
 @pytest.mark.parametrize("predicts", ["noise", "image", "velocity"])
-def test_a_perfect_answer_gives_the_image_back(predicts: str) -> None:
-    path = DiffusionPath(100, "cosine", predicts)  # type: ignore[arg-type]
+def test_a_perfect_answer_gives_the_image_back(predicts: Predicts) -> None:
+    path = DiffusionPath(100, "cosine", predicts)
     image, noise, time = torch.rand(8, 3, 4, 4), torch.randn(8, 3, 4, 4), path.draw_times(8, torch.device("cpu"))
     time = time.clamp(max=0.8)  # where nearly nothing is left of the image, rounding is large
     noisy, target = path.mix(image, noise, time)
@@ -151,18 +151,18 @@ def test_the_bound_of_a_perfect_network_is_its_closed_form() -> None:
     assert expected > entropy
 
 
-def test_discrete_probabilities_sum_to_1() -> None:
+@pytest.mark.parametrize("place", [-1.0, 0.3, 0.999])
+def test_discrete_probabilities_sum_to_1(place: float) -> None:
     path = DiffusionPath(1000, "linear", "image")
     levels = column(torch.linspace(-1, 1, 256))
-    for place in (-1.0, 0.3, 0.999):
-        log_probabilities = path.decode(lambda noisy, time: torch.full_like(noisy, place), levels, discrete=True)  # noqa: B023
-        assert float(log_probabilities.exp().sum()) == pytest.approx(1, abs=1e-3)
+    log_probabilities = path.decode(lambda noisy, time: torch.full_like(noisy, place), levels, discrete=True)
+    assert float(log_probabilities.exp().sum()) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(("solver", "steps", "tolerance"), [("euler", 400, 0.01), ("heun", 40, 0.01), ("heun", 1, 1.0)])
-def test_the_straight_flow_of_a_normal_distribution_ends_in_it(solver: str, steps: int, tolerance: float) -> None:
+def test_the_straight_flow_of_a_normal_distribution_ends_in_it(solver: Solver, steps: int, tolerance: float) -> None:
     """For the target N(m, s²), x_t is N(t m, (1 - t)² + t² s²), and E[x - ε | x_t] is linear in x_t."""
-    path = StraightPath(solver)  # type: ignore[arg-type]
+    path = StraightPath(solver)
 
     def velocity(noisy: Tensor, time: Tensor) -> Tensor:
         t = time.view(-1, 1, 1, 1)
